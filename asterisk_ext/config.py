@@ -11,7 +11,10 @@ from asterisk_ext.domain.errors import Problem
 DEFAULT_PATH = Path("/etc/asterisk-ext/config.toml")
 
 UNREADABLE = Problem(
-    "config.unreadable", 500, "The settings file {path} cannot be read: {reason}.", "Correct the file and start again."
+    "config.unreadable",
+    500,
+    "The settings file {path} cannot be read: {reason}.",
+    "Correct the file and start again.",
 )
 
 
