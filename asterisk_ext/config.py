@@ -22,14 +22,14 @@ class Section(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=T
     """A table of the settings file; an unknown key is refused rather than ignored."""
 
 
-class Node(Section):
+class Node(Section, frozen=True):
     name: str = "node1"
     state: str = "/var/lib/asterisk-ext"
     """Directory of the node's own state: registry or its copy, audios, realtime database."""
     run: str = "/run/asterisk-ext"
 
 
-class Registry(Section):
+class Registry(Section, frozen=True):
     engine: str = "embedded"
     serve: bool = True
     """This node holds the fleet's registry and serves it to the others."""
@@ -39,7 +39,7 @@ class Registry(Section):
     """The fleet's shared secret, presented to the registry; a file, never an argument."""
 
 
-class Guard(Section):
+class Guard(Section, frozen=True):
     socket: str = "/run/asterisk-ext/guard.sock"
     state: str = "/var/lib/asterisk-ext-guard"
     log: str = "/var/log/asterisk/security"
@@ -53,17 +53,17 @@ class Guard(Section):
     """The user id that may call the socket besides root; -1 for none."""
 
 
-class AdminHttp(Section):
+class AdminHttp(Section, frozen=True):
     host: str = "127.0.0.1"
     port: int = 8480
 
 
-class FastAgi(Section):
+class FastAgi(Section, frozen=True):
     host: str = "127.0.0.1"
     port: int = 4573
 
 
-class Asterisk(Section):
+class Asterisk(Section, frozen=True):
     etc: str = "/etc/asterisk"
     sounds: str = "/var/lib/asterisk-ext/sounds"
     ari_url: str = "http://127.0.0.1:8088/ari"
@@ -71,7 +71,7 @@ class Asterisk(Section):
     ari_secret_file: str = "/etc/asterisk-ext/ari.secret"
 
 
-class Config(Section):
+class Config(Section, frozen=True):
     node: Node = Node()
     registry: Registry = Registry()
     guard: Guard = Guard()

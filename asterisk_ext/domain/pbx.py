@@ -178,11 +178,7 @@ def check(pbx: Pbx) -> None:
     trunks = {trunk.name for trunk in pbx.trunks}
     for name, value, target, known in (
         *(("DID", did.number, did.target, targets) for did in pbx.dids),
-        *(
-            ("ring group", group.number, member, targets)
-            for group in pbx.ring_groups
-            for member in group.members
-        ),
+        *(("ring group", group.number, member, targets) for group in pbx.ring_groups for member in group.members),
         *(("emergency trunk", trunk, trunk, trunks) for trunk in pbx.emergency_trunks),
     ):
         if target not in known:
@@ -217,9 +213,7 @@ def _values(pbx: Pbx) -> list[tuple[str, str]]:
         values += [("trunk", trunk.name), ("trunk host", trunk.host), ("transport", trunk.transport)]
         values += [("caller ID", trunk.caller_id), *(("codec", codec) for codec in trunk.codecs)]
     values += [
-        pair
-        for group in pbx.ring_groups
-        for pair in (("ring group", group.number), ("display name", group.name))
+        pair for group in pbx.ring_groups for pair in (("ring group", group.number), ("display name", group.name))
     ]
     values += [("DID", did.number) for did in pbx.dids]
     return values
