@@ -174,7 +174,7 @@ def check(pbx: Pbx) -> None:
         if not pattern.fullmatch(value):
             raise INVALID.refuse(field=name, pbx=pbx.id, name=name, value=value, rule=rule)
     _check_numbers(pbx)
-    targets = {item.number for item in (*pbx.extensions, *pbx.ring_groups)}
+    targets = {item.number for item in pbx.extensions} | {group.number for group in pbx.ring_groups}
     trunks = {trunk.name for trunk in pbx.trunks}
     for name, value, target, known in (
         *(("DID", did.number, did.target, targets) for did in pbx.dids),

@@ -1,0 +1,167 @@
+"""What the services need of the world. Implementations and fakes live elsewhere; nothing here does anything."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from asterisk_ext.domain.errors import Problem
+from asterisk_ext.domain.maintenance import Map
+from asterisk_ext.domain.pbx import Pbx
+from asterisk_ext.domain.server import Report, Server
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """One record of the registry; ``revision`` is that of its last change, 0 for a record that does not exist."""
+
+    key: str
+    value: bytes
+    revision: int
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """A record written (``value``) or deleted (None) at ``revision``."""
+
+    key: str
+    value: bytes | None
+    revision: int
+
+
+@dataclass(frozen=True, slots=True)
+class Gap:
+    """The change log no longer reaches back to where the watcher was: take a snapshot again."""
+
+
+CONFLICT = Problem(
+    "registry.conflict",
+    409,
+    "{key} was changed by someone else in the meantime; nothing was saved.",
+    "Look at what it is now, then decide again.",
+)
+UNREACHABLE = Problem(
+    "registry.unreachable",
+    503,
+    "The fleet's registry does not answer; nothing was changed. Calls and bans go on.",
+    "Try again when the registry is back.",
+)
+
+
+class Registry(Protocol):
+    """The fleet's truth. Single-key writes only; every write gets a new revision, ascending over all keys."""
+
+    async def get(self, key: str) -> Item | None: ...
+
+    async def snapshot(self, prefix: str) -> tuple[list[Item], int]:
+        """All records below ``prefix``, by key, and the revision at which this was true."""
+        ...
+
+    async def create(self, key: str, value: bytes) -> int:
+        """Write a record that must not exist yet; ``registry.conflict`` where it does."""
+        ...
+
+    async def compare_and_set(self, key: str, value: bytes, revision: int) -> int:
+        """Write a record whose revision must still be ``revision``; ``registry.conflict`` where it is not."""
+        ...
+
+    async def delete(self, key: str, revision: int) -> int: ...
+
+    def watch(self, prefix: str, from_revision: int) -> AsyncIterator[Change | Gap]:
+        """Every change after ``from_revision``, in order, for as long as it is listened to."""
+        ...
+
+    async def beat(self, node: str, ttl: float, report: bytes) -> None:
+        """Say that ``node`` lives, for ``ttl`` seconds, with what it reports of itself. Advisory, never logged."""
+        ...
+
+    async def beats(self) -> dict[str, tuple[float, bytes]]:
+        """Each node's last beat: when (epoch seconds) and its report; silent ones too."""
+        ...
+
+    async def put_blob(self, data: bytes) -> str:
+        """Keep ``data``; returns its SHA-256 in hexadecimal."""
+        ...
+
+    async def get_blob(self, sha256: str) -> bytes | None: ...
+
+
+class Fleet(Protocol):
+    """The node's own copy of the registry, typed; reading never waits."""
+
+    @property
+    def revision(self) -> int: ...
+
+    def age(self, now: float) -> float:
+        """Seconds since the copy was last known to be current."""
+        ...
+
+    def servers(self) -> list[Server]: ...
+
+    def server(self, name: str) -> Server:
+        """Refuses ``server.unknown``."""
+        ...
+
+    def tenants(self) -> list[Pbx]: ...
+
+    def tenant(self, pbx: int) -> Pbx:
+        """Refuses ``pbx.unknown``."""
+        ...
+
+    def maintenance(self) -> Map: ...
+
+    def reports(self) -> dict[str, Report]: ...
+
+    def item(self, key: str) -> Item | None:
+        """The raw record, for a compare-and-set."""
+        ...
+
+    def items(self, prefix: str) -> list[Item]: ...
+
+    async def reached(self, revision: int) -> None:
+        """Wait until the copy holds ``revision``, so that who wrote it can read it; gives up after a second."""
+        ...
+
+
+class Clock(Protocol):
+    def __call__(self) -> float:
+        """Epoch seconds."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Banned:
+    """A ban as the guard tells it."""
+
+    address: str
+    since: float
+    until: float
+    failures: int
+    reason: str
+    evidence: Sequence[str] = field(default=())
+    """The log lines that decided it."""
+    service: str = ""
+    transport: str = ""
+
+
+class Guard(Protocol):
+    """The on-node guard, a process of its own behind a Unix socket."""
+
+    async def bans(self) -> list[Banned]: ...
+
+    async def ban(self, address: str, reason: str, by: str) -> Banned: ...
+
+    async def lift(self, address: str, by: str) -> None: ...
+
+    async def set_fleet(self, addresses: Sequence[str]) -> None:
+        """The derived never-ban list: the fleet's nodes, its trunks and its administrators."""
+        ...
+
+
+class PhoneBook(Protocol):
+    """What Asterisk knows of registered phones."""
+
+    async def registered(self) -> list[str]:
+        """The accounts with a contact at this node."""
+        ...
