@@ -1,0 +1,45 @@
+"""The audit journal: who did what, when, and the way back."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from asterisk_ext.domain.access import Act, Actor, require
+from asterisk_ext.ports import Clock, Fleet, Registry
+from asterisk_ext.services.records import AUDIT, decode, encode
+from asterisk_ext.services.times import iso
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Entry:
+    at: str
+    who: str
+    act: Act
+    thing: str
+    """The name of what was acted on: a server, a virtual PBX, an address."""
+    facts: Mapping[str, str] = field(default_factory=dict)
+    undo: str = ""
+    """Path below ``/api/v1`` that undoes it by POST, where it can be undone."""
+
+
+class Audit:
+    def __init__(self, registry: Registry, fleet: Fleet, clock: Clock) -> None:
+        self._registry = registry
+        self._fleet = fleet
+        self._clock = clock
+
+    async def note(self, actor: Actor, act: Act, thing: str, undo: str = "", **facts: object) -> int:
+        """Write one entry; returns the registry's revision."""
+        now = self._clock()
+        texts = {name: str(value) for name, value in facts.items()}
+        entry = Entry(at=iso(now), who=actor.name, act=act, thing=thing, facts=texts, undo=undo)
+        key = f"{AUDIT}{int(now * 1000):015d}-{secrets.token_hex(4)}"
+        return await self._registry.create(key, encode(entry))
+
+    def latest(self, actor: Actor, count: int = 50) -> list[Entry]:
+        """The newest entries first."""
+        require(actor, Act.SEE_AUDIT)
+        items = self._fleet.items(AUDIT)[-count:]
+        return [decode(item.value, Entry) for item in reversed(items)]

@@ -1,0 +1,48 @@
+"""Records ↔ bytes: JSON in the registry, one key a record."""
+
+from __future__ import annotations
+
+from typing import TypeVar
+
+import msgspec
+
+from asterisk_ext.domain.maintenance import Map
+from asterisk_ext.domain.pbx import Pbx
+from asterisk_ext.domain.server import Server
+
+T = TypeVar("T")
+
+MAINTENANCE = "maintenance"
+SERVERS = "server/"
+TENANTS = "pbx/"
+USERS = "user/"
+TOKENS = "token/"
+AUDIT = "audit/"
+
+
+def server_key(name: str) -> str:
+    return f"{SERVERS}{name}"
+
+
+def tenant_key(pbx: int) -> str:
+    return f"{TENANTS}{pbx:08d}"
+
+
+def encode(record: object) -> bytes:
+    return msgspec.json.encode(record, order="deterministic")
+
+
+def decode(data: bytes, kind: type[T]) -> T:
+    return msgspec.json.decode(data, type=kind)
+
+
+def decode_server(data: bytes) -> Server:
+    return decode(data, Server)
+
+
+def decode_tenant(data: bytes) -> Pbx:
+    return decode(data, Pbx)
+
+
+def decode_map(data: bytes | None) -> Map:
+    return Map() if data is None else decode(data, Map)
