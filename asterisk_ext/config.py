@@ -39,6 +39,14 @@ class Registry(Section, frozen=True):
     """The fleet's shared secret, presented to the registry; a file, never an argument."""
 
 
+class ServiceLimit(Section, frozen=True):
+    """A ban policy of one service's own, such as ``[guard.services.AMI]``."""
+
+    failures: int = 4
+    window_hours: float = 6
+    ban_hours: float = 24
+
+
 class Guard(Section, frozen=True):
     socket: str = "/run/asterisk-ext/guard.sock"
     state: str = "/var/lib/asterisk-ext-guard"
@@ -51,6 +59,20 @@ class Guard(Section, frozen=True):
     never_ban: tuple[str, ...] = ()
     node_service_uid: int = -1
     """The user id that may call the socket besides root; -1 for none."""
+    services: dict[str, ServiceLimit] = {}
+    """Services with a limit and a count of their own, by Asterisk's name: ``PJSIP``, ``AMI``."""
+    mass_failures: int = 10
+    """So many protected addresses failing within a minute are our fault: their bans are suspended."""
+    fleet: tuple[str, ...] = ()
+    """The other nodes' addresses: never banned, and open to one another."""
+    sip_udp: tuple[str, ...] = ("5060",)
+    sip_tcp: tuple[str, ...] = ("5060", "5061")
+    rtp: tuple[str, ...] = ("10000-20000",)
+    ssh: tuple[str, ...] = ("22",)
+    track_media: bool = False
+    """Track SIP and RTP in conntrack; only where this machine translates addresses for them."""
+    notices: bool = False
+    """Read also the classical NOTICE lines in the same file. They cannot be made safe: see firewall/notice_log.py."""
 
 
 class AdminHttp(Section, frozen=True):
