@@ -43,7 +43,8 @@ class LocalCopy:
         self._reports: dict[str, Report] = {}
         self._news = asyncio.Event()
         row = self._database.conn.execute("SELECT revision, at FROM seen").fetchone()
-        self._revision, self._fresh_at = row or (0, 0.0)
+        self._revision: int = row[0] if row else 0
+        self._fresh_at: float = row[1] if row else 0.0
         self._load(Item(*row) for row in self._database.conn.execute("SELECT key, value, revision FROM item"))
 
     @property
