@@ -93,14 +93,13 @@ class LocalCopy:
     async def reached(self, revision: int) -> None:
         try:
             async with asyncio.timeout(1):
-                while self._revision < revision:
-                    await self.changed()
+                await self.after(revision - 1)
         except TimeoutError:
             return
 
-    async def changed(self) -> None:
-        """Wait for the next change of the copy."""
-        await self._news.wait()
+    async def after(self, revision: int) -> None:
+        while self._revision <= revision:
+            await self._news.wait()
 
     async def follow(self, registry: Registry) -> None:
         """Keep the copy equal to the registry; raises when the registry is lost, to be called again."""
