@@ -12,7 +12,7 @@ from collections.abc import Callable
 import msgspec
 from msgspec import field
 
-from asterisk_ext.domain.call_events import Bridge, Changed, Created, Dialled, Ended, Entered, Event, Snapshot
+from asterisk_ext.domain.call_events import Bridge, Changed, Created, Dialled, Ended, Event, Snapshot
 
 CHANNEL_VARIABLES = ("CHANNEL(linkedid)", "CHANNEL(audionativeformat)", "CALLERID(dnid)")
 """What ari.conf's ``channelvars`` must list; every channel object then bears them."""
@@ -97,22 +97,16 @@ class _Destroyed(_OfChannel, frozen=True, tag="ChannelDestroyed"):
         return Ended(self.channel.id, self.cause, self.timestamp)
 
 
-class _EnteredBridge(_OfChannel, frozen=True, tag="ChannelEnteredBridge"):
-    bridge: _Bridge = _Bridge()
-
-    def event(self) -> Event:
-        return Entered(self.channel.snapshot(), self.bridge.channels, self.timestamp)
-
-
 class _Dial(_Message, frozen=True, tag="Dial", kw_only=True):
     peer: _Channel
     caller: _Channel | None = None
+    dialstring: str = ""
     dialstatus: str = ""
     timestamp: str = ""
 
     def event(self) -> Event:
         caller = self.caller.snapshot() if self.caller else None
-        return Dialled(caller, self.peer.snapshot(), self.dialstatus, self.timestamp)
+        return Dialled(caller, self.peer.snapshot(), self.dialstring, self.dialstatus, self.timestamp)
 
 
 class _StateChange(_OfChannel, frozen=True, tag="ChannelStateChange"): ...
@@ -127,7 +121,7 @@ class _CallerId(_OfChannel, frozen=True, tag="ChannelCallerId"): ...
 class _Dialplan(_OfChannel, frozen=True, tag="ChannelDialplan"): ...
 
 
-class _LeftBridge(_OfChannel, frozen=True, tag="ChannelLeftBridge"): ...
+class _EnteredBridge(_OfChannel, frozen=True, tag="ChannelEnteredBridge"): ...
 
 
 class _Hold(_OfChannel, frozen=True, tag="ChannelHold"): ...
@@ -143,6 +137,9 @@ class _DeviceState(_Message, frozen=True, tag="DeviceStateChanged"): ...
 
 
 class _HangupRequest(_Message, frozen=True, tag="ChannelHangupRequest"): ...
+
+
+class _LeftBridge(_Message, frozen=True, tag="ChannelLeftBridge"): ...
 
 
 class _BridgeCreated(_Message, frozen=True, tag="BridgeCreated"): ...
@@ -171,8 +168,18 @@ _Known = (
 )
 
 _TAGS = frozenset(str(kind.__struct_config__.tag) for kind in _Known.__args__)
-WANTED = tuple(sorted(_TAGS - {"ChannelVarset", "DeviceStateChanged", "BridgeCreated", "BridgeDestroyed"}))
-"""The event types worth receiving: what the event filter lets pass."""
+WANTED = (
+    "ChannelCreated",
+    "ChannelDestroyed",
+    "ChannelStateChange",
+    "ChannelEnteredBridge",
+    "ChannelConnectedLine",
+    "ChannelCallerId",
+    "ChannelHold",
+    "ChannelUnhold",
+    "Dial",
+)
+"""The event types to let through the filter. ChannelDialplan would tell little more, at a message a dialplan step."""
 
 
 class Recorded(msgspec.Struct, frozen=True):

@@ -55,20 +55,14 @@ class Changed(NamedTuple):
 class Dialled(NamedTuple):
     """Progress of one dial attempt; ``caller`` is None where Asterisk itself dials (originate).
 
-    ``status`` is empty at the start, then RINGING, ANSWER, BUSY, CANCEL, NOANSWER …
+    ``dialstring`` is what was dialled, without the technology: ``1_200``, ``48999990000@1_trunk14``; ``status`` is
+    empty at the start, then RINGING, ANSWER, BUSY, CANCEL, NOANSWER …
     """
 
     caller: Snapshot | None
     peer: Snapshot
+    dialstring: str
     status: str
-    at: str
-
-
-class Entered(NamedTuple):
-    """A channel entered a bridge; ``members`` are all that are in it now."""
-
-    channel: Snapshot
-    members: tuple[str, ...]
     at: str
 
 
@@ -80,4 +74,4 @@ class Ended(NamedTuple):
     at: str
 
 
-Event = Created | Changed | Dialled | Entered | Ended
+Event = Created | Changed | Dialled | Ended

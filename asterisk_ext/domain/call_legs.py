@@ -29,6 +29,7 @@ _RANKS = {
 _HIDDEN = ("Local/", "Snoop/", "Message/", "Surrogate/")
 _CALLED_BY = frozenset({"AppDial", "AppQueue"})
 _NO_NUMBER = frozenset({"", "s", "h", "i", "t", "T", "e", "a", "o"})
+_TENANT = re.compile(r"^\d+_")
 _ENDPOINT = re.compile(r"[^/]+/(?:(?P<pbx>\d+)_)?(?P<rest>.+?)(?:-[0-9a-f]{8,})?")
 
 
@@ -114,7 +115,9 @@ class Leg:
 
     def take_dialled(self, channel: Snapshot) -> bool:
         """Whether the number dialled is known better now: the first extension until ``dnid`` says it."""
-        number = channel.dnid or self.dialled or dialled(channel.exten)
+        return self.take_number(channel.dnid or self.dialled or dialled(channel.exten))
+
+    def take_number(self, number: str) -> bool:
         changed = number != self.dialled
         self.dialled = number
         return changed
@@ -229,6 +232,11 @@ def codecs(formats: str) -> tuple[str, ...]:
 def dialled(exten: str) -> str:
     """The extension as a dialled number, empty for the dialplan's own ones."""
     return "" if exten in _NO_NUMBER else exten
+
+
+def dialled_by(dialstring: str) -> str:
+    """The number in a dial string, for a caller that Asterisk called up itself: 200 of ``PJSIP/1_200``."""
+    return _TENANT.sub("", dialstring.partition("@")[0].rpartition("/")[2])
 
 
 def iso_utc(stamp: str) -> str:

@@ -16,12 +16,13 @@ from collections import deque
 from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
-from asterisk_ext.domain.call_events import Bridge, Changed, Created, Dialled, Ended, Entered, Event, Snapshot
+from asterisk_ext.domain.call_events import Bridge, Changed, Created, Dialled, Event, Snapshot
 from asterisk_ext.domain.call_legs import (
     UP,
     Call,
     Leg,
     Row,
+    dialled_by,
     is_hidden,
     is_local_caller,
     iso_utc,
@@ -95,10 +96,8 @@ class LiveCalls:
             self._dial(event, now)
         elif isinstance(event, Created):
             self._create(event.channel, now)
-        elif isinstance(event, Ended):
-            self._end(event.id, event.cause, now)
         else:
-            self._enter(event, now)
+            self._end(event.id, event.cause, now)
 
     def expire(self, now: float) -> None:
         """Drop the busy legs whose time is over; to be called every second or so when no event comes."""
@@ -165,6 +164,8 @@ class LiveCalls:
         peer = self._glimpse(event.peer, caller.linkedid if caller else "", now)
         if caller is None or peer is None:
             return
+        if not caller.dialled and caller.take_number(dialled_by(event.dialstring)):
+            self._note(caller)
         if not peer.called:
             peer.called = True
             self._note(peer)
@@ -188,15 +189,6 @@ class LiveCalls:
         if changed:
             self._note(leg)
         return leg
-
-    def _enter(self, event: Entered, now: float) -> None:
-        leg = self._change(event.channel, now, event.at)
-        if leg is None or not event.channel.linkedid:
-            return
-        for member in event.members:  # Asterisk gives all members the oldest linkedid and tells of this one only
-            other = self._legs.get(member)
-            if other and not other.ended and other.linkedid != leg.linkedid:
-                self._move(other, leg.linkedid)
 
     def _end(self, id: str, cause: int, now: float) -> None:
         self._forget(now)
