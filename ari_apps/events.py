@@ -200,6 +200,7 @@ class _RecordedTyped(msgspec.Struct, frozen=True):
 
 _decode: Callable[[bytes | str], _Message] = msgspec.json.Decoder(_Known).decode
 _decode_recorded = msgspec.json.Decoder(Recorded).decode
+_decode_channel = msgspec.json.Decoder(_Channel).decode
 _decode_channels = msgspec.json.Decoder(list[_Channel]).decode
 _decode_bridges = msgspec.json.Decoder(list[_Bridge]).decode
 
@@ -224,6 +225,11 @@ def decode_recorded(line: bytes) -> tuple[float, Event | None]:
             raise
         return other.t, None
     return recorded.t, recorded.e.event()
+
+
+def decode_channel(body: bytes) -> Snapshot:
+    """The answer to ``GET /channels/{id}``."""
+    return _decode_channel(body).snapshot()
 
 
 def decode_channels(body: bytes) -> list[Snapshot]:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import json
 import sys
+from pathlib import Path
 
 import click
 
 from asterisk_ext.domain.errors import Refusal
-from asterisk_ext.lab import enter
+from asterisk_ext.lab import enter, g711, probes
 from asterisk_ext.lab import plan as plans
 from asterisk_ext.lab import status as statuses
 from asterisk_ext.lab import up as life
@@ -59,6 +60,49 @@ def execute(name: str, machine: str, command: tuple[str, ...]) -> None:
     """Run COMMAND on MACHINE (node1, phones1, carrier, attacker1, operator); its exit status is passed on."""
     life.check_root()
     enter.execute(name, machine, command)
+
+
+@lab.command()
+@named
+@click.argument("caller")
+@click.argument("number")
+@click.option("--node", default="", help="Another node than the account's own.")
+@click.option("--seconds", default=5.0, show_default=True, help="How long an answered call lasts.")
+@click.option("--record", type=click.Path(dir_okay=False, path_type=Path), help="Write what is heard as a WAV file.")
+def call(name: str, caller: str, number: str, node: str, seconds: float, record: Path | None) -> None:
+    """Call NUMBER from the account CALLER (1_200), or from outside (carrier); early media is heard too."""
+    life.check_root()
+    happened = probes.call(name, caller, number, node=node, seconds=seconds)
+    samples = happened.samples()
+    if record is not None:
+        probes.save(samples, record)
+    click.echo(f"statuses {' '.join(map(str, happened.statuses))}; {len(samples) / 2 / g711.RATE:.1f} s of audio")
+    if happened.reason:
+        click.echo(f"reason {happened.reason}")
+
+
+@lab.command()
+@named
+@click.argument("account")
+@click.option("--node", default="", help="Another node than the account's own.")
+def register(name: str, account: str, node: str) -> None:
+    """Register a sample phone once with its true password; fails when the node refuses."""
+    life.check_root()
+    tried = probes.register(name, account, node=node)
+    click.echo(f"statuses {' '.join(map(str, tried.statuses))}")
+    sys.exit(0 if tried.as_expected else 1)
+
+
+@lab.command()
+@named
+@click.option("--node", default="node1", show_default=True)
+@click.option("--failures", default=4, show_default=True, help="Wrong passwords to try.")
+@click.option("--from", "attacker", default="attacker1", show_default=True, help="The attacking machine.")
+def attack(name: str, node: str, failures: int, attacker: str) -> None:
+    """Register with wrong passwords; silence instead of refusals means that the attacker is banned."""
+    life.check_root()
+    tried = probes.attack(name, node=node, failures=failures, attacker=attacker)
+    click.echo(f"statuses {' '.join(map(str, tried.statuses))}; {'refused' if tried.as_expected else 'no answer'}")
 
 
 @lab.command()

@@ -74,7 +74,7 @@ class Leg:
 
     __slots__ = (
         "account", "answered", "called", "caller_name", "codecs", "created", "dialled", "ended", "formats", "hidden",
-        "id", "linkedid", "name", "number", "order", "rank", "seen", "state", "tenant",
+        "id", "linkedid", "name", "number", "order", "rank", "seen", "settled", "state", "tenant",
     )  # fmt: skip
 
     def __init__(self, channel: Snapshot, now: float) -> None:
@@ -96,6 +96,7 @@ class Leg:
         self.called = channel.application in _CALLED_BY
         self.answered = False
         self.ended = False
+        self.settled = False
         self.seen = now
 
     def take_formats(self, formats: str) -> bool:
@@ -121,6 +122,10 @@ class Leg:
         changed = number != self.dialled
         self.dialled = number
         return changed
+
+    @property
+    def offering(self) -> bool:
+        return self.state == "Up" and len(self.codecs) > 1 and not self.settled
 
     @property
     def pbx(self) -> str | None:

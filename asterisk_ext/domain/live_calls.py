@@ -77,6 +77,10 @@ class LiveCalls:
         call = self._calls.get(linkedid)
         return [leg.id for leg in call.shown() if not leg.ended] if call else []
 
+    def offering(self) -> list[str]:
+        """The ids of legs that are up and still show an offer; no event tells what an application settled on."""
+        return [leg.id for leg in self._legs.values() if not leg.hidden and leg.offering]
+
     def changes_since(self, number: int) -> Changes | None:
         """What has changed since ``number``; None when that is too long ago to tell: begin from ``rows``."""
         touched = self._log.since(number)
@@ -122,6 +126,12 @@ class LiveCalls:
             self._end(leg.id, 0, now)
         for bridge in bridges:
             self._bridged(bridge)
+
+    def settle(self, channel: Snapshot, now: float) -> None:
+        """Take in what was asked about one leg; whatever it shows now is what it settled on."""
+        leg = self._change(channel, now, "")
+        if leg:
+            leg.settled = True
 
     def clear(self, now: float) -> None:
         """Asterisk has started anew: nothing that was known lives."""

@@ -31,7 +31,7 @@ def render(
     node: Host, topology: Topology, install: Install, passwords: Mapping[str, str], ari_secret: str
 ) -> dict[str, str]:
     """The files by name; ``passwords`` are the accounts', of which the hotel's are used here."""
-    own = {name: _resource(name) for name in VERBATIM} | {name: "" for name in DEFAULTS}
+    own = {name: _resource(name) for name in VERBATIM} | dict.fromkeys(DEFAULTS, "")
     return own | {
         "asterisk.conf": _asterisk(node, install),
         "http.conf": "[general]\nenabled = yes\nbindaddr = 127.0.0.1\nbindport = 8088\n",

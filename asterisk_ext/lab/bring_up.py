@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import sys
+from collections.abc import Sequence
 from functools import partial
 
-from asterisk_ext.lab import machines, node_tree, services
+from asterisk_ext.lab import machines, node_tree, sample, services, traffic
 from asterisk_ext.lab.asterisk_install import Install
 from asterisk_ext.lab.plan import Plan
 from asterisk_ext.lab.reach import can_connect
@@ -25,6 +26,27 @@ async def bring_up(
     await asyncio.gather(*(_start_node(plan, install, supervisor, node) for node in topology.nodes))
     report.say(f"services: {', '.join(service.name for service in services.of_node(install))} on every node")
     await _start_relay(plan, supervisor, console_fds)
+    await _start_traffic(plan, supervisor, report)
+
+
+async def _start_traffic(plan: Plan, supervisor: Supervisor, report: Report) -> None:
+    """Phones first, so that the calls find someone."""
+    await traffic.start_carrier(plan, supervisor)
+    accounts = [account for account in plan.accounts if account.pbx == sample.HOTEL]
+    running = await traffic.start_phones(plan, supervisor, accounts)
+    await supervisor.until(running, partial(_are_registered, supervisor, accounts), READY_SECONDS)
+    report.say(f"phones: {len(accounts)} registered")
+    calls = await traffic.keep_calls(plan, supervisor)
+    if calls:
+        report.say(f"calls: {plan.calls} kept up")
+
+
+async def _are_registered(supervisor: Supervisor, accounts: Sequence[sample.Account]) -> bool:
+    for node in {account.node for account in accounts}:
+        _, text = await supervisor.output(node, ("asterisk", "-rx", "pjsip show contacts"))
+        if any(f" {account.name}/sip:" not in text for account in accounts if account.node == node):
+            return False
+    return True
 
 
 async def _start_node(plan: Plan, install: Install, supervisor: Supervisor, node: Host) -> None:

@@ -102,7 +102,7 @@ async def _reap(supervisor: Supervisor) -> None:
         own = {item.pid for item in supervisor.running}
         dead = {pid for pid in _dead_children() if pid not in own}
         for pid in dead & before:
-            os.waitpid(pid, os.WNOHANG)
+            os.waitpid(pid, os.WNOHANG)  # noqa: ASYNC222 - it does not wait
         before = dead - before
         await asyncio.sleep(REAP_SECONDS)
 

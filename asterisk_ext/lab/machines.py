@@ -12,6 +12,9 @@ from asterisk_ext.lab.asterisk_install import Install
 from asterisk_ext.lab.plan import Plan
 from asterisk_ext.lab.topology import Host, Kind
 
+SCRATCH = Path("/mnt")
+"""Where a machine that is no node sees its own directory of the lab's memory file system."""
+
 
 def node_base(plan: Plan, node: str) -> Path:
     """Where a node's private directories are kept."""
@@ -59,4 +62,5 @@ def _make(host: Host, plan: Plan, install: Install) -> None:
         namespaces.move_root(node_tree.mount_tree(node_base(plan, host.name), install))
     else:
         (plan.scratch / host.name).mkdir()
+        namespaces.bind(plan.scratch / host.name, SCRATCH)
         namespaces.mount("sysfs", Path("/sys"), "sysfs")

@@ -113,7 +113,7 @@ class Supervisor:
     def entered(self, host: str, directory: Path | None) -> list[str]:
         """The command line that enters the machine's namespaces."""
         command = ["nsenter", f"--target={self.holders[host]}", "--net", "--mount", "--uts"]
-        return [*command, *([f"--wd={directory}"] if directory else []), "--"]
+        return [*command, "--", *(["env", f"--chdir={directory}"] if directory else [])]
 
     async def _watch(self, running: Running) -> None:
         await running.process.wait()
