@@ -63,12 +63,18 @@ class FastAgi(Section, frozen=True):
 
 
 class Asterisk(Section, frozen=True):
-    etc: Annotated[str, Meta(description="Asterisk's configuration directory.")] = "/etc/asterisk"
+    realtime: Annotated[str, Meta(description="The SQLite database that Asterisk reads virtual PBXs from.")] = (
+        "/var/lib/asterisk-ext/realtime/realtime.sqlite3"
+    )
     sounds: Annotated[str, Meta(description="Where audios are put for Asterisk.")] = "/var/lib/asterisk-ext/sounds"
     ari_url: Annotated[str, Meta(description="Where ARI answers; loopback.")] = "http://127.0.0.1:8088/ari"
-    ari_user: Annotated[str, Meta(description="ARI's user for tracking.")] = "asterisk-ext"
-    ari_secret_file: Annotated[str, Meta(description="File with that user's password.")] = (
-        "/etc/asterisk-ext/ari.secret"
+    ari_user: Annotated[str, Meta(description="ARI's user for tracking; it may only look.")] = "asterisk-ext"
+    ari_secret_file: Annotated[str, Meta(description="File with its password.")] = "/etc/asterisk-ext/ari.secret"
+    ari_acting_user: Annotated[str, Meta(description="ARI's user that filters events and hangs up.")] = (
+        "asterisk-ext-act"
+    )
+    ari_acting_secret_file: Annotated[str, Meta(description="File with its password.")] = (
+        "/etc/asterisk-ext/ari-act.secret"
     )
 
 
@@ -79,6 +85,14 @@ class Config(Section, frozen=True):
     admin_http: AdminHttp = AdminHttp()
     fastagi: FastAgi = FastAgi()
     asterisk: Asterisk = Asterisk()
+
+
+def secret(path: str) -> str:
+    """The secret in a file; empty when the file is empty. Refuses ``config.unreadable``."""
+    try:
+        return Path(path).read_text().strip()
+    except OSError as error:
+        raise UNREADABLE.refuse(path=path, reason=error.strerror) from error
 
 
 def load(path: Path = DEFAULT_PATH) -> Config:

@@ -181,6 +181,9 @@ class PhoneBook(Protocol):
 class Projector(Protocol):
     """Gives Asterisk the virtual PBXs of this node."""
 
-    def project(self, tenants: Sequence[Pbx]) -> None:
-        """Make Asterisk's tenants exactly these. Blocks: call it outside the event loop."""
+    def apply(self, tenants: Sequence[Pbx], *, confirmed: bool = False) -> object:
+        """Make Asterisk's tenants exactly these. Blocks: call it outside the event loop.
+
+        Refuses to remove many of them unless the removal is ``confirmed``: it would rather be an error of ours.
+        """
         ...

@@ -91,6 +91,10 @@ class LiveCalls:
         rows = [row for row in self._calls.rows() if shown.matches(row)]
         return Snapshot(calls=rows[::-1], sure=self.freshness.state == "live")
 
+    def count(self) -> int:
+        """Calls in progress on this server."""
+        return len(self._calls.rows())
+
     def counters(self, actor: Actor, wanted: Filter | None = None) -> Counters:
         return count(self.table(actor, wanted).calls)
 

@@ -24,11 +24,13 @@ class Serving:
         """How many virtual PBXs this node serves."""
 
     async def run(self) -> None:
-        """Project whenever the copy has changed, for ever."""
+        """Project whenever the copy has changed, for ever; a flip of the map explains why many tenants leave at once."""
         while True:
             revision, current = self._fleet.revision, self._fleet.maintenance()
             map_revision, tenants = self._fleet.map_revision, self._fleet.tenants()
-            await asyncio.to_thread(self._projector.project, known_here(self._node, current, tenants))
+            known = known_here(self._node, current, tenants)
+            moved = map_revision != self.map_revision
+            await asyncio.to_thread(self._projector.apply, known, confirmed=moved)
             self.map_revision = map_revision
             self.tenants = sum(current.follow(pbx.home) == self._node for pbx in tenants)
             await self._fleet.after(revision)

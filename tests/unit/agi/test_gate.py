@@ -21,7 +21,9 @@ class FakeSession:
 
     def __init__(self, *arguments: str) -> None:
         values = {f"arg_{number}": value for number, value in enumerate(arguments, 1)}
-        self.environment = Environment({"network_script": "gate", "channel": "PJSIP/2_200-1", "callerid": "200", **values})
+        self.environment = Environment(
+            {"network_script": "gate", "channel": "PJSIP/2_200-1", "callerid": "200", **values}
+        )
         self.sent: list[tuple[str, ...]] = []
         self.until_played = asyncio.Event()
         self.until_played.set()
