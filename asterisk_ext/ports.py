@@ -32,7 +32,9 @@ class Change:
 
 @dataclass(frozen=True, slots=True)
 class Gap:
-    """The change log no longer reaches back to where the watcher was: take a snapshot again."""
+    """The change log does not hold where the watcher was (too long ago, or it comes from another life of the
+    registry): take a snapshot again.
+    """
 
 
 CONFLICT = Problem(
@@ -93,6 +95,11 @@ class Fleet(Protocol):
     @property
     def revision(self) -> int: ...
 
+    @property
+    def map_revision(self) -> int:
+        """Revision of the maintenance map; 0 while there is none."""
+        ...
+
     def age(self, now: float) -> float:
         """Seconds since the copy was last known to be current."""
         ...
@@ -118,6 +125,10 @@ class Fleet(Protocol):
         ...
 
     def items(self, prefix: str) -> list[Item]: ...
+
+    async def after(self, revision: int) -> None:
+        """Wait until the copy is newer than ``revision``."""
+        ...
 
     async def reached(self, revision: int) -> None:
         """Wait until the copy holds ``revision``, so that who wrote it can read it; gives up after a second."""
@@ -162,6 +173,17 @@ class Guard(Protocol):
 class PhoneBook(Protocol):
     """What Asterisk knows of registered phones."""
 
-    async def registered(self) -> list[str]:
-        """The accounts with a contact at this node."""
+    async def registered(self) -> int:
+        """How many accounts have a contact at this node."""
+        ...
+
+
+class Projector(Protocol):
+    """Gives Asterisk the virtual PBXs of this node."""
+
+    def apply(self, tenants: Sequence[Pbx], *, confirmed: bool = False) -> object:
+        """Make Asterisk's tenants exactly these. Blocks: call it outside the event loop.
+
+        Refuses to remove many of them unless the removal is ``confirmed``: it would rather be an error of ours.
+        """
         ...
