@@ -93,6 +93,11 @@ class Fleet(Protocol):
     @property
     def revision(self) -> int: ...
 
+    @property
+    def map_revision(self) -> int:
+        """Revision of the maintenance map; 0 while there is none."""
+        ...
+
     def age(self, now: float) -> float:
         """Seconds since the copy was last known to be current."""
         ...
@@ -118,6 +123,10 @@ class Fleet(Protocol):
         ...
 
     def items(self, prefix: str) -> list[Item]: ...
+
+    async def after(self, revision: int) -> None:
+        """Wait until the copy is newer than ``revision``."""
+        ...
 
     async def reached(self, revision: int) -> None:
         """Wait until the copy holds ``revision``, so that who wrote it can read it; gives up after a second."""
@@ -162,6 +171,14 @@ class Guard(Protocol):
 class PhoneBook(Protocol):
     """What Asterisk knows of registered phones."""
 
-    async def registered(self) -> list[str]:
-        """The accounts with a contact at this node."""
+    async def registered(self) -> int:
+        """How many accounts have a contact at this node."""
+        ...
+
+
+class Projector(Protocol):
+    """Gives Asterisk the virtual PBXs of this node."""
+
+    def project(self, tenants: Sequence[Pbx]) -> None:
+        """Make Asterisk's tenants exactly these. Blocks: call it outside the event loop."""
         ...

@@ -42,15 +42,13 @@ class Server:
     """IP de registro: the address or name that phones register to."""
     port: int = 8480
     """Port of its admin HTTP."""
-    reported: bool = False
-    """Has ever reported; until then it awaits installation."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Report:
     """What a node last said of itself."""
 
-    at: float
+    at: float = 0.0
     """Epoch seconds, by the registry's clock."""
     map_revision: int = 0
     """Revision of the maintenance map it serves by."""
@@ -62,13 +60,16 @@ class Report:
     version: str = ""
 
 
-def state(server: Server, report: Report | None, in_maintenance: bool, now: float) -> State:
-    """The state shown in the table; maintenance is said even of a server that is silent, since its tenants moved."""
-    if report is None and not server.reported:
+def state(report: Report | None, in_maintenance: bool, now: float) -> State:
+    """The state shown in the table; a server that never reported awaits its installation.
+
+    Maintenance is said even of a server that is silent: its virtual PBXs are elsewhere.
+    """
+    if report is None:
         return State.AWAITING
     if in_maintenance:
         return State.MAINTENANCE
-    if report is None or now - report.at > LATE_AFTER:
+    if now - report.at > LATE_AFTER:
         return State.UNREACHABLE
     return State.ACTIVE
 

@@ -41,5 +41,5 @@ class Audit:
     def latest(self, actor: Actor, count: int = 50) -> list[Entry]:
         """The newest entries first."""
         require(actor, Act.SEE_AUDIT)
-        items = self._fleet.items(AUDIT)[-count:]
-        return [decode(item.value, Entry) for item in reversed(items)]
+        items = sorted(self._fleet.items(AUDIT), key=lambda item: -item.revision)
+        return [decode(item.value, Entry) for item in items[:count]]

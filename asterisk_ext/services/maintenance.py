@@ -70,7 +70,7 @@ class Maintenance:
     def _entered(self, current: Map, source: str, destination: str, entry: Entry) -> Map:
         target = self._fleet.server(destination)
         report = self._fleet.reports().get(destination)
-        answers = state(target, report, False, self._clock()) is State.ACTIVE
+        answers = state(report, False, self._clock()) is State.ACTIVE
         return maintenance.enter(current, self._fleet.server(source), target, answers, entry)
 
     async def _current(self) -> tuple[Map, int]:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TypeVar
 
 import msgspec
 
 from asterisk_ext.domain.maintenance import Map
 from asterisk_ext.domain.pbx import Pbx
-from asterisk_ext.domain.server import Server
+from asterisk_ext.domain.server import Report, Server
 
 T = TypeVar("T")
 
@@ -46,3 +47,8 @@ def decode_tenant(data: bytes) -> Pbx:
 
 def decode_map(data: bytes | None) -> Map:
     return Map() if data is None else decode(data, Map)
+
+
+def decode_report(data: bytes, at: float) -> Report:
+    """A node's report, with the time at which the registry heard it."""
+    return replace(decode(data, Report), at=at)

@@ -66,7 +66,7 @@ class Servers:
         entry = current.entries.get(server.name)
         return Row(
             server=server,
-            state=state(server, report, entry is not None, now),
+            state=state(report, entry is not None, now),
             report=report,
             silent_for=max(0.0, now - report.at) if report else 0.0,
             home=sum(pbx.home == server.name for pbx in tenants),

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 from asterisk_ext.domain.access import Act, Actor, allows, require
 from asterisk_ext.domain.errors import Problem
 from asterisk_ext.domain.pbx import Pbx, Status, check
 from asterisk_ext.ports import Clock, Fleet, Registry
+from asterisk_ext.services import tenant_file
 from asterisk_ext.services.audit import Audit
 from asterisk_ext.services.records import encode, tenant_key
 from asterisk_ext.services.times import iso
@@ -29,6 +30,13 @@ class Row:
     """Who serves it now."""
     visiting: bool
     """Served by another server than its home, because that is in maintenance."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Imported:
+    changed: tuple[int, ...]
+    passwords: Mapping[str, str] = field(default_factory=dict)
+    """Those that were made up, by account; they are shown this once."""
 
 
 class VirtualPbxs:
@@ -73,15 +81,19 @@ class VirtualPbxs:
         await self._note(actor, pbx, "", saved=pbx.name)
         return True
 
-    async def save_all(self, actor: Actor, tenants: Iterable[Pbx], dry_run: bool = False) -> list[Pbx]:
-        """Check every record before the first is written; returns those that are (or would be) changed."""
+    async def import_file(self, actor: Actor, data: bytes, dry_run: bool = False) -> Imported:
+        """Save every virtual PBX of a file; all records are checked before the first is written."""
         require(actor, Act.CHANGE_PBX)
-        wanted = list(tenants)
-        for pbx in wanted:
+        stored = {pbx.id: pbx for pbx in self._fleet.tenants()}
+        since = iso(self._clock())
+        wanted = [tenant_file.record(entry, stored.get(entry.id), since) for entry in tenant_file.read(data).tenants]
+        for pbx, _ in wanted:
             self._check(pbx)
         if dry_run:
-            return [pbx for pbx in wanted if self._differs(pbx)]
-        return [pbx for pbx in wanted if await self.save(actor, pbx)]
+            return Imported(changed=tuple(pbx.id for pbx, _ in wanted if self._differs(pbx)))
+        changed = tuple([pbx.id for pbx, _ in wanted if await self.save(actor, pbx)])
+        passwords = {account: text for _, made in wanted for account, text in made.items()}
+        return Imported(changed=changed, passwords=passwords)
 
     async def set_status(self, actor: Actor, pbx: int, status: Status, reason: str = "") -> Pbx:
         """Block or unblock; in force at the next call."""
@@ -110,13 +122,6 @@ class VirtualPbxs:
 
     async def _note(self, actor: Actor, pbx: Pbx, undo: str, **facts: object) -> None:
         await self._fleet.reached(await self._audit.note(actor, Act.CHANGE_PBX, str(pbx.id), undo, **facts))
-
-
-def with_status_of(pbx: Pbx, stored: Pbx | None) -> Pbx:
-    """``pbx`` with the block that is in force: an import changes what a tenant has, never whether it may call."""
-    if stored is None:
-        return pbx
-    return replace(pbx, status=stored.status, reason=stored.reason, since=stored.since)
 
 
 def _mentions(pbx: Pbx, text: str) -> bool:

@@ -1,0 +1,101 @@
+"""``asterisk-ext server``: the fleet's servers and their maintenance."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from asterisk_ext.cli.options import as_json, ask, settings, show_json, show_table
+from asterisk_ext.domain.server import Technology
+
+
+@click.group()
+def server() -> None:
+    """SIP servers of the fleet."""
+
+
+@server.command("list")
+@settings
+@as_json
+def list_(settings: Path, as_json: bool) -> None:
+    """Every server: state, virtual PBXs, registered phones and calls by its last report."""
+    rows = ask(settings, "GET", "servers")
+    if as_json:
+        show_json(rows)
+        return
+    heads = ["ID", "TECHNOLOGY", "NAME", "IP", "REGISTRATION", "STATE", "PBX", "SERVED BY"]
+    show_table(
+        heads,
+        [
+            [
+                row["server"]["id"],
+                row["server"]["technology"],
+                row["server"]["name"],
+                row["server"]["ip"],
+                row["server"]["registration"],
+                row["state"],
+                f"{row['served']} ({row['home']} home)",
+                row["destination"],
+            ]
+            for row in rows
+        ],
+    )
+
+
+@server.command()
+@settings
+@click.argument("name")
+@click.option("--id", "number", type=click.IntRange(min=1), required=True)
+@click.option("--ip", required=True)
+@click.option("--technology", type=click.Choice([kind.value for kind in Technology]), default="NODE", show_default=True)
+@click.option("--registration", default="", help="Address or name that phones register to.")
+@click.option("--port", type=click.IntRange(1, 65535), default=8480, show_default=True, help="Port of its console.")
+def add(settings: Path, name: str, number: int, ip: str, technology: str, registration: str, port: int) -> None:
+    """Record a server."""
+    body = {"id": number, "name": name, "technology": technology, "ip": ip, "registration": registration, "port": port}
+    ask(settings, "POST", "servers", body)
+    click.echo(f"{name} added")
+
+
+@server.command()
+@settings
+@click.argument("name")
+def remove(settings: Path, name: str) -> None:
+    """Remove a server's record; refused while it hosts virtual PBXs or serves another server's."""
+    ask(settings, "DELETE", f"servers/{name}")
+    click.echo(f"{name} removed")
+
+
+@server.group()
+def maintenance() -> None:
+    """Have all virtual PBXs of a server served by another one, and back."""
+
+
+@maintenance.command()
+@settings
+@click.argument("source")
+@click.argument("destination")
+def preview(settings: Path, source: str, destination: str) -> None:
+    """Say what entering maintenance would do."""
+    show_json(ask(settings, "GET", f"servers/{source}/maintenance/preview?destination={destination}"))
+
+
+@maintenance.command()
+@settings
+@click.argument("source")
+@click.argument("destination")
+@click.option("--reason", default="")
+def enter(settings: Path, source: str, destination: str, reason: str) -> None:
+    """Move every virtual PBX of SOURCE to DESTINATION, now."""
+    ask(settings, "POST", f"servers/{source}/maintenance/enter", {"destination": destination, "reason": reason})
+    click.echo(f"{source} is in maintenance; {destination} serves its virtual PBXs")
+
+
+@maintenance.command()
+@settings
+@click.argument("source")
+def leave(settings: Path, source: str) -> None:
+    """Bring exactly the virtual PBXs that left back home."""
+    ask(settings, "POST", f"servers/{source}/maintenance/leave", {})
+    click.echo(f"{source} is active; its virtual PBXs are at home")

@@ -1,0 +1,169 @@
+"""The embedded engine: SQLite on one node, one writer, one revision counter, one change log."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import sqlite3
+from collections.abc import AsyncIterator, Callable
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+from pathlib import Path
+from typing import Any, TypeVar
+
+from sqlite_utils import Database
+
+from asterisk_ext.ports import CONFLICT, Change, Clock, Gap, Item
+
+T = TypeVar("T")
+
+LOG_LENGTH = 20_000
+"""Changes kept for watchers that come back; who is further behind takes a snapshot."""
+
+SCHEMA = """
+CREATE TABLE IF NOT EXISTS item (key TEXT PRIMARY KEY, value BLOB NOT NULL, revision INTEGER NOT NULL) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS change (revision INTEGER PRIMARY KEY AUTOINCREMENT, key TEXT NOT NULL, value BLOB);
+CREATE TABLE IF NOT EXISTS beat (node TEXT PRIMARY KEY, at REAL NOT NULL, report BLOB NOT NULL) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS blob (sha256 TEXT PRIMARY KEY, data BLOB NOT NULL) WITHOUT ROWID;
+"""
+
+
+class EmbeddedRegistry:
+    """``ports.Registry`` on one SQLite file; all access runs on one thread of its own, writes are durable."""
+
+    def __init__(self, path: Path, clock: Clock) -> None:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.touch(mode=0o600)
+        self._clock = clock
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix="registry")
+        self._database = self._thread.submit(_open, path).result()
+        self._changed = asyncio.Event()
+        self._closed = False
+
+    async def close(self) -> None:
+        """Release the file; watchers end."""
+        self._closed = True
+        self._wake()
+        await self._on_thread(self._database.close)
+        self._thread.shutdown()
+
+    async def get(self, key: str) -> Item | None:
+        rows = await self._rows("SELECT key, value, revision FROM item WHERE key = ?", key)
+        return Item(*rows[0]) if rows else None
+
+    async def snapshot(self, prefix: str) -> tuple[list[Item], int]:
+        def read() -> tuple[list[Item], int]:
+            connection = self._database.conn
+            connection.execute("BEGIN")
+            try:
+                rows = connection.execute(
+                    "SELECT key, value, revision FROM item WHERE key >= ? AND key < ? ORDER BY key", _range(prefix)
+                ).fetchall()
+                return [Item(*row) for row in rows], _revision(connection)
+            finally:
+                connection.execute("COMMIT")
+
+        return await self._on_thread(read)
+
+    async def create(self, key: str, value: bytes) -> int:
+        return await self._write(key, value, 0)
+
+    async def compare_and_set(self, key: str, value: bytes, revision: int) -> int:
+        return await self._write(key, value, revision)
+
+    async def delete(self, key: str, revision: int) -> int:
+        return await self._write(key, None, revision)
+
+    async def watch(self, prefix: str, from_revision: int) -> AsyncIterator[Change | Gap]:
+        while not self._closed:
+            changed = self._changed
+            oldest, rows = await self._on_thread(partial(self._since, from_revision))
+            if oldest > from_revision + 1:
+                yield Gap()
+                return
+            for key, value, revision in rows:
+                from_revision = revision
+                if key.startswith(prefix):
+                    yield Change(key, value, revision)
+            if not rows:
+                await changed.wait()
+
+    async def beat(self, node: str, ttl: float, report: bytes) -> None:
+        await self._rows(
+            "INSERT INTO beat VALUES (?, ?, ?) ON CONFLICT (node) DO UPDATE SET at = excluded.at, "
+            "report = excluded.report",
+            node,
+            self._clock(),
+            report,
+        )
+
+    async def beats(self) -> dict[str, tuple[float, bytes]]:
+        return {node: (at, report) for node, at, report in await self._rows("SELECT node, at, report FROM beat")}
+
+    async def put_blob(self, data: bytes) -> str:
+        name = hashlib.sha256(data).hexdigest()
+        await self._rows("INSERT INTO blob VALUES (?, ?) ON CONFLICT DO NOTHING", name, data)
+        return name
+
+    async def get_blob(self, sha256: str) -> bytes | None:
+        rows = await self._rows("SELECT data FROM blob WHERE sha256 = ?", sha256)
+        return bytes(rows[0][0]) if rows else None
+
+    async def _write(self, key: str, value: bytes | None, revision: int) -> int:
+        new = await self._on_thread(lambda: _compare_and_write(self._database.conn, key, value, revision))
+        self._wake()
+        return new
+
+    def _since(self, revision: int) -> tuple[int, list[tuple[str, bytes | None, int]]]:
+        connection = self._database.conn
+        oldest = connection.execute("SELECT coalesce(min(revision), 0) FROM change").fetchone()[0]
+        rows = connection.execute(
+            "SELECT key, value, revision FROM change WHERE revision > ? ORDER BY revision LIMIT 1000", (revision,)
+        ).fetchall()
+        return oldest, rows
+
+    def _wake(self) -> None:
+        self._changed.set()
+        self._changed = asyncio.Event()
+
+    async def _rows(self, sql: str, *values: object) -> list[Any]:
+        return await self._on_thread(lambda: self._database.conn.execute(sql, values).fetchall())
+
+    async def _on_thread(self, work: Callable[[], T]) -> T:
+        return await asyncio.get_running_loop().run_in_executor(self._thread, work)
+
+
+def _open(path: Path) -> Database:
+    connection = sqlite3.connect(path, isolation_level=None)
+    connection.execute("PRAGMA journal_mode = WAL")
+    connection.execute("PRAGMA synchronous = FULL")
+    connection.executescript(SCHEMA)
+    return Database(connection)
+
+
+def _revision(connection: sqlite3.Connection) -> int:
+    row = connection.execute("SELECT seq FROM sqlite_sequence WHERE name = 'change'").fetchone()
+    return row[0] if row else 0
+
+
+def _compare_and_write(connection: sqlite3.Connection, key: str, value: bytes | None, revision: int) -> int:
+    connection.execute("BEGIN IMMEDIATE")
+    try:
+        row = connection.execute("SELECT revision FROM item WHERE key = ?", (key,)).fetchone()
+        if (row[0] if row else 0) != revision:
+            raise CONFLICT.refuse(key=key)
+        new = connection.execute("INSERT INTO change (key, value) VALUES (?, ?)", (key, value)).lastrowid or 0
+        if value is None:
+            connection.execute("DELETE FROM item WHERE key = ?", (key,))
+        else:
+            connection.execute("INSERT OR REPLACE INTO item VALUES (?, ?, ?)", (key, value, new))
+        connection.execute("DELETE FROM change WHERE revision <= ?", (new - LOG_LENGTH,))
+        connection.execute("COMMIT")
+    except BaseException:
+        connection.execute("ROLLBACK")
+        raise
+    return new
+
+
+def _range(prefix: str) -> tuple[str, str]:
+    return prefix, prefix + "\U0010ffff"

@@ -1,0 +1,92 @@
+"""The embedded registry of another node, over HTTP."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from typing import TypeVar
+
+import aiohttp
+import msgspec
+
+from asterisk_ext.ports import CONFLICT, UNREACHABLE, Change, Gap, Item
+from asterisk_ext.registry import wire
+
+T = TypeVar("T")
+
+PATIENCE = aiohttp.ClientTimeout(total=5, connect=2)
+WATCHING = aiohttp.ClientTimeout(total=None, connect=2, sock_read=3 * wire.KEEPALIVE)
+"""A watch that has said nothing for three keepalives is dead."""
+
+
+class RemoteRegistry:
+    """``ports.Registry`` at ``url``; refuses ``registry.unreachable`` when it does not answer in time."""
+
+    def __init__(self, url: str, secret: str) -> None:
+        self._url = url.rstrip("/") + wire.PREFIX
+        self._session = aiohttp.ClientSession(headers={"Authorization": f"Bearer {secret}"}, timeout=PATIENCE)
+
+    async def close(self) -> None:
+        await self._session.close()
+
+    async def get(self, key: str) -> Item | None:
+        return await self._ask("GET", "/item", Item | None, params={"key": key})  # type: ignore[arg-type]
+
+    async def snapshot(self, prefix: str) -> tuple[list[Item], int]:
+        answer = await self._ask("GET", "/snapshot", wire.Snapshot, params={"prefix": prefix})
+        return answer.items, answer.revision
+
+    async def create(self, key: str, value: bytes) -> int:
+        return await self._write(wire.Write(key, value, 0))
+
+    async def compare_and_set(self, key: str, value: bytes, revision: int) -> int:
+        return await self._write(wire.Write(key, value, revision))
+
+    async def delete(self, key: str, revision: int) -> int:
+        return await self._write(wire.Write(key, None, revision))
+
+    async def watch(self, prefix: str, from_revision: int) -> AsyncIterator[Change | Gap]:
+        params = {"prefix": prefix, "from": str(from_revision)}
+        try:
+            async with self._session.get(self._url + "/watch", params=params, timeout=WATCHING) as response:
+                response.raise_for_status()
+                async for text in response.content:
+                    line = msgspec.json.decode(text, type=wire.Line)
+                    if line.gap:
+                        yield Gap()
+                    elif line.change is not None:
+                        yield line.change
+        except (aiohttp.ClientError, TimeoutError) as error:
+            raise UNREACHABLE.refuse() from error
+
+    async def beat(self, node: str, ttl: float, report: bytes) -> None:
+        await self._ask("POST", "/beat", None, body=wire.Beat(node, ttl, report))
+
+    async def beats(self) -> dict[str, tuple[float, bytes]]:
+        return (await self._ask("GET", "/beats", wire.Beats)).beats
+
+    async def put_blob(self, data: bytes) -> str:
+        return (await self._send("POST", "/blob", None, data)).decode()
+
+    async def get_blob(self, sha256: str) -> bytes | None:
+        return await self._send("GET", f"/blob/{sha256}", None, b"") or None
+
+    async def _write(self, write: wire.Write) -> int:
+        return (await self._ask("POST", "/write", wire.Written, body=write)).revision
+
+    async def _ask(
+        self, method: str, path: str, kind: type[T] | None, params: dict[str, str] | None = None, body: object = None
+    ) -> T:
+        answer = await self._send(method, path, params, msgspec.json.encode(body) if body is not None else b"")
+        return msgspec.json.decode(answer, type=kind) if kind is not None else None  # type: ignore[return-value]
+
+    async def _send(self, method: str, path: str, params: dict[str, str] | None, data: bytes) -> bytes:
+        try:
+            async with self._session.request(method, self._url + path, params=params, data=data) as response:
+                if response.status == CONFLICT.status:
+                    raise CONFLICT.refuse(key=(await response.json())["params"]["key"])
+                if response.status == 404:
+                    return b""
+                response.raise_for_status()
+                return await response.read()
+        except (TimeoutError, aiohttp.ClientError) as error:
+            raise UNREACHABLE.refuse() from error

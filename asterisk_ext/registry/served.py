@@ -1,0 +1,127 @@
+"""The embedded registry over HTTP, for the other nodes of the fleet."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import hmac
+from collections.abc import AsyncIterator
+
+import msgspec
+from aiohttp import web
+from aiohttp.typedefs import Handler, Middleware
+
+from asterisk_ext.domain.errors import Refusal
+from asterisk_ext.ports import Change, Gap, Registry
+from asterisk_ext.registry import wire
+
+LARGEST = 64 * 1024 * 1024
+"""Bytes of one request: an audio is the largest thing there is."""
+
+
+def application(registry: Registry, secret: str) -> web.Application:
+    """The sub-application to mount at ``/registry/v1``; every request must bear the fleet's secret."""
+    app = web.Application(middlewares=[_only_the_fleet(secret), _refusals], client_max_size=LARGEST)
+    routes = _Routes(registry)
+    app.add_routes(
+        [
+            web.get("/item", routes.item),
+            web.get("/snapshot", routes.snapshot),
+            web.get("/watch", routes.watch),
+            web.post("/write", routes.write),
+            web.post("/beat", routes.beat),
+            web.get("/beats", routes.beats),
+            web.post("/blob", routes.put_blob),
+            web.get("/blob/{sha256}", routes.get_blob),
+        ]
+    )
+    return app
+
+
+def _only_the_fleet(secret: str) -> Middleware:
+    @web.middleware
+    async def middleware(request: web.Request, handler: Handler) -> web.StreamResponse:
+        given = request.headers.get("Authorization", "")
+        if not secret or not hmac.compare_digest(given.encode(), f"Bearer {secret}".encode()):
+            return web.json_response({"error_id": "registry.stranger", "status": 401}, status=401)
+        return await handler(request)
+
+    return middleware
+
+
+@web.middleware
+async def _refusals(request: web.Request, handler: Handler) -> web.StreamResponse:
+    try:
+        return await handler(request)
+    except Refusal as refusal:
+        body = {"error_id": refusal.error_id, "params": {name: str(value) for name, value in refusal.params.items()}}
+        return web.json_response(body, status=refusal.problem.status)
+    except msgspec.DecodeError:
+        return web.json_response({"error_id": "registry.unreadable"}, status=400)
+
+
+class _Routes:
+    def __init__(self, registry: Registry) -> None:
+        self._registry = registry
+
+    async def item(self, request: web.Request) -> web.Response:
+        return _json(await self._registry.get(request.query["key"]))
+
+    async def snapshot(self, request: web.Request) -> web.Response:
+        return _json(wire.Snapshot(*await self._registry.snapshot(request.query.get("prefix", ""))))
+
+    async def write(self, request: web.Request) -> web.Response:
+        write = msgspec.json.decode(await request.read(), type=wire.Write)
+        if write.value is None:
+            return _json(wire.Written(await self._registry.delete(write.key, write.revision)))
+        if not write.revision:
+            return _json(wire.Written(await self._registry.create(write.key, write.value)))
+        return _json(wire.Written(await self._registry.compare_and_set(write.key, write.value, write.revision)))
+
+    async def beat(self, request: web.Request) -> web.Response:
+        beat = msgspec.json.decode(await request.read(), type=wire.Beat)
+        await self._registry.beat(beat.node, beat.ttl, beat.report)
+        return web.Response(status=204)
+
+    async def beats(self, request: web.Request) -> web.Response:
+        return _json(wire.Beats(await self._registry.beats()))
+
+    async def put_blob(self, request: web.Request) -> web.Response:
+        return web.Response(text=await self._registry.put_blob(await request.read()))
+
+    async def get_blob(self, request: web.Request) -> web.Response:
+        data = await self._registry.get_blob(request.match_info["sha256"])
+        return web.Response(status=404) if data is None else web.Response(body=data)
+
+    async def watch(self, request: web.Request) -> web.StreamResponse:
+        response = web.StreamResponse()
+        await response.prepare(request)
+        changes = self._registry.watch(request.query.get("prefix", ""), int(request.query["from"]))
+        with contextlib.suppress(ConnectionError):
+            async for line in _with_keepalives(changes):
+                await response.write(msgspec.json.encode(line) + b"\n")
+        return response
+
+
+async def _with_keepalives(changes: AsyncIterator[Change | Gap]) -> AsyncIterator[wire.Line]:
+    following: asyncio.Future[Change | Gap] | None = None
+    try:
+        while True:
+            following = following or asyncio.ensure_future(anext(changes))
+            done, _ = await asyncio.wait({following}, timeout=wire.KEEPALIVE)
+            if not done:
+                yield wire.Line()
+                continue
+            try:
+                change = following.result()
+            except StopAsyncIteration:
+                return
+            following = None
+            yield wire.Line(gap=True) if isinstance(change, Gap) else wire.Line(change=change)
+    finally:
+        if following is not None:
+            following.cancel()
+
+
+def _json(answer: object) -> web.Response:
+    return web.Response(body=msgspec.json.encode(answer), content_type="application/json")

@@ -1,0 +1,100 @@
+"""The structure of the house, as failing tests."""
+
+from __future__ import annotations
+
+import ast
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+OURS = ("asterisk_ext", "agi", "ari_apps", "dialplan", "firewall", "admin_http")
+EDGES = ("agi", "ari_apps", "dialplan", "firewall", "admin_http")
+COMMON = ("asterisk_ext.services", "asterisk_ext.ports", "asterisk_ext.domain")
+MAY_IMPORT = {
+    "asterisk_ext/domain": ("asterisk_ext.domain",),
+    "asterisk_ext/ports.py": ("asterisk_ext.domain",),
+    "asterisk_ext/config.py": ("asterisk_ext.domain",),
+    "asterisk_ext/tasks.py": (),
+    "asterisk_ext/services": COMMON,
+    "asterisk_ext/registry": (*COMMON, "asterisk_ext.registry"),
+    "asterisk_ext/store.py": COMMON,
+    "asterisk_ext/peer.py": COMMON,
+    **{edge: (*COMMON, "asterisk_ext.config", "asterisk_ext.tasks", edge) for edge in EDGES},
+}
+KNOW_EVERYTHING = ("asterisk_ext/runtime.py", "asterisk_ext/cli", "asterisk_ext/lab")
+TOP_LEVEL = {
+    "pyproject.toml", "README.md", "CHANGELOG.md", "LICENSE", "Makefile", "requirements.lock",
+    "asterisk_ext", "agi", "ari_apps", "dialplan", "firewall", "admin_http", "tests", "docs",
+}  # fmt: skip
+
+
+def sources() -> list[Path]:
+    return [path for top in OURS for path in sorted((ROOT / top).rglob("*.py"))]
+
+
+def imports(path: Path) -> Iterator[str]:
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            assert node.level == 0, f"{path} imports relatively"
+            yield from (f"{node.module}.{alias.name}" for alias in node.names)
+
+
+def within(name: str, allowed: tuple[str, ...]) -> bool:
+    return any(name == other or name.startswith(other + ".") for other in allowed)
+
+
+@pytest.mark.parametrize("place", MAY_IMPORT)
+def test_imports_point_one_way(place: str) -> None:
+    for path in sources():
+        if not path.relative_to(ROOT).as_posix().startswith(place):
+            continue
+        for name in imports(path):
+            if name.split(".")[0] in OURS:
+                assert within(name, MAY_IMPORT[place]), f"{path.relative_to(ROOT)} may not import {name}"
+
+
+def test_the_domain_imports_the_standard_library_only() -> None:
+    for path in (ROOT / "asterisk_ext/domain").rglob("*.py"):
+        for name in imports(path):
+            first = name.split(".")[0]
+            assert first in sys.stdlib_module_names or name.startswith("asterisk_ext.domain"), f"{path}: {name}"
+
+
+def test_the_domain_is_pure() -> None:
+    forbidden = ("asyncio", "time", "logging", "socket", "os", "subprocess", "sqlite3", "pathlib", "random", "secrets")
+    for path in (ROOT / "asterisk_ext/domain").rglob("*.py"):
+        assert not [name for name in imports(path) if within(name, forbidden)], path
+        assert not [node for node in ast.walk(ast.parse(path.read_text())) if isinstance(node, ast.Await)], path
+
+
+def test_every_source_file_has_its_place() -> None:
+    known = (*MAY_IMPORT, *KNOW_EVERYTHING, "asterisk_ext/__init__.py")
+    strays = [path for path in sources() if not path.relative_to(ROOT).as_posix().startswith(known)]
+    assert strays == []
+
+
+def test_the_top_level_is_the_design_cards() -> None:
+    there = {path.name for path in ROOT.iterdir() if not path.name.startswith(".")}
+    assert {name for name in there if not name.endswith((".egg-info", "__pycache__"))} == TOP_LEVEL
+
+
+def test_nobody_speaks_to_a_shell() -> None:
+    for path in sources():
+        text = path.read_text()
+        assert "shell=True" not in text, path
+        assert "os.system" not in text, path
+        assert "create_subprocess_shell" not in text, path
+
+
+def test_files_have_one_subject() -> None:
+    long = {str(path.relative_to(ROOT)): len(path.read_text().splitlines()) for path in sources()}
+    assert {name: lines for name, lines in long.items() if lines > 300} == {}
+
+
+def test_the_composition_root_fits_one_screen() -> None:
+    assert len((ROOT / "asterisk_ext/runtime.py").read_text().splitlines()) <= 120

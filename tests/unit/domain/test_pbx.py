@@ -1,0 +1,79 @@
+"""What a virtual PBX may be."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from asterisk_ext.domain.emergency import DEFAULT_NUMBERS, dialled_forms
+from asterisk_ext.domain.errors import Refusal
+from asterisk_ext.domain.pbx import Did, Extension, Mode, Pbx, RingGroup, Status, Trunk, check, digest
+
+GOOD = Pbx(
+    id=1,
+    name="Clínica Vale Azul",
+    domain="clinica.example.net",
+    home="node1",
+    extensions=(Extension(number="200", name="Recepção", digest="0" * 32), Extension(number="201", digest="1" * 32)),
+    trunks=(Trunk(name="trunk14", host="198.18.20.1"),),
+    ring_groups=(RingGroup(number="600", members=("200", "201")),),
+    dids=(Did(number="4831210114", target="600"),),
+    emergency_trunks=("trunk14",),
+)
+
+
+def test_a_good_record_passes() -> None:
+    check(GOOD)
+
+
+@pytest.mark.parametrize(
+    ("change", "error_id"),
+    [
+        ({"emergency_trunks": ()}, "pbx.no_emergency_trunk"),
+        ({"emergency_trunks": ("trunk99",)}, "pbx.missing_target"),
+        (
+            {"extensions": (*GOOD.extensions, Extension(number="190", digest="2" * 32))},
+            "pbx.extension_is_emergency_number",
+        ),
+        ({"extensions": (*GOOD.extensions, GOOD.extensions[0])}, "pbx.duplicate"),
+        ({"ring_groups": (RingGroup(number="200", members=("201",)),)}, "pbx.duplicate"),
+        ({"dids": (Did(number="4831210114", target="999"),)}, "pbx.missing_target"),
+        ({"ring_groups": (RingGroup(number="600", members=("999",)),)}, "pbx.missing_target"),
+        ({"name": "two\nlines"}, "pbx.invalid"),
+        ({"domain": "not a domain"}, "pbx.invalid"),
+        ({"home": "../etc"}, "pbx.invalid"),
+        ({"dids": (Did(number="123&Local/201@x", target="600"),)}, "pbx.invalid"),
+        ({"trunks": (Trunk(name="trunk14;x", host="198.18.20.1"),), "emergency_trunks": ("trunk14;x",)}, "pbx.invalid"),
+        ({"trunks": (Trunk(name="trunk14", host="a\nb"),)}, "pbx.invalid"),
+        ({"extensions": (Extension(number="200", digest="plain text"),)}, "pbx.invalid"),
+        ({"extensions": (Extension(number="200", name="${SHELL(id)}", digest="0" * 32),)}, "pbx.invalid"),
+        ({"outside_prefixes": ("0,n,Dial",)}, "pbx.invalid"),
+    ],
+)
+def test_a_record_that_could_do_harm_is_refused(change: dict[str, object], error_id: str) -> None:
+    with pytest.raises(Refusal) as refusal:
+        check(replace(GOOD, **change))  # type: ignore[arg-type]
+    assert refusal.value.error_id == error_id
+    assert refusal.value.field
+
+
+def test_a_tenant_of_the_hosters_own_dialplan_needs_no_trunk_of_ours() -> None:
+    check(Pbx(id=9, name="Hotel", domain="hotel.example.net", home="node1", mode=Mode.GATE_ONLY))
+
+
+def test_lifting_a_block_forgets_its_reason() -> None:
+    blocked = GOOD.blocked(Status.TOTAL_BLOCK, "falta de pagamento", "2026-08-13T06:00:00Z")
+    assert blocked.reason == "falta de pagamento"
+    assert blocked.blocked(Status.ACTIVE, "ignored", "2026-08-14T06:00:00Z").reason == ""
+
+
+def test_a_digest_is_the_ha1_of_rfc_7616() -> None:
+    assert digest("1_200", "a") != digest("1_201", "a")
+    assert digest("1_200", "secret") == "378f68122bbdcd2409603eff789ce436"
+
+
+def test_emergency_numbers_match_bare_after_the_outside_prefix_and_with_the_country_code() -> None:
+    forms = dialled_forms(DEFAULT_NUMBERS, ("0", "9"))
+    assert {forms[dialled] for dialled in ("190", "0190", "9190", "55190")} == {"190"}
+    assert "1900" not in forms

@@ -1,0 +1,57 @@
+"""A small fleet: a registry in memory, the real local copy that follows it, and the services on top."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from asterisk_ext.domain.access import ROOT
+from asterisk_ext.domain.server import Report, Server, Technology
+from asterisk_ext.registry.fake import FakeRegistry
+from asterisk_ext.services import records
+from asterisk_ext.services.audit import Audit
+from asterisk_ext.services.maintenance import Maintenance
+from asterisk_ext.services.servers import Servers
+from asterisk_ext.services.users import Users
+from asterisk_ext.services.virtual_pbx import VirtualPbxs
+from asterisk_ext.store import LocalCopy
+from asterisk_ext.tasks import Tasks
+
+NOW = 1_800_000_000.0
+
+
+class World:
+    def __init__(self, path: Path) -> None:
+        self.now = NOW
+        self.registry = FakeRegistry(self.clock)
+        self.fleet = LocalCopy(path, self.clock)
+        self.audit = Audit(self.registry, self.fleet, self.clock)
+        self.servers = Servers(self.registry, self.fleet, self.audit, self.clock)
+        self.maintenance = Maintenance(self.registry, self.fleet, self.audit, self.clock)
+        self.tenants = VirtualPbxs(self.registry, self.fleet, self.audit, self.clock)
+        self.users = Users(self.registry, self.fleet, self.audit)
+
+    def clock(self) -> float:
+        return self.now
+
+    async def report(self, node: str, registered: int = 0, calls: int = 0) -> None:
+        await self.registry.beat(node, 6.0, records.encode(Report(registered=registered, calls=calls)))
+        await self.fleet.hear(self.registry)
+
+    async def add_server(self, number: int, name: str, technology: Technology = Technology.NODE) -> None:
+        await self.servers.add(ROOT, Server(id=number, name=name, technology=technology, ip=f"198.18.1.{number}"))
+
+
+@pytest.fixture
+async def world(tmp_path: Path) -> AsyncIterator[World]:
+    made = World(tmp_path / "copy.sqlite")
+    async with Tasks() as tasks:
+        tasks.start("copy", made.fleet.follow(made.registry))
+        await made.add_server(1, "node1")
+        await made.add_server(2, "node2")
+        await made.report("node1")
+        await made.report("node2")
+        yield made
+    made.fleet.close()
