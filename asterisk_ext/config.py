@@ -1,21 +1,22 @@
-"""The node's settings: one TOML file, checked whole before anything starts."""
+"""The node's settings: one TOML file, checked whole before anything starts. Each field says what it is for."""
 
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Annotated
 
 import msgspec
+from msgspec import Meta
 
 from asterisk_ext.domain.errors import Problem
 
 DEFAULT_PATH = Path("/etc/asterisk-ext/config.toml")
 
 UNREADABLE = Problem(
-    "config.unreadable",
-    500,
-    "The settings file {path} cannot be read: {reason}.",
-    "Correct the file and start again.",
+    "config.unreadable", 500, "The settings file {path} cannot be read: {reason}.", "Correct the file and start again."
 )
+
+Port = Annotated[int, Meta(ge=1, le=65535)]
 
 
 class Section(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -23,52 +24,52 @@ class Section(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=T
 
 
 class Node(Section, frozen=True):
-    name: str = "node1"
-    state: str = "/var/lib/asterisk-ext"
-    """Directory of the node's own state: registry or its copy, audios, realtime database."""
-    run: str = "/run/asterisk-ext"
+    name: Annotated[str, Meta(description="This server's name in the registry.")] = "node1"
+    state: Annotated[str, Meta(description="Directory of the node service's own state.")] = "/var/lib/asterisk-ext"
+    run: Annotated[str, Meta(description="Directory of the Unix sockets.")] = "/run/asterisk-ext"
 
 
 class Registry(Section, frozen=True):
-    engine: str = "embedded"
-    serve: bool = True
-    """This node holds the fleet's registry and serves it to the others."""
-    url: str = ""
-    """Where the registry is served, when it is not here: ``http://198.18.1.1:8480``."""
-    secret_file: str = "/etc/asterisk-ext/fleet.secret"
-    """The fleet's shared secret, presented to the registry; a file, never an argument."""
+    serve: Annotated[bool, Meta(description="This node holds the fleet's registry and serves it to the others.")] = True
+    url: Annotated[str, Meta(description="Where the registry is, when it is not here: `http://198.18.1.1:8480`.")] = ""
+    secret_file: Annotated[
+        str, Meta(description="File with the secret that nodes present to each other; empty file: no other nodes.")
+    ] = "/etc/asterisk-ext/fleet.secret"
 
 
 class Guard(Section, frozen=True):
-    socket: str = "/run/asterisk-ext/guard.sock"
-    state: str = "/var/lib/asterisk-ext-guard"
-    log: str = "/var/log/asterisk/security"
-    driver: str = "nftables"
-    failures: int = 4
-    window_hours: float = 6
-    ban_hours: float = 24
-    protect_registered: bool = True
-    never_ban: tuple[str, ...] = ()
-    node_service_uid: int = -1
-    """The user id that may call the socket besides root; -1 for none."""
+    socket: Annotated[str, Meta(description="The guard's Unix socket.")] = "/run/asterisk-ext/guard.sock"
+    state: Annotated[str, Meta(description="Directory of the guard's own state.")] = "/var/lib/asterisk-ext-guard"
+    log: Annotated[str, Meta(description="Asterisk's security log.")] = "/var/log/asterisk/security"
+    driver: Annotated[str, Meta(description="`nftables` or `iptables`.")] = "nftables"
+    failures: Annotated[int, Meta(ge=1, description="Failures that make a ban.")] = 4
+    window_hours: Annotated[float, Meta(gt=0, description="Hours within which they must fall.")] = 6
+    ban_hours: Annotated[float, Meta(gt=0, description="Hours after which a ban lifts itself.")] = 24
+    protect_registered: Annotated[
+        bool, Meta(description="Spare addresses that authenticated within 24 hours from unproven failures.")
+    ] = True
+    never_ban: Annotated[tuple[str, ...], Meta(description="Addresses and networks that are never banned.")] = ()
+    node_service_uid: Annotated[int, Meta(description="User id of the node service, besides root's; -1 for none.")] = -1
 
 
 class AdminHttp(Section, frozen=True):
-    host: str = "127.0.0.1"
-    port: int = 8480
+    host: Annotated[str, Meta(description="Address that the console and the API listen on.")] = "127.0.0.1"
+    port: Annotated[Port, Meta(description="Its port.")] = 8480
 
 
 class FastAgi(Section, frozen=True):
-    host: str = "127.0.0.1"
-    port: int = 4573
+    host: Annotated[str, Meta(description="Address of the gate; keep it on loopback.")] = "127.0.0.1"
+    port: Annotated[Port, Meta(description="Its port.")] = 4573
 
 
 class Asterisk(Section, frozen=True):
-    etc: str = "/etc/asterisk"
-    sounds: str = "/var/lib/asterisk-ext/sounds"
-    ari_url: str = "http://127.0.0.1:8088/ari"
-    ari_user: str = "asterisk-ext"
-    ari_secret_file: str = "/etc/asterisk-ext/ari.secret"
+    etc: Annotated[str, Meta(description="Asterisk's configuration directory.")] = "/etc/asterisk"
+    sounds: Annotated[str, Meta(description="Where audios are put for Asterisk.")] = "/var/lib/asterisk-ext/sounds"
+    ari_url: Annotated[str, Meta(description="Where ARI answers; loopback.")] = "http://127.0.0.1:8088/ari"
+    ari_user: Annotated[str, Meta(description="ARI's user for tracking.")] = "asterisk-ext"
+    ari_secret_file: Annotated[str, Meta(description="File with that user's password.")] = (
+        "/etc/asterisk-ext/ari.secret"
+    )
 
 
 class Config(Section, frozen=True):
@@ -81,7 +82,7 @@ class Config(Section, frozen=True):
 
 
 def load(path: Path = DEFAULT_PATH) -> Config:
-    """Read and check the settings; raises ``config.unreadable`` with the place of the fault."""
+    """Read and check the settings; refuses ``config.unreadable`` with the place of the fault."""
     try:
         return msgspec.toml.decode(path.read_bytes(), type=Config)
     except (OSError, msgspec.DecodeError) as error:

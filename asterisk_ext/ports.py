@@ -32,7 +32,9 @@ class Change:
 
 @dataclass(frozen=True, slots=True)
 class Gap:
-    """The change log no longer reaches back to where the watcher was: take a snapshot again."""
+    """The change log does not hold where the watcher was (too long ago, or it comes from another life of the
+    registry): take a snapshot again.
+    """
 
 
 CONFLICT = Problem(

@@ -11,6 +11,9 @@ DEFAULT_NUMBERS = (
     "100", "112", "180", "181", "185", "188", "190", "191", "192", "193", "194", "197", "198", "199", "911",
 )  # fmt: skip
 
+NEVER_OFF = ("190", "192", "193")
+"""Police, ambulance and fire brigade: no virtual PBX may switch these off."""
+
 
 def dialled_forms(numbers: Iterable[str], outside_prefixes: Iterable[str]) -> dict[str, str]:
     """Every way of dialling an emergency number → the bare number: bare, after an outside-line prefix, after 55."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -32,6 +33,8 @@ class Policy:
     internal_passes_in_total_block: bool = False
     answer: bool = False
     """Answer the call before the audio plays; then it is billed."""
+    support_lines: tuple[str, ...] = ()
+    """The hoster's own numbers: they pass like an emergency, so that a blocked customer can ask why."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +48,43 @@ class Verdict:
 
 
 PASS = Verdict(None)
+
+
+@dataclass(frozen=True, slots=True)
+class Announcement:
+    """One audio as Asterisk plays it."""
+
+    file: str
+    """Path without the ending, as Asterisk sees it."""
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GateFacts:
+    """What the gate must know of a virtual PBX."""
+
+    status: Status
+    emergency_forms: frozenset[str]
+    """Every way of dialling an emergency number."""
+    announcements: Mapping[Audio, Announcement]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BlockedCall:
+    """One call that met the gate and did not pass; there is no CDR of it, since it was never answered."""
+
+    at: float
+    """Epoch seconds."""
+    pbx: int
+    channel: str
+    caller: str
+    number: str
+    direction: Direction
+    audio: Audio
+    file: str
+    """The announcement; empty where none could be played."""
+    heard: float
+    """Seconds of it."""
 
 
 def decide(status: Status | None, direction: Direction, emergency: bool, policy: Policy) -> Verdict:

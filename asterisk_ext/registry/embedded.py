@@ -77,8 +77,8 @@ class EmbeddedRegistry:
     async def watch(self, prefix: str, from_revision: int) -> AsyncIterator[Change | Gap]:
         while not self._closed:
             changed = self._changed
-            oldest, rows = await self._on_thread(partial(self._since, from_revision))
-            if oldest > from_revision + 1:
+            oldest, newest, rows = await self._on_thread(partial(self._since, from_revision))
+            if oldest > from_revision + 1 or newest < from_revision:
                 yield Gap()
                 return
             for key, value, revision in rows:
@@ -114,13 +114,13 @@ class EmbeddedRegistry:
         self._wake()
         return new
 
-    def _since(self, revision: int) -> tuple[int, list[tuple[str, bytes | None, int]]]:
+    def _since(self, revision: int) -> tuple[int, int, list[tuple[str, bytes | None, int]]]:
         connection = self._database.conn
         oldest = connection.execute("SELECT coalesce(min(revision), 0) FROM change").fetchone()[0]
         rows = connection.execute(
             "SELECT key, value, revision FROM change WHERE revision > ? ORDER BY revision LIMIT 1000", (revision,)
         ).fetchall()
-        return oldest, rows
+        return oldest, _revision(connection), rows
 
     def _wake(self) -> None:
         self._changed.set()

@@ -47,7 +47,7 @@ class FakeRegistry:
     async def watch(self, prefix: str, from_revision: int) -> AsyncIterator[Change | Gap]:
         while True:
             changed = self._changed
-            if from_revision < self._forgotten:
+            if from_revision < self._forgotten or from_revision > self._revision:
                 yield Gap()
                 return
             new = [change for change in self._log if change.revision > from_revision]

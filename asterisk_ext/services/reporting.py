@@ -22,11 +22,10 @@ class Reporting:
         self._phones = phones
         self._calls = calls
 
-    async def run(self, registry: Registry, heard: Callable[[], object]) -> None:
-        """Report, then ``heard`` learns the others' reports; raises when the registry is lost, to be called again."""
+    async def run(self, registry: Registry) -> None:
+        """Report for ever; raises when the registry is lost, to be called again."""
         while True:
             await registry.beat(self._node, LATE_AFTER, encode(await self._report()))
-            heard()
             await asyncio.sleep(PERIOD)
 
     async def _report(self) -> Report:

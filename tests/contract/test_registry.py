@@ -110,6 +110,11 @@ async def test_a_watch_waits_for_what_comes_later(registry: Registry) -> None:
     assert await asyncio.wait_for(following, 5) == Change("pbx/1", b"a", written)
 
 
+async def test_who_knows_a_revision_that_never_was_is_told_a_gap(registry: Registry) -> None:
+    last = await registry.create("pbx/1", b"a")
+    assert await asyncio.wait_for(anext(registry.watch("", last + 100)), 5) == Gap()
+
+
 async def test_a_beat_is_remembered_with_its_time_and_is_not_a_change(registry: Registry) -> None:
     _, before = await registry.snapshot("")
     await registry.beat("node1", 6.0, b"report")

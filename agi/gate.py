@@ -1,0 +1,143 @@
+"""The gate: decides what a call gets, tells the dialplan first, then plays (SPEC, section 5)."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Protocol
+
+from agi.server import HungUp, Session
+from agi.variables import ABSOLUTE_TIMEOUT, END, VERDICT
+from asterisk_ext.domain.gate import (
+    PASS,
+    Announcement,
+    Audio,
+    BlockedCall,
+    Direction,
+    GateFacts,
+    Policy,
+    Verdict,
+    decide,
+)
+
+SPARE = 3.0
+"""Seconds that Asterisk may take beyond an announcement's length before it is cut."""
+
+
+class TenantDirectory(Protocol):
+    def gate_facts(self, pbx: int) -> GateFacts | None:
+        """From the node's own data, at once; None for a virtual PBX that is not known here."""
+        ...
+
+
+class BlockedCalls(Protocol):
+    def note(self, call: BlockedCall) -> None:
+        """Count and list; must not block."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Caps:
+    """Announcements that may play at once: a blocked dialler must not become a denial of service."""
+
+    tenant: int = 10
+    node: int = 200
+
+
+class Gate:
+    """The AGI script ``gate``: arguments are virtual PBX, direction and number."""
+
+    def __init__(
+        self,
+        directory: TenantDirectory,
+        observer: BlockedCalls,
+        clock: Callable[[], float],
+        policy: Policy | None = None,
+        caps: Caps | None = None,
+    ) -> None:
+        self._directory = directory
+        self._observer = observer
+        self._clock = clock
+        self._policy = policy or Policy()
+        self._caps = caps or Caps()
+        self._playing: Counter[int] = Counter()
+
+    async def __call__(self, session: Session) -> None:
+        call = asked(session)
+        facts = self._directory.gate_facts(call.pbx) if call else None
+        if call is None or facts is None:
+            return
+        verdict = judge(call, facts, self._policy)
+        if verdict.audio is None:
+            await session.set_variable(VERDICT, "pass")
+            return
+        announcement = facts.announcements.get(verdict.audio)
+        heard = 0.0
+        if not self._may_play(call.pbx):
+            announcement = None
+            await session.set_variable(VERDICT, END)
+        elif announcement is None:
+            await session.set_variable(VERDICT, verdict.audio.value)
+        else:
+            heard = await self._announce(session, call.pbx, verdict.audio, announcement)
+        self._observer.note(
+            BlockedCall(
+                at=self._clock(),
+                pbx=call.pbx,
+                channel=session.environment.channel,
+                caller=session.environment.get("callerid"),
+                number=call.number,
+                direction=call.direction,
+                audio=verdict.audio,
+                file=announcement.file if announcement else "",
+                heard=heard,
+            )
+        )
+
+    def _may_play(self, pbx: int) -> bool:
+        return self._playing[pbx] < self._caps.tenant and self._playing.total() < self._caps.node
+
+    async def _announce(self, session: Session, pbx: int, audio: Audio, announcement: Announcement) -> float:
+        """Verdict first, then the audio; returns the seconds heard."""
+        longest = announcement.seconds + SPARE
+        self._playing[pbx] += 1
+        loop = asyncio.get_running_loop()
+        begun = loop.time()
+        try:
+            await session.set_variable(ABSOLUTE_TIMEOUT, f"{longest:.1f}")
+            await session.set_variable(VERDICT, audio.value)
+            await session.execute("Answer" if self._policy.answer else "Progress")
+            begun = loop.time()
+            with contextlib.suppress(HungUp, TimeoutError):
+                await session.execute("Playback", f"{announcement.file},noanswer", within=longest + SPARE)
+        finally:
+            self._playing[pbx] -= 1
+            if not self._playing[pbx]:
+                del self._playing[pbx]
+        return min(loop.time() - begun, announcement.seconds)
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    pbx: int
+    direction: Direction
+    number: str
+
+
+def asked(session: Session) -> Asked | None:
+    """What the dialplan asks about; None where that is no question, so that the dialplan decides by itself."""
+    pbx, direction, number = (session.environment.argument(place) for place in (1, 2, 3))
+    if not (pbx.isascii() and pbx.isdigit() and len(pbx) <= 12) or direction not in set(Direction):
+        return None
+    return Asked(int(pbx), Direction(direction), number)
+
+
+def judge(call: Asked, facts: GateFacts, policy: Policy) -> Verdict:
+    """The verdict; emergency numbers and the support line pass here too, though the dialplan asks about none."""
+    if call.number in policy.support_lines:
+        return PASS
+    emergency = call.direction is not Direction.INBOUND and call.number in facts.emergency_forms
+    return decide(facts.status, call.direction, emergency, policy)

@@ -1,0 +1,117 @@
+"""The configuration that this product gives Asterisk: one include file for each of Asterisk's own files."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+
+from asterisk_ext.domain.emergency import DEFAULT_NUMBERS, dialled_forms
+from asterisk_ext.domain.errors import Problem
+from asterisk_ext.domain.gate import Policy
+from asterisk_ext.domain.pbx import REALM
+from dialplan.realtime_schema import DATABASE, TABLES
+from dialplan.rows import emergency_forms
+
+FILES = ("extconfig", "res_config_sqlite3", "sorcery", "pjsip", "extensions", "ari", "http", "logger")
+
+UNSAFE = Problem(
+    "dialplan.unsafe_setting",
+    500,
+    "Asterisk's configuration was not written: {value!r} cannot stand in it as {name}.",
+    "Correct that setting.",
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AriUser:
+    user: str
+    password: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BaseConfig:
+    """What differs between nodes; ``database`` and ``sounds`` are absolute paths as Asterisk sees them."""
+
+    database: str
+    tracking: AriUser
+    """May only look: the live calls."""
+    hangup: AriUser
+    """May also hang up."""
+    sounds: str = "/var/lib/asterisk-ext/sounds"
+    agi: str = "agi://127.0.0.1:4573/gate"
+    node_emergency_trunks: tuple[str, ...] = ()
+    """Endpoints that carry emergency calls when the tenant's own trunks fail, in order."""
+    policy: Policy = field(default_factory=Policy)
+    language: str = "pt_BR"
+    tenant_cap: int = 10
+    longest: int = 60
+    """Seconds after which an announcement is cut."""
+
+
+def includes() -> dict[str, str]:
+    """Asterisk's file → the include that it must hold: ``extensions.conf`` → ``asterisk-ext.extensions.conf``.
+
+    ``logger.conf`` holds it inside ``[logfiles]``; every other file anywhere.
+    """
+    return {f"{name}.conf": f"asterisk-ext.{name}.conf" for name in FILES}
+
+
+def render(config: BaseConfig) -> dict[str, str]:
+    """The include files by name; refuses ``dialplan.unsafe_setting`` for a value that could end its line."""
+    _check(config)
+    environment = Environment(
+        loader=PackageLoader("dialplan"),
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+        autoescape=False,  # noqa: S701 - these are Asterisk's files, not HTML; every value is checked above
+    )
+    values = {
+        "tables": TABLES,
+        "database": DATABASE,
+        "file": config.database,
+        "realm": REALM,
+        "tracking": config.tracking,
+        "hangup": config.hangup,
+        "sounds": config.sounds,
+        "agi": config.agi,
+        "node_emergency_trunks": "&".join(f"{name}/" for name in config.node_emergency_trunks),
+        "emergency_forms": emergency_forms(dialled_forms(DEFAULT_NUMBERS, ("0",))),
+        "support_lines": "." + "".join(f"{number}." for number in config.policy.support_lines),
+        "policy": config.policy,
+        "language": config.language,
+        "tenant_cap": config.tenant_cap,
+        "longest": config.longest,
+    }
+    return {included: environment.get_template(f"{name}.j2").render(values) for name, included in includes().items()}
+
+
+_PATTERNS = {
+    "path": re.compile(r"/[A-Za-z0-9._/-]+"),
+    "user": re.compile(r"[A-Za-z0-9_-]{1,40}"),
+    "password": re.compile(r"[A-Za-z0-9_.~-]{12,128}"),
+    "AGI address": re.compile(r"agi://[A-Za-z0-9.:\[\]-]+/[a-z]+"),
+    "trunk": re.compile(r"[A-Za-z0-9_.-]{1,80}"),
+    "support line": re.compile(r"[0-9]{2,15}"),
+    "language": re.compile(r"pt_BR|en"),
+}
+
+
+def _check(config: BaseConfig) -> None:
+    for name, value in (
+        ("path", config.database),
+        ("path", config.sounds),
+        ("user", config.tracking.user),
+        ("user", config.hangup.user),
+        ("password", config.tracking.password),
+        ("password", config.hangup.password),
+        ("AGI address", config.agi),
+        ("language", config.language),
+        *(("trunk", trunk) for trunk in config.node_emergency_trunks),
+        *(("support line", number) for number in config.policy.support_lines),
+    ):
+        if not _PATTERNS[name].fullmatch(value):
+            raise UNSAFE.refuse(field=name, name=name, value="…" if name == "password" else value)

@@ -1,0 +1,75 @@
+"""The tables of Asterisk's realtime database and the families of ``extconfig.conf`` that lead to them.
+
+Column names of the ``ps_`` tables are option names of ``pjsip.conf`` (Asterisk 20 and later); the others are this
+product's own, read by the static dialplan with ``REALTIME_FIELD``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+DATABASE = "asterisk_ext"
+"""Name of the database in ``res_config_sqlite3.conf``."""
+
+VERSION = 1
+"""Kept in ``user_version`` of the file: another number means another schema, and the file is built anew."""
+
+Row = tuple[str | None, ...]
+Rows = Mapping[str, Mapping[str, Row]]
+"""Table → first column → row. None leaves an option at Asterisk's default."""
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """One table; its first column is the key, and every column holds text."""
+
+    name: str
+    family: str
+    columns: tuple[str, ...]
+
+    def row(self, **values: str | None) -> Row:
+        """A row by column name; raises KeyError for a column the table does not have."""
+        unknown = values.keys() - set(self.columns)
+        if unknown:
+            raise KeyError(f"{self.name} has no column {', '.join(sorted(unknown))}")
+        return tuple(values.get(column) for column in self.columns)
+
+
+ENDPOINTS = Table(
+    "ps_endpoints",
+    "ps_endpoints",
+    (
+        "id", "context", "tenantid", "accountcode", "aors", "auth", "outbound_auth", "set_var", "allow", "callerid",
+        "language", "moh_suggest", "identify_by", "deny", "permit", "direct_media", "rtp_symmetric", "force_rport",
+        "rewrite_contact", "webrtc", "trust_id_inbound", "allow_subscribe", "from_user",
+    ),
+)  # fmt: skip
+AUTHS = Table("ps_auths", "ps_auths", ("id", "auth_type", "username", "realm", "md5_cred", "password"))
+AORS = Table(
+    "ps_aors",
+    "ps_aors",
+    (
+        "id", "contact", "max_contacts", "remove_existing", "qualify_frequency",
+        "default_expiration", "minimum_expiration", "maximum_expiration",
+    ),
+)  # fmt: skip
+IDENTIFIES = Table("ps_endpoint_id_ips", "ps_endpoint_id_ips", ("id", "endpoint", "match", "match_request_uri"))
+PBXS = Table("pbx", "asterisk_ext_pbx", ("id", "status", "language", "max_calls", "prefixes", "trunks"))
+NUMBERS = Table("number", "asterisk_ext_number", ("id", "kind", "dial", "timeout"))
+DIDS = Table("did", "asterisk_ext_did", ("number", "pbx", "target"))
+
+TABLES = (ENDPOINTS, AUTHS, AORS, IDENTIFIES, PBXS, NUMBERS, DIDS)
+
+
+def statements() -> list[str]:
+    """What makes an empty database."""
+    created = [
+        f'CREATE TABLE "{table.name}" ('
+        + ", ".join(
+            f'"{column}" TEXT' + (" PRIMARY KEY NOT NULL" if not n else "") for n, column in enumerate(table.columns)
+        )
+        + ") WITHOUT ROWID"
+        for table in TABLES
+    ]
+    return [*created, f"PRAGMA user_version = {VERSION}"]

@@ -1,0 +1,238 @@
+"""Virtual PBXs → rows of Asterisk's realtime database. Pure: the whole wanted state, whatever is there now.
+
+Carriers: every trunk is an endpoint of its own, so that channels are named ``PJSIP/1_trunk14-…`` in both directions.
+A call from a carrier's address that one trunk alone uses is that trunk's (``match``). Where several tenants share a
+carrier's address, the number called tells the tenant (``match_request_uri``) and the endpoint's ``permit`` admits the
+tenant's carriers alone; a call from there to a number that nobody has reaches an endpoint without a tenant.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+from collections import Counter
+from collections.abc import Iterable, Iterator
+
+from asterisk_ext.domain.emergency import NEVER_OFF, dialled_forms
+from asterisk_ext.domain.pbx import REALM, Extension, Mode, Pbx, Trunk
+from dialplan.realtime_schema import AORS, AUTHS, DIDS, ENDPOINTS, IDENTIFIES, NUMBERS, PBXS, TABLES, Row, Rows, Table
+
+PHONES_CONTEXT = "asterisk-ext-phones"
+TRUNKS_CONTEXT = "asterisk-ext-trunks"
+EMERGENCY_VARIABLE = "AST_EXT_EMERGENCY"
+
+
+def rows(tenants: Iterable[Pbx]) -> Rows:
+    """Every row that Asterisk needs to serve ``tenants``; the records must have passed ``domain.pbx.check``."""
+    wanted: dict[str, dict[str, Row]] = {table.name: {} for table in TABLES}
+    served = sorted(tenants, key=lambda pbx: pbx.id)
+    shared = _shared_addresses(served)
+    for table, row in _all_rows(served, shared):
+        wanted[table.name][row[0] or ""] = row
+    return wanted
+
+
+def emergency(pbx: Pbx) -> str:
+    """Trunks and numbers of emergency calls in one variable: ``1_trunk14/4831210114:.190>190.0190>190.``
+
+    One, because ``res_config_sqlite3`` does not split several ``set_var`` of one column; with the endpoint, so that
+    no lookup stands between a phone and 190. The three numbers that nobody may switch off are always in it.
+    """
+    forms = dialled_forms(dict.fromkeys((*NEVER_OFF, *pbx.emergency_numbers)), pbx.outside_prefixes)
+    return f"{_trunk_list(pbx, pbx.emergency_trunks)}:{emergency_forms(forms)}"
+
+
+def emergency_forms(forms: dict[str, str]) -> str:
+    """``.190>190.0190>190.``: every way of dialling, and the bare number it stands for."""
+    return "." + "".join(f"{dialled}>{bare}." for dialled, bare in sorted(forms.items()))
+
+
+def _all_rows(served: list[Pbx], shared: set[str]) -> Iterator[tuple[Table, Row]]:
+    for address in sorted(shared):
+        yield ENDPOINTS, _carrier(address)
+        yield IDENTIFIES, IDENTIFIES.row(id=_carrier_name(address), endpoint=_carrier_name(address), match=address)
+    for pbx in served:
+        yield PBXS, _pbx(pbx)
+        if pbx.mode is not Mode.MANAGED:
+            continue
+        for extension in pbx.extensions:
+            yield from _phone(pbx, extension)
+        for trunk in pbx.trunks:
+            yield from _trunk(pbx, trunk, shared)
+        yield from _numbers_called_over_shared_carriers(pbx, shared)
+        for group in pbx.ring_groups:
+            dial = "&".join(f"PJSIP/{pbx.account(member)}" for member in _phones_of(pbx, group.number))
+            yield (
+                NUMBERS,
+                NUMBERS.row(id=pbx.account(group.number), kind="ring_group", dial=dial, timeout=str(group.timeout)),
+            )
+        for did in pbx.dids:
+            yield DIDS, DIDS.row(number=did.number, pbx=str(pbx.id), target=did.target)
+
+
+def _pbx(pbx: Pbx) -> Row:
+    return PBXS.row(
+        id=str(pbx.id),
+        status=pbx.status.value,
+        language=pbx.language,
+        max_calls=str(pbx.max_calls),
+        prefixes="." + "".join(f"{prefix}." for prefix in sorted(pbx.outside_prefixes)),
+        trunks=_trunk_list(pbx, tuple(trunk.name for trunk in pbx.trunks)),
+    )
+
+
+def _phone(pbx: Pbx, extension: Extension) -> Iterator[tuple[Table, Row]]:
+    account = pbx.account(extension.number)
+    yield (
+        ENDPOINTS,
+        ENDPOINTS.row(
+            id=account,
+            context=PHONES_CONTEXT,
+            aors=account,
+            auth=account,
+            allow=_codecs(extension.codecs),
+            callerid=f'"{extension.name or extension.number}" <{extension.number}>',
+            moh_suggest=pbx.music_class,
+            identify_by="username,auth_username",
+            webrtc="yes" if extension.webrtc else "no",
+            trust_id_inbound="no",
+            allow_subscribe="no",
+            **_tenant(pbx),
+            **_MEDIA,
+        ),
+    )
+    yield (
+        AUTHS,
+        AUTHS.row(
+            id=account, auth_type="md5", username=account, realm=REALM, md5_cred=extension.digest or _no_digest()
+        ),
+    )
+    yield (
+        AORS,
+        AORS.row(
+            id=account,
+            max_contacts=str(extension.contacts),
+            remove_existing="yes",
+            qualify_frequency="0",
+            default_expiration="120",
+            minimum_expiration="30",
+            maximum_expiration="3600",
+        ),
+    )
+    yield NUMBERS, NUMBERS.row(id=account, kind="extension", dial=f"PJSIP/{account}", timeout="60")
+
+
+def _trunk(pbx: Pbx, trunk: Trunk, shared: set[str]) -> Iterator[tuple[Table, Row]]:
+    name = f"{pbx.id}_{trunk.name}"
+    addresses = sorted({item.host for item in pbx.trunks if _is_address(item.host)})
+    yield (
+        ENDPOINTS,
+        ENDPOINTS.row(
+            id=name,
+            context=TRUNKS_CONTEXT,
+            aors=name,
+            allow=_codecs(trunk.codecs),
+            identify_by="ip",
+            deny="0.0.0.0/0.0.0.0,::/0" if addresses else None,
+            permit=",".join(addresses) or None,
+            trust_id_inbound="yes",
+            allow_subscribe="no",
+            **_tenant(pbx),
+            **_MEDIA,
+        ),
+    )
+    host = f"[{trunk.host}]" if ":" in trunk.host else trunk.host
+    transport = "" if trunk.transport == "udp" else f";transport={trunk.transport}"
+    yield (
+        AORS,
+        AORS.row(id=name, contact=f"sip:{host}:{trunk.port}{transport}", max_contacts="0", qualify_frequency="0"),
+    )
+    if _is_address(trunk.host) and trunk.host not in shared:
+        yield IDENTIFIES, IDENTIFIES.row(id=name, endpoint=name, match=trunk.host)
+
+
+def _numbers_called_over_shared_carriers(pbx: Pbx, shared: set[str]) -> Iterator[tuple[Table, Row]]:
+    trunk = next((trunk for trunk in pbx.trunks if trunk.host in shared), None)
+    if trunk is None or not pbx.dids:
+        return
+    name = f"{pbx.id}_{trunk.name}"
+    numbers = "|".join(sorted(did.number for did in pbx.dids))
+    yield (
+        IDENTIFIES,
+        IDENTIFIES.row(id=f"{name}_numbers", endpoint=name, match_request_uri=f"/^sips?:[+]?(55)?({numbers})@/"),
+    )
+
+
+def _carrier(address: str) -> Row:
+    """Whoever calls from a shared address a number that nobody here has: no tenant, so the call goes nowhere."""
+    return ENDPOINTS.row(
+        id=_carrier_name(address),
+        context=TRUNKS_CONTEXT,
+        allow=_codecs(("alaw", "ulaw")),
+        identify_by="ip",
+        allow_subscribe="no",
+        **_MEDIA,
+    )
+
+
+def _carrier_name(address: str) -> str:
+    return "carrier-" + address.replace(":", "-")
+
+
+_MEDIA = {"direct_media": "no", "rtp_symmetric": "yes", "force_rport": "yes", "rewrite_contact": "yes"}
+"""Media through Asterisk and answers to where requests came from: phones sit behind address translation."""
+
+
+def _tenant(pbx: Pbx) -> dict[str, str]:
+    """The options that carry the tenant with every call; two underscores let each leg inherit a variable."""
+    return {
+        "tenantid": str(pbx.id),
+        "accountcode": str(pbx.id),
+        "language": pbx.language,
+        "set_var": f"__{EMERGENCY_VARIABLE}={emergency(pbx)}",
+    }
+
+
+def _trunk_list(pbx: Pbx, names: tuple[str, ...]) -> str:
+    """``1_trunk14/4831210114&1_trunk15/``: trunks in order, each with the caller ID it shows."""
+    callers = {trunk.name: trunk.caller_id for trunk in pbx.trunks}
+    return "&".join(f"{pbx.id}_{name}/{callers.get(name, '')}" for name in names)
+
+
+def _phones_of(pbx: Pbx, group: str) -> list[str]:
+    """The extensions that ring for ``group``, groups within groups followed once."""
+    groups = {item.number: item.members for item in pbx.ring_groups}
+    phones: dict[str, None] = {}
+    seen: set[str] = set()
+    waiting = [group]
+    while waiting:
+        number = waiting.pop(0)
+        if number in groups and number not in seen:
+            seen.add(number)
+            waiting += groups[number]
+        elif number not in groups:
+            phones[number] = None
+    return list(phones)
+
+
+def _shared_addresses(served: list[Pbx]) -> set[str]:
+    uses = Counter(
+        trunk.host for pbx in served if pbx.mode is Mode.MANAGED for trunk in pbx.trunks if _is_address(trunk.host)
+    )
+    return {address for address, count in uses.items() if count > 1}
+
+
+def _is_address(host: str) -> bool:
+    try:
+        ipaddress.ip_address(host)
+    except ValueError:
+        return False
+    return True
+
+
+def _codecs(codecs: tuple[str, ...]) -> str:
+    return ",".join(("!all", *codecs))
+
+
+def _no_digest() -> str:
+    """A digest that no password has: an extension without a secret cannot register."""
+    return "0" * 32

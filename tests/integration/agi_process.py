@@ -1,0 +1,51 @@
+"""The gate alone, as a process that tests can kill: ``agi_process PORT TENANTS SOUNDS``; notes go to stdout as JSON."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import sys
+import time
+from dataclasses import asdict
+from pathlib import Path
+
+import msgspec
+
+from agi.gate import Gate
+from agi.server import Server
+from asterisk_ext.domain.emergency import dialled_forms
+from asterisk_ext.domain.gate import BlockedCall, GateFacts
+from asterisk_ext.domain.pbx import Pbx
+from dialplan.audio.defaults import default_announcements
+
+
+class Tenants:
+    """Reads the file anew for each call, so that a test changes a status by writing it."""
+
+    def __init__(self, path: Path, sounds: str) -> None:
+        self._path = path
+        self._sounds = sounds
+
+    def gate_facts(self, pbx: int) -> GateFacts | None:
+        for tenant in msgspec.json.decode(self._path.read_bytes(), type=list[Pbx]):
+            if tenant.id == pbx:
+                return GateFacts(
+                    status=tenant.status,
+                    emergency_forms=frozenset(dialled_forms(tenant.emergency_numbers, tenant.outside_prefixes)),
+                    announcements=default_announcements(self._sounds, tenant.language),
+                )
+        return None
+
+
+class Printed:
+    def note(self, call: BlockedCall) -> None:
+        print(json.dumps(asdict(call)), flush=True)
+
+
+async def main(port: int, tenants: Path, sounds: str) -> None:
+    async with Server({"gate": Gate(Tenants(tenants, sounds), Printed(), time.time)}, "127.0.0.1", port):
+        await asyncio.Event().wait()
+
+
+if __name__ == "__main__":
+    asyncio.run(main(int(sys.argv[1]), Path(sys.argv[2]), sys.argv[3]))

@@ -1,0 +1,283 @@
+"""One real Asterisk in namespaces of its own, with this product's dialplan and a realtime database.
+
+Everything dies with one process, ``unshare --kill-child``; the machine's interfaces and mounts are never touched.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import json
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import IO, TypeVar
+
+import msgspec
+
+from asterisk_ext.domain.pbx import Pbx
+from dialplan.audio.defaults import install_default_audios
+from dialplan.base_config import AriUser, BaseConfig, includes, render
+from dialplan.projection import Difference, Projection
+
+NODE, PHONES, CARRIER = "198.18.1.1", "198.18.10.1", "198.18.20.1"
+SOURCE = Path(__file__).resolve().parents[2]
+_CLONE_NEWNET = 0x40000000
+
+Made = TypeVar("Made")
+
+
+def tree() -> Path:
+    """The Asterisk that set-up keeps beside this machine's system."""
+    cache = Path(os.environ.get("ASTERISK_EXT_CACHE", "/var/cache/asterisk-ext"))
+    found = [place for place in (cache / "asterisk-root", cache / "sid-test") if (place / "usr/sbin/asterisk").exists()]
+    if not found:
+        raise FileNotFoundError(f"no Asterisk below {cache}")
+    return found[0]
+
+
+class OneAsterisk:
+    """Started by ``start``, gone after ``stop``; ``base`` is a scratch directory."""
+
+    def __init__(self, base: Path, hoster_dialplan: str = "") -> None:
+        self._base = base
+        self._root = base / "root"
+        self.state = base / "state"
+        self.etc = base / "etc"
+        self._hoster_dialplan = hoster_dialplan
+        self._holder: subprocess.Popen[bytes] | None = None
+        self._holder_pid = 0
+        self._agi: subprocess.Popen[str] | None = None
+        self._agi_notes: Path = base / "blocked.jsonl"
+        self._agi_out: IO[str] | None = None
+        self.projection = Projection(self.state / "realtime.sqlite3")
+        self.tenants_file = base / "tenants.json"
+
+    def start(self, tenants: Iterable[Pbx]) -> None:
+        self._directories()
+        self.hold(list(tenants))
+        install_default_audios(self.state / "sounds")
+        self._configure()
+        self._owned_by_asterisk()
+        self._holder = subprocess.Popen(
+            ["unshare", "--net", "--mount", "--pid", "--fork", "--kill-child", "--mount-proc", "sleep", "infinity"]
+        )
+        self._holder_pid = _child_of(self._holder.pid)
+        self._inside(["ip", "link", "set", "lo", "up"])
+        for address in (NODE, PHONES, CARRIER):
+            self._inside(["ip", "addr", "add", f"{address}/32", "dev", "lo"])
+        self._mount()
+        self.start_asterisk()
+
+    def start_asterisk(self) -> None:
+        """Start Asterisk and wait until it is fully up."""
+        self.spawn([*self._chroot(), "/usr/sbin/asterisk", "-f", "-U", "asterisk", "-G", "asterisk"])
+        until = time.monotonic() + 30
+        while time.monotonic() < until:
+            if "fully booted" in self.cli("core waitfullybooted"):
+                return
+            time.sleep(0.05)
+        raise TimeoutError((self._root / "var/log/asterisk/messages").read_text())
+
+    def stop_asterisk(self) -> None:
+        self.cli("core stop now")
+        until = time.monotonic() + 10
+        while time.monotonic() < until and "Unable to connect" not in self.cli("core show uptime"):
+            time.sleep(0.05)
+
+    def stop(self) -> None:
+        self.stop_agi()
+        if self._holder is not None:
+            os.kill(self._holder_pid, signal.SIGKILL)
+            self._holder.wait(10)
+        shutil.rmtree(self._base, ignore_errors=True)
+
+    def hold(self, tenants: list[Pbx], *, confirmed: bool = True) -> Difference:
+        """Project ``tenants`` to Asterisk and tell the gate of them."""
+        fresh = self.tenants_file.with_suffix(".new")
+        fresh.write_bytes(msgspec.json.encode(tenants))
+        fresh.replace(self.tenants_file)
+        found = self.projection.apply(tenants, confirmed=confirmed)
+        self._owned_by_asterisk()
+        return found
+
+    def start_agi(self, program: str = "tests.integration.agi_process", port: int = 4573) -> subprocess.Popen[str]:
+        self._agi_notes.write_text("")
+        self._agi_out = self._agi_notes.open("a")
+        sounds = "/var/lib/asterisk-ext/sounds"
+        words = [sys.executable, "-m", program, str(port), str(self.tenants_file), sounds]
+        self._agi = self.spawn(words, cwd=SOURCE, stdout=self._agi_out)
+        until = time.monotonic() + 10
+        while time.monotonic() < until:
+            if "LISTEN" in self._inside(["ss", "-Hltn", f"sport = :{port}"]):
+                return self._agi
+            time.sleep(0.05)
+        raise TimeoutError("the gate did not start")
+
+    def signal_agi(self, number: signal.Signals) -> None:
+        """nsenter runs the program as its child in the other pid namespace."""
+        assert self._agi is not None
+        os.kill(_child_of(self._agi.pid), number)
+
+    def stop_agi(self) -> None:
+        if self._agi is not None and self._agi.poll() is None:
+            self.signal_agi(signal.SIGKILL)
+            self._agi.wait(5)
+        if self._agi_out is not None:
+            self._agi_out.close()
+        self._agi = None
+
+    def blocked_calls(self) -> list[dict[str, object]]:
+        return [json.loads(line) for line in self._agi_notes.read_text().splitlines()]
+
+    def cli(self, command: str) -> str:
+        return self._inside([*self._chroot(), "/usr/sbin/asterisk", "-rx", command], check=False)
+
+    def log(self) -> str:
+        return (self.etc.parent / "log/messages").read_text()
+
+    def socket(self, ip: str, port: int) -> socket.socket:
+        """A UDP socket inside the network namespace."""
+
+        def make() -> socket.socket:
+            made = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+            made.setblocking(False)
+            made.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1 << 20)
+            made.bind((ip, port))
+            return made
+
+        return self.in_network(make)
+
+    def in_network(self, make: Callable[[], Made]) -> Made:
+        """Run ``make`` in a thread of the network namespace; what it opens stays there (setns(2))."""
+        results: list[Made | BaseException] = []
+
+        def run() -> None:
+            try:
+                libc = ctypes.CDLL(None, use_errno=True)
+                with Path(f"/proc/{self._holder_pid}/ns/net").open("rb") as namespace:
+                    if libc.setns(namespace.fileno(), _CLONE_NEWNET) != 0:
+                        raise OSError(ctypes.get_errno(), "setns")
+                results.append(make())
+            except BaseException as error:
+                results.append(error)
+
+        thread = threading.Thread(target=run)
+        thread.start()
+        thread.join()
+        if isinstance(results[0], BaseException):
+            raise results[0]
+        return results[0]
+
+    def spawn(
+        self, words: list[str], cwd: Path | None = None, stdout: IO[str] | int = subprocess.DEVNULL
+    ) -> subprocess.Popen[str]:
+        """Start a program inside; it ends with the namespaces."""
+        environment = {**os.environ, "PYTHONPATH": str(SOURCE)}
+        enter = ["nsenter", "--target", str(self._holder_pid), "--net", "--mount", "--pid", *_at(cwd)]
+        return subprocess.Popen([*enter, "--", *words], text=True, stdout=stdout, env=environment)
+
+    def _inside(self, words: list[str], check: bool = True) -> str:
+        enter = ["nsenter", "--target", str(self._holder_pid), "--net", "--mount", "--pid", "--"]
+        done = subprocess.run([*enter, *words], capture_output=True, text=True, check=check, timeout=30)
+        return done.stdout + done.stderr
+
+    def _chroot(self) -> list[str]:
+        return ["chroot", str(self._root)]
+
+    def _directories(self) -> None:
+        for place in (self._root, self.state, self.etc, self._base / "log", self._base / "upper", self._base / "work"):
+            place.mkdir(parents=True)
+
+    def _mount(self) -> None:
+        layers = f"lowerdir={tree()},upperdir={self._base / 'upper'},workdir={self._base / 'work'}"
+        self._inside(["mount", "-t", "overlay", "overlay", "-o", layers, str(self._root)])
+        for source, target in (
+            (self.etc, "etc/asterisk"),
+            (self.state, "var/lib/asterisk-ext"),
+            (self._base / "log", "var/log/asterisk"),
+            (Path("/dev"), "dev"),
+            (Path("/proc"), "proc"),
+        ):
+            place = self._root / target
+            self._inside(["mkdir", "-p", str(place)])
+            self._inside(["mount", "--bind", str(source), str(place)])
+        self._inside(["mkdir", "-p", str(self._root / "run/asterisk")])
+        self._inside([*self._chroot(), "chown", "asterisk:", "/run/asterisk"])
+
+    def _configure(self) -> None:
+        modules = "/usr/lib/x86_64-linux-gnu/asterisk/modules"
+        main = {
+            "asterisk.conf": f"[directories]\nastmoddir = {modules}\n[options]\nhideconnect = yes\nverbose = 4\n",
+            "modules.conf": _modules(),
+            "rtp.conf": "[general]\nrtpstart = 20000\nrtpend = 29999\n",
+            "cdr.conf": "[general]\nenable = yes\nunanswered = yes\n",
+            "cdr_csv.conf": "",
+            "manager.conf": "[general]\nenabled = no\n",
+            "pjsip.conf": f"[udp]\ntype = transport\nprotocol = udp\nbind = {NODE}:5060\n",
+            "extensions.conf": f"[general]\nstatic = yes\n{self._hoster_dialplan}\n",
+            "logger.conf": "[logfiles]\nmessages => notice,warning,error,verbose\n",
+        }
+        config = BaseConfig(
+            database="/var/lib/asterisk-ext/realtime.sqlite3",
+            tracking=AriUser(user="asterisk-ext", password="tracking-password"),
+            hangup=AriUser(user="asterisk-ext-hangup", password="hanging-up-password"),
+        )
+        for name, included in includes().items():
+            main[name] = main.get(name, "") + f'#include "{included}"\n'
+        for name, text in {**main, **render(config)}.items():
+            (self.etc / name).write_text(text)
+
+    def _owned_by_asterisk(self) -> None:
+        uid, gid = _asterisk_user()
+        for place in (self.state, self.etc, self._base / "log"):
+            for path in (place, *place.rglob("*")):
+                os.chown(path, uid, gid)
+        for parent in (self._base, *self._base.parents):
+            if parent.stat().st_mode & 0o001 == 0:
+                parent.chmod(parent.stat().st_mode | 0o011)
+
+
+def _at(directory: Path | None) -> list[str]:
+    return [f"--wdns={directory}"] if directory else []
+
+
+def _modules() -> str:
+    wanted = SOURCE / "asterisk_ext/lab/etc/modules.conf"
+    if wanted.exists():
+        return wanted.read_text()
+    unwanted = (
+        "chan_iax2",
+        "pbx_ael",
+        "pbx_dundi",
+        "res_config_ldap",
+        "res_config_pgsql",
+        "res_config_curl",
+        "res_odbc",
+    )
+    return "[modules]\nautoload = yes\n" + "".join(f"noload = {name}.so\n" for name in unwanted)
+
+
+def _asterisk_user() -> tuple[int, int]:
+    for line in (tree() / "etc/passwd").read_text().splitlines():
+        name, _, uid, gid, *_ = line.split(":")
+        if name == "asterisk":
+            return int(uid), int(gid)
+    raise LookupError("no user asterisk")
+
+
+def _child_of(pid: int) -> int:
+    """The first child of ``pid``, as soon as there is one."""
+    until = time.monotonic() + 5
+    while time.monotonic() < until:
+        children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+        if children:
+            return int(children[0])
+        time.sleep(0.01)
+    raise TimeoutError(f"{pid} has no child")

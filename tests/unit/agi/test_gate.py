@@ -1,0 +1,196 @@
+"""The gate's script against a scripted Asterisk."""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+
+import pytest
+
+from agi.gate import Caps, Gate
+from agi.protocol import Environment, Reply
+from agi.server import HungUp
+from asterisk_ext.domain.gate import Announcement, Audio, BlockedCall, Direction, GateFacts, Policy, decide
+from asterisk_ext.domain.pbx import Status
+
+ANNOUNCEMENTS = {audio: Announcement(f"/sounds/{audio.value}", 8.0) for audio in Audio}
+
+
+class FakeSession:
+    """Asterisk as the script sees it: notes each command and answers it."""
+
+    def __init__(self, *arguments: str) -> None:
+        values = {f"arg_{number}": value for number, value in enumerate(arguments, 1)}
+        self.environment = Environment({"network_script": "gate", "channel": "PJSIP/2_200-1", "callerid": "200", **values})
+        self.sent: list[tuple[str, ...]] = []
+        self.until_played = asyncio.Event()
+        self.until_played.set()
+        self.hangs_up_while_playing = False
+
+    async def ask(self, *words: str, within: float = 2.0) -> Reply:
+        self.sent.append(words)
+        return Reply(200, "1")
+
+    async def set_variable(self, name: str, value: str) -> None:
+        await self.ask("SET VARIABLE", name, value)
+
+    async def execute(self, application: str, arguments: str = "", within: float = 2.0) -> Reply:
+        if application == "Playback":
+            self.sent.append(("EXEC", application, arguments))
+            await self.until_played.wait()
+            if self.hangs_up_while_playing:
+                raise HungUp
+            return Reply(200, "0")
+        return await self.ask("EXEC", application, arguments)
+
+    @property
+    def verdict(self) -> str:
+        return next((words[2] for words in self.sent if words[1] == "AST_EXT_VERDICT"), "")
+
+
+class FakeDirectory:
+    def __init__(self, status: Status | None, announcements: dict[Audio, Announcement] | None = None) -> None:
+        self._status = status
+        self._announcements = ANNOUNCEMENTS if announcements is None else announcements
+
+    def gate_facts(self, pbx: int) -> GateFacts | None:
+        if self._status is None or pbx != 2:
+            return None
+        forms = frozenset({"190", "0190", "55190"})
+        return GateFacts(status=self._status, emergency_forms=forms, announcements=self._announcements)
+
+
+class Listed:
+    def __init__(self) -> None:
+        self.calls: list[BlockedCall] = []
+
+    def note(self, call: BlockedCall) -> None:
+        self.calls.append(call)
+
+
+def gate(directory: FakeDirectory, listed: Listed, policy: Policy | None = None, caps: Caps | None = None) -> Gate:
+    return Gate(directory, listed, lambda: 1000.0, policy, caps)
+
+
+async def run(script: Gate, session: FakeSession) -> FakeSession:
+    await script(session)  # type: ignore[arg-type]
+    return session
+
+
+async def test_an_active_tenants_call_passes_and_is_not_listed() -> None:
+    listed = Listed()
+    session = await run(gate(FakeDirectory(Status.ACTIVE), listed), FakeSession("2", "outbound", "4833334444"))
+    assert session.sent == [("SET VARIABLE", "AST_EXT_VERDICT", "pass")]
+    assert listed.calls == []
+
+
+async def test_a_blocked_caller_gets_the_verdict_before_the_audio_and_is_never_answered() -> None:
+    listed = Listed()
+    session = await run(gate(FakeDirectory(Status.PARTIAL_BLOCK), listed), FakeSession("2", "outbound", "4833334444"))
+    assert session.sent == [
+        ("SET VARIABLE", "TIMEOUT(absolute)", "11.0"),
+        ("SET VARIABLE", "AST_EXT_VERDICT", "partial_block"),
+        ("EXEC", "Progress", ""),
+        ("EXEC", "Playback", "/sounds/partial_block,noanswer"),
+    ]
+    (call,) = listed.calls
+    assert (call.at, call.pbx, call.number, call.audio, call.file) == (
+        1000.0, 2, "4833334444", Audio.PARTIAL, "/sounds/partial_block",
+    )  # fmt: skip
+
+
+async def test_with_the_option_a_blocked_call_is_answered_first() -> None:
+    script = gate(FakeDirectory(Status.TOTAL_BLOCK), Listed(), Policy(answer=True))
+    session = await run(script, FakeSession("2", "internal", "201"))
+    assert ("EXEC", "Answer", "") in session.sent
+    assert ("EXEC", "Progress", "") not in session.sent
+
+
+@pytest.mark.parametrize("number", ["190", "0190", "55190"])
+async def test_an_emergency_number_passes_here_too(number: str) -> None:
+    session = await run(gate(FakeDirectory(Status.TOTAL_BLOCK), Listed()), FakeSession("2", "outbound", number))
+    assert session.verdict == "pass"
+
+
+async def test_a_call_from_outside_to_an_emergency_number_is_no_emergency() -> None:
+    session = await run(gate(FakeDirectory(Status.TOTAL_BLOCK), Listed()), FakeSession("2", "inbound", "190"))
+    assert session.verdict == "neutral"
+
+
+async def test_the_hosters_support_line_passes() -> None:
+    script = gate(FakeDirectory(Status.TOTAL_BLOCK), Listed(), Policy(support_lines=("08005551234",)))
+    assert (await run(script, FakeSession("2", "outbound", "08005551234"))).verdict == "pass"
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [(), ("2",), ("2", "sideways", "1"), ("", "outbound", "1"), ("٢", "outbound", "1"), ("9" * 13, "outbound", "1")],
+)
+async def test_a_question_that_is_none_gets_no_verdict_so_that_the_dialplan_decides(arguments: tuple[str, ...]) -> None:
+    session = await run(gate(FakeDirectory(Status.TOTAL_BLOCK), Listed()), FakeSession(*arguments))
+    assert session.sent == []
+
+
+async def test_an_unknown_tenant_gets_no_verdict_so_that_the_dialplan_decides() -> None:
+    assert (await run(gate(FakeDirectory(None), Listed()), FakeSession("2", "outbound", "1"))).sent == []
+
+
+async def test_a_missing_audio_leaves_the_default_to_the_dialplan() -> None:
+    listed = Listed()
+    session = await run(gate(FakeDirectory(Status.PARTIAL_BLOCK, {}), listed), FakeSession("2", "outbound", "1"))
+    assert session.sent == [("SET VARIABLE", "AST_EXT_VERDICT", "partial_block")]
+    assert [call.file for call in listed.calls] == [""]
+
+
+async def test_above_the_tenants_cap_a_call_ends_at_once() -> None:
+    listed = Listed()
+    script = gate(FakeDirectory(Status.PARTIAL_BLOCK), listed, caps=Caps(tenant=1, node=9))
+    first = FakeSession("2", "outbound", "1")
+    first.until_played.clear()
+    playing = asyncio.create_task(run(script, first))
+    while len(first.sent) < 4:
+        await asyncio.sleep(0)
+    second = await run(script, FakeSession("2", "outbound", "1"))
+    assert second.sent == [("SET VARIABLE", "AST_EXT_VERDICT", "end")]
+    first.until_played.set()
+    await playing
+    assert (await run(script, FakeSession("2", "outbound", "1"))).verdict == "partial_block"
+
+
+async def test_a_caller_who_hangs_up_is_listed_and_frees_the_place() -> None:
+    listed = Listed()
+    script = gate(FakeDirectory(Status.PARTIAL_BLOCK), listed, caps=Caps(tenant=1, node=1))
+    for _ in range(2):
+        session = FakeSession("2", "outbound", "1")
+        session.hangs_up_while_playing = True
+        await run(script, session)
+    assert [call.file for call in listed.calls] == ["/sounds/partial_block"] * 2
+    assert all(call.heard < 8.0 for call in listed.calls)
+
+
+POLICIES = [Policy(), Policy(internal_passes_in_total_block=True)]
+TABLE = {
+    (Status.ACTIVE, Direction.OUTBOUND): None,
+    (Status.ACTIVE, Direction.INBOUND): None,
+    (Status.ACTIVE, Direction.INTERNAL): None,
+    (Status.PARTIAL_BLOCK, Direction.OUTBOUND): Audio.PARTIAL,
+    (Status.PARTIAL_BLOCK, Direction.INBOUND): None,
+    (Status.PARTIAL_BLOCK, Direction.INTERNAL): None,
+    (Status.TOTAL_BLOCK, Direction.OUTBOUND): Audio.TOTAL,
+    (Status.TOTAL_BLOCK, Direction.INBOUND): Audio.NEUTRAL,
+    (Status.TOTAL_BLOCK, Direction.INTERNAL): Audio.TOTAL,
+}
+"""SPEC, section 5, row by row."""
+
+
+@pytest.mark.parametrize(
+    ("status", "direction", "emergency", "policy"),
+    [*itertools.product([*Status, None], Direction, [False, True], POLICIES)],
+)
+def test_the_policy_table_is_obeyed(
+    status: Status | None, direction: Direction, emergency: bool, policy: Policy
+) -> None:
+    expected = None if status is None or emergency else TABLE[status, direction]
+    if policy.internal_passes_in_total_block and direction is Direction.INTERNAL:
+        expected = None
+    assert decide(status, direction, emergency, policy).audio == expected
