@@ -114,7 +114,9 @@ def row_of(row: Row, actor: Actor) -> PbxRow:
     """Why it is blocked is for the hoster's staff only."""
     pbx = row.pbx
     shown = {
-        name: getattr(pbx, name) for name in PbxRow.__struct_fields__ if name not in ("extensions", "server", "visiting")
+        name: getattr(pbx, name)
+        for name in PbxRow.__struct_fields__
+        if name not in ("extensions", "server", "visiting")
     }
     if actor.pbx is not None:
         shown["reason"] = ""
@@ -128,9 +130,7 @@ def row_of(row: Row, actor: Actor) -> PbxRow:
 def record_of(number: int, record: PbxRecord, stored: Pbx | None) -> Pbx:
     """The domain's record; status and digests that were not sent anew are the stored ones."""
     known = {item.number: item.digest for item in stored.extensions} if stored else {}
-    values = {
-        name: getattr(record, name) for name in PbxRecord.__struct_fields__ if name != "extensions"
-    }
+    values = {name: getattr(record, name) for name in PbxRecord.__struct_fields__ if name != "extensions"}
     extensions = tuple(
         Extension(
             number=item.number,

@@ -7,11 +7,14 @@ from collections.abc import Mapping
 from importlib.resources import files
 from pathlib import Path
 
+from asterisk_ext import config
 from asterisk_ext.lab.asterisk_install import Install
+from asterisk_ext.lab.plan import Plan
 from asterisk_ext.lab.sample import HOTEL, HOTEL_EXTENSIONS, account
 from asterisk_ext.lab.topology import SIP_PORT, Host, Topology
+from dialplan import base_config
 
-VERBATIM = ("modules.conf", "logger.conf", "rtp.conf", "hotel_extensions.conf", "hotel_queues.conf")
+VERBATIM = ("modules.conf", "rtp.conf", "hotel_extensions.conf", "hotel_queues.conf")
 DEFAULTS = (
     "acl.conf",
     "ccss.conf",
@@ -27,19 +30,23 @@ DEFAULTS = (
 """Left empty: Asterisk's own defaults serve, and it does not complain of their absence."""
 
 
-def render(
-    node: Host, topology: Topology, install: Install, passwords: Mapping[str, str], ari_secret: str
-) -> dict[str, str]:
-    """The files by name; ``passwords`` are the accounts', of which the hotel's are used here."""
+def render(node: Host, install: Install, plan: Plan) -> dict[str, str]:
+    """The files by name: the product's include files, and around them what a hoster has of his own."""
+    product = base_config.render(_product(plan))
+    include = {name: f'#include "{included}"\n' for name, included in base_config.includes().items()}
     own = {name: _resource(name) for name in VERBATIM} | dict.fromkeys(DEFAULTS, "")
-    return own | {
+    return {
+        **own,
+        **product,
+        **include,
         "asterisk.conf": _asterisk(node, install),
-        "http.conf": "[general]\nenabled = yes\nbindaddr = 127.0.0.1\nbindport = 8088\n",
-        "ari.conf": _ari(ari_secret),
         "manager.conf": "[general]\nenabled = no\n",
-        "pjsip.conf": _pjsip(node),
-        "hotel_pjsip.conf": _hotel_pjsip(topology, passwords),
-        "extensions.conf": '[general]\nstatic = yes\n\n#include "hotel_extensions.conf"\n',
+        "logger.conf": _resource("logger.conf") + include["logger.conf"],
+        "pjsip.conf": include["pjsip.conf"] + _transports(node) + '\n#include "hotel_pjsip.conf"\n',
+        "hotel_pjsip.conf": _hotel_pjsip(plan.topology, plan.passwords),
+        "extensions.conf": "[general]\nstatic = yes\n\n"
+        + include["extensions.conf"]
+        + '#include "hotel_extensions.conf"\n',
         "queues.conf": '[general]\npersistentmembers = no\n\n#include "hotel_queues.conf"\n',
         "confbridge.conf": "[general]\n",
     }
@@ -69,19 +76,20 @@ def _asterisk(node: Host, install: Install) -> str:
     )
 
 
-def _ari(secret: str) -> str:
-    return f"[general]\nenabled = yes\n\n[asterisk-ext]\ntype = user\nread_only = no\npassword = {secret}\n"
+def _product(plan: Plan) -> base_config.BaseConfig:
+    defaults = config.Asterisk()
+    return base_config.BaseConfig(
+        database=defaults.realtime,
+        sounds=defaults.sounds,
+        tracking=base_config.AriUser(user=defaults.ari_user, password=plan.ari_secret),
+        hangup=base_config.AriUser(user=defaults.ari_acting_user, password=plan.ari_acting_secret),
+    )
 
 
-def _pjsip(node: Host) -> str:
-    transports = "".join(
+def _transports(node: Host) -> str:
+    return "".join(
         f"\n[{protocol}]\ntype = transport\nprotocol = {protocol}\nbind = {node.ipv4}:{SIP_PORT}\n"
         for protocol in ("udp", "tcp")
-    )
-    return (
-        "[global]\ntype = global\nuser_agent = Asterisk\ndefault_realm = asterisk-ext\n"
-        + transports
-        + '\n#include "hotel_pjsip.conf"\n'
     )
 
 

@@ -7,7 +7,7 @@ import sys
 from collections.abc import Sequence
 from functools import partial
 
-from asterisk_ext.lab import machines, node_tree, sample, services, traffic
+from asterisk_ext.lab import machines, node_tree, provision, sample, services, traffic
 from asterisk_ext.lab.asterisk_install import Install
 from asterisk_ext.lab.plan import Plan
 from asterisk_ext.lab.reach import can_connect
@@ -25,6 +25,8 @@ async def bring_up(
     topology = plan.topology
     await asyncio.gather(*(_start_node(plan, install, supervisor, node) for node in topology.nodes))
     report.say(f"services: {', '.join(service.name for service in services.of_node(install))} on every node")
+    await provision.fill(plan, supervisor)
+    report.say(f"fleet: {len(topology.nodes)} servers, {len(sample.TENANTS) + 1} virtual PBXs")
     await _start_relay(plan, supervisor, console_fds)
     await _start_traffic(plan, supervisor, report)
 
@@ -32,7 +34,7 @@ async def bring_up(
 async def _start_traffic(plan: Plan, supervisor: Supervisor, report: Report) -> None:
     """Phones first, so that the calls find someone."""
     await traffic.start_carrier(plan, supervisor)
-    accounts = [account for account in plan.accounts if account.pbx == sample.HOTEL]
+    accounts = plan.accounts
     running = await traffic.start_phones(plan, supervisor, accounts)
     await supervisor.until(running, partial(_are_registered, supervisor, accounts), READY_SECONDS)
     report.say(f"phones: {len(accounts)} registered")

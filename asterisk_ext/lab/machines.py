@@ -27,7 +27,7 @@ def make_all(plan: Plan, install: Install) -> dict[str, int]:
         base = node_base(plan, node.name)
         node_tree.make_directories(base, install)
         node_settings.write(node_tree.inside(base, "/etc/asterisk-ext"), node, plan, install)
-        texts = asterisk_etc.render(node, plan.topology, install, plan.passwords, plan.ari_secret)
+        texts = asterisk_etc.render(node, install, plan)
         asterisk_etc.write(node_tree.inside(base, "/etc/asterisk"), texts, install)
     return {host.name: _hold(host, plan, install) for host in plan.topology.hosts}
 

@@ -34,6 +34,7 @@ def write(place: Path, node: Host, plan: Plan, install: Install) -> None:
     for name, content, mode in (
         ("config.toml", text, 0o644),
         ("ari.secret", plan.ari_secret.encode(), 0o640),
+        ("ari-act.secret", plan.ari_acting_secret.encode(), 0o640),
         ("fleet.secret", plan.fleet_secret.encode(), 0o640),
     ):
         path = place / name
