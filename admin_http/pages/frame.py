@@ -79,7 +79,7 @@ def visitor(request: web.Request) -> tuple[Actor, Session]:
 
 
 def page(
-    request: web.Request, template: str, *, status: int = 200, refusal: Refusal | None = None, **context: object
+    request: web.Request, template: str, /, *, status: int = 200, refusal: Refusal | None = None, **context: object
 ) -> web.Response:
     """The page ``template`` in its frame; ``refusal`` is said on top of it and beside its field."""
     text = render(request, template, refusal=refusal, **context)
@@ -92,7 +92,7 @@ def page(
     )
 
 
-def render(request: web.Request, template: str, *, refusal: Refusal | None = None, **context: object) -> str:
+def render(request: web.Request, template: str, /, *, refusal: Refusal | None = None, **context: object) -> str:
     services, words = request.app[SERVICES], request[WORDS]
     actor, session = request.get(ACTOR), request.get(SESSION)
     now = services.clock()
