@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import hmac
+import os
+import socket
+import struct
 from urllib.parse import urlsplit
 
 from aiohttp import web
@@ -11,7 +14,7 @@ from aiohttp.typedefs import Handler
 from admin_http.keys import ACTOR, CATALOGUES, SERVICES, SESSION, SESSIONS, WORDS, is_api, is_mounted
 from admin_http.problems import LOGIN_NEEDED
 from admin_http.sessions import COOKIE
-from asterisk_ext.domain.access import Actor, Role
+from asterisk_ext.domain.access import ROOT, Actor, Role
 from asterisk_ext.domain.errors import Problem
 
 FOREIGN = Problem(
@@ -47,6 +50,9 @@ async def identify(request: web.Request, handler: Handler) -> web.StreamResponse
     """Put the actor into the request; nobody is a legal answer, which the handlers judge."""
     if is_mounted(request):
         return await handler(request)
+    if at_the_local_socket(request):
+        request[ACTOR] = ROOT
+        return await handler(request)
     scheme, _, token = request.headers.get("Authorization", "").partition(" ")
     if scheme.lower() == "bearer" and is_api(request):
         request[ACTOR] = bearer(request, token.strip())
@@ -59,6 +65,15 @@ def bearer(request: web.Request, token: str) -> Actor:
     """The actor behind a token of the API, or a node of the fleet."""
     services = request.app[SERVICES]
     return PEER if services.is_peer(token) else services.users.by_token(token)
+
+
+def at_the_local_socket(request: web.Request) -> bool:
+    """Whether root, or the node service's own user, asks over the Unix socket (unix(7), SO_PEERCRED)."""
+    peer = request.transport.get_extra_info("socket") if request.transport is not None else None
+    if peer is None or peer.family != socket.AF_UNIX:
+        return False
+    _, user, _ = struct.unpack("3i", peer.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, struct.calcsize("3i")))
+    return user in (0, os.getuid())
 
 
 async def _resume(request: web.Request) -> None:

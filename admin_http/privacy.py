@@ -35,26 +35,30 @@ def call_for(actor: Actor, call: Call) -> Call:
     """The call as ``actor`` may see it; the name of a hidden number is hidden with it."""
     if actor.sees_numbers:
         return call
-    origin = call.origin
-    return replace(
-        call,
-        origin=replace(
-            origin,
-            channel=_channel(origin.channel),
-            caller=masked(origin.caller),
-            name="" if _NUMBER.search(origin.caller) else masked(origin.name),
-            dialled=masked(origin.dialled),
-        ),
-        destinations=tuple(
-            replace(
-                leg,
-                channel=_channel(leg.channel),
-                answerer=masked(leg.answerer),
-                name="" if _NUMBER.search(leg.answerer) else masked(leg.name),
-            )
-            for leg in call.destinations
-        ),
-    )
+    origin = call["origin"]
+    return {
+        **call,
+        "origin": {
+            **origin,
+            "channel": _channel(origin["channel"]),
+            "caller": masked(origin["caller"]),
+            "name": _name(origin["name"], origin["caller"]),
+            "dialled": masked(origin["dialled"]),
+        },
+        "destinations": [
+            {
+                **leg,
+                "channel": _channel(leg["channel"]),
+                "answerer": None if leg["answerer"] is None else masked(leg["answerer"]),
+                "name": _name(leg["name"], leg["answerer"] or leg["channel"]),
+            }
+            for leg in call["destinations"]
+        ],
+    }
+
+
+def _name(name: str, number: str) -> str:
+    return "" if _NUMBER.search(number) else masked(name)
 
 
 def _channel(name: str) -> str:

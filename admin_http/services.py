@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, tzinfo
-from typing import Protocol
+from typing import Protocol, TypedDict
 
 from asterisk_ext.domain.access import Actor
 from asterisk_ext.ports import Clock, Fleet
@@ -17,45 +17,41 @@ from asterisk_ext.services.users import Users
 from asterisk_ext.services.virtual_pbx import VirtualPbxs
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Origin:
+class Origin(TypedDict):
     """The leg that called."""
 
     channel: str
     state: str
     """Asterisk's word: Down, Ring, Ringing, Up, Busy …"""
     caller: str
-    name: str = ""
-    dialled: str = ""
-    codecs: Sequence[str] = ()
+    name: str
+    dialled: str
+    codecs: list[str]
     """The offered list while it rings, the negotiated one once up."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Destination:
+class Destination(TypedDict):
     """A leg that is called."""
 
     channel: str
     state: str
-    codecs: Sequence[str] = ()
-    answerer: str = ""
+    codecs: list[str]
+    answerer: str | None
     """Filled on the leg that answered."""
-    name: str = ""
+    name: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Call:
-    """A call in progress: one origin leg, zero or more destination legs, one linkedid."""
+class Call(TypedDict):
+    """A call in progress: one origin leg, zero or more destination legs, one linkedid. Times are ISO 8601 in UTC."""
 
     linkedid: str
-    pbx: str
-    """Id of the virtual PBX, empty while unknown."""
-    server: str
-    started: float
-    """Epoch seconds."""
-    answered: float | None = None
+    pbx: str | None
+    """Id of the virtual PBX; None while unknown."""
+    server: str | None
+    started: str
+    answered: str | None
     origin: Origin
-    destinations: Sequence[Destination] = ()
+    destinations: list[Destination]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

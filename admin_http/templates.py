@@ -25,5 +25,5 @@ class Templates:
         }
         self._environment.globals["static"] = lambda name: f"/static/{name}?v={hashes[name]}"
 
-    def render(self, name: str, **context: object) -> str:
-        return self._environment.get_template(name).render(context)
+    def render(self, template: str, /, **context: object) -> str:
+        return self._environment.get_template(template).render(context)

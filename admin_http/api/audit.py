@@ -16,12 +16,8 @@ class AuditFilter(msgspec.Struct, kw_only=True):
     count: Annotated[int, msgspec.Meta(ge=1, le=1000)] = 50
 
 
-class AuditList(msgspec.Struct, kw_only=True):
-    entries: list[Entry]
-
-
-async def latest(services: Services, actor: Actor, query: AuditFilter) -> AuditList:
-    return AuditList(entries=services.audit.latest(actor, query.count))
+async def latest(services: Services, actor: Actor, query: AuditFilter) -> list[Entry]:
+    return services.audit.latest(actor, query.count)
 
 
 ROUTES = (

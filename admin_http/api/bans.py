@@ -11,19 +11,13 @@ from asterisk_ext.ports import Banned
 from asterisk_ext.services.bans import NOT_AN_ADDRESS
 
 
-class BanList(msgspec.Struct, kw_only=True):
-    bans: list[Banned]
-    server: str
-    """The server whose guard was asked."""
-
-
 class NewBan(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
     address: str
     reason: str = ""
 
 
-async def table(services: Services, actor: Actor) -> BanList:
-    return BanList(bans=await services.bans.table(actor), server=services.node)
+async def table(services: Services, actor: Actor) -> list[Banned]:
+    return await services.bans.table(actor)
 
 
 async def add(services: Services, actor: Actor, body: NewBan) -> Banned:

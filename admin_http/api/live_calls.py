@@ -14,13 +14,6 @@ from admin_http.services import Call, Changed, Ended, Services, Snapshot
 from asterisk_ext.domain.access import Act, Actor, require
 
 
-class CallList(msgspec.Struct, kw_only=True):
-    calls: list[Call]
-    sure: bool
-    """False while the node is out of touch with Asterisk: the rows are the last known."""
-    server: str
-
-
 class Event(msgspec.Struct, kw_only=True, omit_defaults=True):
     """The data of one server-sent event: ``snapshot`` fills ``calls`` and ``sure``, ``call`` the call, ``gone`` the id."""
 
@@ -30,10 +23,9 @@ class Event(msgspec.Struct, kw_only=True, omit_defaults=True):
     linkedid: str | None = None
 
 
-async def table(services: Services, actor: Actor) -> CallList:
+async def table(services: Services, actor: Actor) -> list[Call]:
     may_look(actor)
-    snapshot = services.live_calls.table(actor)
-    return CallList(calls=calls_for(actor, snapshot.calls), sure=snapshot.sure, server=services.node)
+    return calls_for(actor, services.live_calls.table(actor).calls)
 
 
 async def stream(services: Services, actor: Actor, request: web.Request) -> Event:

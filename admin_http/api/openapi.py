@@ -57,7 +57,7 @@ def document(routes: Sequence[Route], version: str) -> Json:
 def _types(routes: Sequence[Route]) -> list[Any]:
     types: list[Any] = [ProblemDetails]
     for route in routes:
-        types += [kind for kind in (route.body, route.query, route.answer) if kind is not None]
+        types += [kind for kind in (route.sent, route.query, route.answer) if kind is not None]
         types += [route.hints[place] for place in route.places]
     return list({_key(kind): kind for kind in types}.values())
 
@@ -82,10 +82,10 @@ def _operation(route: Route, schema_of: dict[str, Json]) -> Json:
         operation["x-act"] = str(route.act)
     if route.public:
         operation["security"] = []
-    if route.body is not None:
+    if route.sent is not None:
         operation["requestBody"] = {
             "required": True,
-            "content": {"application/json": {"schema": schema_of[_key(route.body)]}},
+            "content": {"application/json": {"schema": schema_of[_key(route.sent)]}},
         }
     return operation
 
@@ -128,6 +128,6 @@ def problems_of(route: Route) -> list[Problem]:
             problems += [FOREIGN, NO_PROOF]
     if route.act is not None:
         problems += [FORBIDDEN, OUT_OF_SCOPE]
-    if route.body is not None or route.query is not None or route.places:
+    if route.sent is not None or route.query is not None or route.places:
         problems.append(INVALID)
     return [*problems, INTERNAL]

@@ -41,6 +41,8 @@ class Route:
     public: bool = False
     events: bool = False
     """The handler answers by itself with a stream of server-sent events of its answer type."""
+    takes: Any | None = None
+    """Type of a body that the handler reads by itself."""
     hints: Mapping[str, Any] = field(init=False, default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -56,6 +58,11 @@ class Route:
     @property
     def body(self) -> Any | None:
         return self.hints.get("body")
+
+    @property
+    def sent(self) -> Any | None:
+        """Type of the request's body, decoded here or by the handler."""
+        return self.body or self.takes
 
     @property
     def query(self) -> Any | None:

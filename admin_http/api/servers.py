@@ -16,12 +16,7 @@ from asterisk_ext.services.servers import Row
 class ServerRow(msgspec.Struct, kw_only=True):
     """A server with its state."""
 
-    id: int
-    name: str
-    technology: Technology
-    ip: str
-    registration: str
-    port: int
+    server: Server
     state: State
     report: Report | None
     """What the node last said of itself; null when it never reported."""
@@ -35,14 +30,6 @@ class ServerRow(msgspec.Struct, kw_only=True):
     """Who serves its virtual PBXs while it is in maintenance."""
     since: str
     visitors_from: tuple[str, ...]
-
-
-class ServerList(msgspec.Struct, kw_only=True):
-    servers: list[ServerRow]
-    revision: int
-    """Of the registry's copy that this was read from."""
-    age: float
-    """Seconds since that copy was last known to be current."""
 
 
 class NewServer(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
@@ -62,29 +49,11 @@ class ServerChange(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
 
 
 def row_of(row: Row) -> ServerRow:
-    server = row.server
-    return ServerRow(
-        id=server.id,
-        name=server.name,
-        technology=server.technology,
-        ip=server.ip,
-        registration=server.registration,
-        port=server.port,
-        state=row.state,
-        report=row.report,
-        silent_for=row.silent_for,
-        home=row.home,
-        served=row.served,
-        destination=row.destination,
-        since=row.since,
-        visitors_from=row.visitors_from,
-    )
+    return msgspec.convert(row, ServerRow, from_attributes=True)
 
 
-async def table(services: Services, actor: Actor) -> ServerList:
-    rows = services.servers.table(actor)
-    age = services.fleet.age(services.clock())
-    return ServerList(servers=[row_of(row) for row in rows], revision=services.fleet.revision, age=age)
+async def table(services: Services, actor: Actor) -> list[ServerRow]:
+    return [row_of(row) for row in services.servers.table(actor)]
 
 
 async def one(services: Services, actor: Actor, name: str) -> ServerRow:

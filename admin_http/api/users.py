@@ -20,6 +20,7 @@ UNKNOWN_ROLE = Problem(
 
 
 class NewUser(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
+    name: str
     password: str
     role: str
     """viewer, support, operator or administrator."""
@@ -50,10 +51,10 @@ def role_of(word: str) -> Role:
         raise UNKNOWN_ROLE.refuse(field="role", role=word) from None
 
 
-async def save(services: Services, actor: Actor, name: str, body: NewUser) -> UserRow:
+async def save(services: Services, actor: Actor, body: NewUser) -> UserRow:
     role = role_of(body.role)
-    await services.users.save(actor, name, body.password, role)
-    return UserRow(name=name, role=role.word)
+    await services.users.save(actor, body.name, body.password, role)
+    return UserRow(name=body.name, role=role.word)
 
 
 async def issue(services: Services, actor: Actor, body: NewToken) -> Token:
@@ -62,8 +63,8 @@ async def issue(services: Services, actor: Actor, body: NewToken) -> Token:
 
 ROUTES = (
     Route(
-        method="PUT",
-        path="/users/{name}",
+        method="POST",
+        path="/users",
         handle=save,
         summary="Create a user, or give a new password and role",
         act=Act.MANAGE_USERS,

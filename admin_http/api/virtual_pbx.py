@@ -1,20 +1,25 @@
-"""Virtual PBXs over the API. Answers hold no password and no digest; what is not sent anew keeps the stored one."""
+"""Virtual PBXs over the API. Answers hold no digest; a password that was made up is told once."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import msgspec
+from aiohttp import web
 
 from admin_http.api.route import Route
 from admin_http.api.servers import WRITES
 from admin_http.services import Services
 from asterisk_ext.domain import pbx as domain
 from asterisk_ext.domain.access import Act, Actor
-from asterisk_ext.domain.emergency import DEFAULT_NUMBERS
-from asterisk_ext.domain.pbx import Did, Extension, Mode, Pbx, RingGroup, Status, Trunk, digest
-from asterisk_ext.services.virtual_pbx import NO_HOST, UNKNOWN, Row, with_status_of
+from asterisk_ext.domain.pbx import Did, Mode, Pbx, RingGroup, Status, Trunk
+from asterisk_ext.services import tenant_file
+from asterisk_ext.services.tenant_file import TenantEntry
+from asterisk_ext.services.times import iso
+from asterisk_ext.services.virtual_pbx import NO_HOST, UNKNOWN, Imported, Row
 
 
-class ExtensionRow(msgspec.Struct, kw_only=True):
+class ExtensionView(msgspec.Struct, kw_only=True):
     number: str
     name: str
     webrtc: bool
@@ -22,24 +27,20 @@ class ExtensionRow(msgspec.Struct, kw_only=True):
     contacts: int
 
 
-class PbxRow(msgspec.Struct, kw_only=True):
-    """A virtual PBX, with who serves it now."""
+class PbxView(msgspec.Struct, kw_only=True):
+    """A virtual PBX without its secrets."""
 
     id: int
     name: str
     domain: str
     home: str
-    server: str
-    """Who serves it now."""
-    visiting: bool
-    """Served by another server than its home."""
     mode: Mode
     status: Status
     reason: str
     since: str
     language: str
     max_calls: int
-    extensions: list[ExtensionRow]
+    extensions: list[ExtensionView]
     trunks: tuple[Trunk, ...]
     ring_groups: tuple[RingGroup, ...]
     dids: tuple[Did, ...]
@@ -49,8 +50,12 @@ class PbxRow(msgspec.Struct, kw_only=True):
     music_class: str
 
 
-class PbxList(msgspec.Struct, kw_only=True):
-    pbx: list[PbxRow]
+class PbxRow(msgspec.Struct, kw_only=True):
+    pbx: PbxView
+    server: str
+    """Who serves it now."""
+    visiting: bool
+    """Served by another server than its home."""
 
 
 class PbxFilter(msgspec.Struct, kw_only=True):
@@ -59,50 +64,14 @@ class PbxFilter(msgspec.Struct, kw_only=True):
     status: Status | None = None
 
 
-class ExtensionRecord(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
-    number: str
-    name: str = ""
-    password: str = ""
-    """Only its digest is kept."""
-    digest: str = ""
-    """MD5 of ``account:realm:password``, for those who have no password to give."""
-    webrtc: bool = False
-    codecs: tuple[str, ...] = ("alaw", "ulaw")
-    contacts: int = 1
+class PbxSaved(msgspec.Struct, kw_only=True):
+    changed: bool
+    passwords: Mapping[str, str]
+    """Those that were made up, by account; they are shown this once."""
 
 
-class PbxRecord(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
-    """A virtual PBX as it shall be, all of it; its status is changed apart."""
-
-    name: str
-    domain: str
-    home: str
-    mode: Mode = Mode.MANAGED
-    language: str = "pt_BR"
-    max_calls: int = 0
-    extensions: tuple[ExtensionRecord, ...] = ()
-    trunks: tuple[Trunk, ...] = ()
-    ring_groups: tuple[RingGroup, ...] = ()
-    dids: tuple[Did, ...] = ()
-    emergency_trunks: tuple[str, ...] = ()
-    outside_prefixes: tuple[str, ...] = ("0",)
-    emergency_numbers: tuple[str, ...] = DEFAULT_NUMBERS
-    music_class: str = "default"
-
-
-class NumberedPbx(PbxRecord, kw_only=True, forbid_unknown_fields=True):
-    id: int
-
-
-class Import(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
-    pbx: list[NumberedPbx]
+class ImportOptions(msgspec.Struct, kw_only=True):
     dry_run: bool = False
-
-
-class Imported(msgspec.Struct, kw_only=True):
-    changed: list[int]
-    """Ids of those that are, or in a dry run would be, different from before."""
-    dry_run: bool
 
 
 class NewStatus(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
@@ -112,59 +81,33 @@ class NewStatus(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
 
 def row_of(row: Row, actor: Actor) -> PbxRow:
     """Why it is blocked is for the hoster's staff only."""
-    pbx = row.pbx
-    shown = {
-        name: getattr(pbx, name)
-        for name in PbxRow.__struct_fields__
-        if name not in ("extensions", "server", "visiting")
-    }
+    shown = msgspec.convert(row, PbxRow, from_attributes=True)
     if actor.pbx is not None:
-        shown["reason"] = ""
-    extensions = [
-        ExtensionRow(number=item.number, name=item.name, webrtc=item.webrtc, codecs=item.codecs, contacts=item.contacts)
-        for item in pbx.extensions
-    ]
-    return PbxRow(**shown, extensions=extensions, server=row.server, visiting=row.visiting)
+        shown.pbx.reason = ""
+    return shown
 
 
-def record_of(number: int, record: PbxRecord, stored: Pbx | None) -> Pbx:
-    """The domain's record; status and digests that were not sent anew are the stored ones."""
-    known = {item.number: item.digest for item in stored.extensions} if stored else {}
-    values = {name: getattr(record, name) for name in PbxRecord.__struct_fields__ if name != "extensions"}
-    extensions = tuple(
-        Extension(
-            number=item.number,
-            name=item.name,
-            digest=digest(f"{number}_{item.number}", item.password)
-            if item.password
-            else item.digest or known.get(item.number, ""),
-            webrtc=item.webrtc,
-            codecs=item.codecs,
-            contacts=item.contacts,
-        )
-        for item in record.extensions
-    )
-    return with_status_of(Pbx(id=number, **values, extensions=extensions), stored)
-
-
-async def table(services: Services, actor: Actor, query: PbxFilter) -> PbxList:
-    rows = services.virtual_pbxs.table(actor, query.text, query.status)
-    return PbxList(pbx=[row_of(row, actor) for row in rows])
+async def table(services: Services, actor: Actor, query: PbxFilter) -> list[PbxRow]:
+    return [row_of(row, actor) for row in services.virtual_pbxs.table(actor, query.text, query.status)]
 
 
 async def one(services: Services, actor: Actor, pbx: int) -> PbxRow:
     return row_of(services.virtual_pbxs.one(actor, pbx), actor)
 
 
-async def save(services: Services, actor: Actor, pbx: int, body: PbxRecord) -> PbxRow:
-    await services.virtual_pbxs.save(actor, record_of(pbx, body, stored(services, pbx)))
-    return row_of(services.virtual_pbxs.one(actor, pbx), actor)
+async def save(services: Services, actor: Actor, pbx: int, body: TenantEntry) -> PbxSaved:
+    """The path's id and the status in force win over the body's."""
+    existing = stored(services, pbx)
+    entry = msgspec.structs.replace(body, id=pbx)
+    if existing is not None:
+        entry = msgspec.structs.replace(entry, status=existing.status, reason=existing.reason)
+    record, passwords = tenant_file.record(entry, existing, iso(services.clock()))
+    changed = await services.virtual_pbxs.save(actor, record)
+    return PbxSaved(changed=changed, passwords=passwords if changed else {})
 
 
-async def bring_in(services: Services, actor: Actor, body: Import) -> Imported:
-    records = [record_of(item.id, item, stored(services, item.id)) for item in body.pbx]
-    changed = await services.virtual_pbxs.save_all(actor, records, body.dry_run)
-    return Imported(changed=[pbx.id for pbx in changed], dry_run=body.dry_run)
+async def bring_in(services: Services, actor: Actor, query: ImportOptions, request: web.Request) -> Imported:
+    return await services.virtual_pbxs.import_file(actor, await request.read(), query.dry_run)
 
 
 async def set_status(services: Services, actor: Actor, pbx: int, body: NewStatus) -> PbxRow:
@@ -198,9 +141,10 @@ ROUTES = (
         method="POST",
         path="/pbx/import",
         handle=bring_in,
-        summary="Save many records; all are checked before the first is written",
+        summary="Save the virtual PBXs of a file (YAML or JSON); all are checked before the first is written",
         act=Act.CHANGE_PBX,
-        problems=RECORD,
+        problems=(tenant_file.UNREADABLE, *RECORD),
+        takes=tenant_file.TenantFile,
     ),
     Route(
         method="GET",
