@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Iterator
-from heapq import merge
 from pathlib import Path
 from typing import TYPE_CHECKING, TextIO
 
@@ -14,9 +13,9 @@ from firewall.security_log import LONGEST_LINE, ORDINARY, START, read_glued, rea
 if TYPE_CHECKING:
     from asterisk_ext.domain.ban import Policy
 
-CHUNK = 4 << 20
-FAILURES = (b'y="Error",S', b'D="<unknown>"')
-"""``Severity="Error",Service`` and ``AccountID="<unknown>"`` as far as they are rare; the record's head decides."""
+CHUNK = 1 << 20
+FAILURES = (b'Severity="Error",Service="', b'<unknown>",SessionID="')
+"""The record's head decides; these only say where to look. The second begins with a byte that is rare in a log."""
 SUCCESSES = (b'"SuccessfulAuth"',)
 
 
@@ -64,71 +63,93 @@ def scan_bans(path: Path, out: TextIO, policy: Policy, never_ban: Iterable[str],
 
 def events_in(path: Path, needles: tuple[bytes, ...]) -> Iterator[SecurityEvent]:
     """The events whose head holds one of the needles, in order."""
+    # One buffer for all pieces: fresh ones of this size would each be paged in anew, which costs more than reading.
+    buffer = bytearray(CHUNK)
+    window = memoryview(buffer)
     with path.open("rb", buffering=0) as file:
-        rest = b""
+        kept = 0
         while True:
-            data = file.read(CHUNK)
-            chunk = rest + data if rest else data
-            end = len(chunk)
-            if data:
-                end = _last_record(chunk)
-                if end <= 0 and len(chunk) > 2 * CHUNK:
-                    end = len(chunk) - LONGEST_LINE
-            yield from _events_in_chunk(chunk, end, needles)
-            if not data:
+            size = file.readinto(window[kept:])
+            filled = kept + (size or 0)
+            end = _last_record(buffer, filled) if size else filled
+            if end == 0 and filled > CHUNK - LONGEST_LINE:
+                end = filled - LONGEST_LINE
+            yield from _events_in_chunk(buffer, end, needles)
+            if not size:
                 return
-            rest = chunk[end:]
+            kept = filled - end
+            window[:kept] = bytes(window[end:filled])
 
 
-def _last_record(chunk: bytes) -> int:
-    """Where the last record begins: its end may not have been read yet."""
-    end = len(chunk)
+def _last_record(chunk: bytearray, filled: int) -> int:
+    """Where the last record begins: its end may not have been read yet. Nought when there is no other before it."""
+    end = filled
     while (end := chunk.rfind(b"\n[", 0, end)) >= 0:
-        if START.match(chunk, end + 1) is not None:
+        if START.match(chunk, end + 1, filled) is not None:
             return end + 1
     return 0
 
 
-def _events_in_chunk(chunk: bytes, end: int, needles: tuple[bytes, ...]) -> Iterator[SecurityEvent]:
+def _events_in_chunk(chunk: bytearray, end: int, needles: tuple[bytes, ...]) -> Iterator[SecurityEvent]:
     done = 0
-    ordinary, find, rfind = ORDINARY.match, chunk.find, chunk.rfind
+    ordinary, find, rfind = ORDINARY.fullmatch, chunk.find, chunk.rfind
     for place in _places(chunk, end, needles):
         if place < done:
             continue
         start = rfind(b"\n", done, place) + 1 or done
-        if (found := ordinary(chunk, start)) is not None:
-            done = found.end()
+        line_end = find(b"\n", place, end)
+        if line_end < 0:
+            line_end = end
+        try:
+            found = ordinary(chunk[start:line_end].decode())
+        except UnicodeDecodeError:
+            found = None
+        if found is not None:
+            done = line_end
             yield read_ordinary(found)
             continue
-        done, event = _hostile(chunk, start, end, find(b"\n", place))
+        done, event = _hostile(chunk, start, end, line_end)
         if event is not None:
             yield event
 
 
-def _hostile(chunk: bytes, start: int, end: int, line_end: int) -> tuple[int, SecurityEvent | None]:
+def _hostile(chunk: bytearray, start: int, end: int, line_end: int) -> tuple[int, SecurityEvent | None]:
     """The event of a record that is more than an ordinary line, and where the record ends."""
-    if line_end < 0:
-        line_end = end
-    if START.match(chunk, start) is None or line_end - start > LONGEST_LINE:
-        return line_end, read_glued(chunk[start:line_end])
+    if START.match(chunk, start, end) is None or line_end - start > LONGEST_LINE:
+        return line_end, read_glued(bytes(chunk[start:line_end]))
     record_end = line_end
     while record_end < end and record_end - start < 2 * LONGEST_LINE:
-        if START.match(chunk, record_end + 1) is not None:
+        if START.match(chunk, record_end + 1, end) is not None:
             break
         following = chunk.find(b"\n", record_end + 1, end)
         record_end = following if following >= 0 else end
-    return record_end, read_record(chunk[start:record_end].rstrip(b"\n"))
+    return record_end, read_record(bytes(chunk[start:record_end]).rstrip(b"\n"))
 
 
-def _places(chunk: bytes, end: int, needles: tuple[bytes, ...]) -> Iterator[int]:
-    if len(needles) == 1:
-        return _places_of(chunk, end, needles[0])
-    return merge(*(_places_of(chunk, end, needle) for needle in needles))
+def _places(chunk: bytearray, end: int, needles: tuple[bytes, ...]) -> list[int]:
+    """Where the needles are, in order."""
+    places: list[int] = []
+    for needle in needles:
+        places += _places_of_rare(chunk, end, needle) if needle[:1] == b"<" else _places_of(chunk, end, needle)
+    places.sort()
+    return places
 
 
-def _places_of(chunk: bytes, end: int, needle: bytes) -> Iterator[int]:
-    find = chunk.find
+def _places_of(chunk: bytearray, end: int, needle: bytes) -> list[int]:
+    find, places = chunk.find, []
     place = find(needle, 0, end)
     while place >= 0:
-        yield place
+        places.append(place)
         place = find(needle, place + 1, end)
+    return places
+
+
+def _places_of_rare(chunk: bytearray, end: int, needle: bytes) -> list[int]:
+    """The same for a needle whose first byte is rare: one byte is sought ten times as fast as several."""
+    find, first, size, places = chunk.find, needle[:1], len(needle), []
+    place = find(first, 0, end)
+    while place >= 0:
+        if chunk[place : place + size] == needle:
+            places.append(place)
+        place = find(first, place + 1, end)
+    return places

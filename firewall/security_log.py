@@ -27,6 +27,7 @@ from __future__ import annotations
 
 import re
 from datetime import datetime
+from functools import lru_cache
 
 from asterisk_ext.domain.security_event import SecurityEvent
 
@@ -64,40 +65,23 @@ _AMI_ANSWER = re.compile(
 )
 _ANY_PEER = re.compile(_PEER)
 _UNSCATHED = re.compile(rb'",SessionID="[^\n]*",LocalAddress="IPV[46]/[^"\n]{3,70}",Rem\Z')
-_PLAIN = rb'([^"\\\n\x1b]*)'
+_PLAIN = r'([^"\\\n\x1b]*)'
 ORDINARY = re.compile(
-    _PREFIX + rb'(\w+)",EventTV="([0-9T:.+\-]{10,40})",Severity="(?:Informational|Error)",Service="(PJSIP|AMI)",'
-    rb'EventVersion="\d+",AccountID="'
-    + _PLAIN
-    + rb'",SessionID="'
-    + _PLAIN
-    + rb'",LocalAddress="IPV[46]/[^"\n]{3,70}",Rem'
-    + _PEER
-    + rb'(?:,Challenge="'
-    + _PLAIN
-    + rb'")?(?:,Response="'
-    + _PLAIN
-    + rb'",ExpectedResponse="[0-9a-f]*")?'
-    rb'(?:,UsingPassword="\d")?(?:,ACLName="\w*")?' + _SESSION_TV + rb"(?=\n|\Z)"
+    _PREFIX.decode() + r'(\w+)",EventTV="([0-9T:.+\-]{10,40})",Severity="(?:Informational|Error)",'
+    r'Service="(PJSIP|AMI)",EventVersion="\d+",AccountID="' + _PLAIN + r'",SessionID="' + _PLAIN + r'",'
+    r'LocalAddress="IPV[46]/[^"\n]{3,70}",Rem' + _PEER.decode() + r'(?:,Challenge="' + _PLAIN + r'")?'
+    r'(?:,Response="' + _PLAIN + r'",ExpectedResponse="[0-9a-f]*")?'
+    r'(?:,UsingPassword="\d")?(?:,ACLName="\w*")?' + _SESSION_TV.decode(),
+    re.ASCII,
 )
 """A line of a known service whose values hold neither quote, backslash nor ESC: nothing in it can be read otherwise."""
 
 
-def read_ordinary(found: re.Match[bytes]) -> SecurityEvent:
+def read_ordinary(found: re.Match[str]) -> SecurityEvent:
     """The event of an ``ORDINARY`` line."""
-    name, stamp, service, account, session, transport, address, port, challenge, response = found.groups(b"")
+    name, stamp, service, account, session, transport, address, port, challenge, response = found.groups("")
     return SecurityEvent(
-        name.decode(),
-        _epoch(stamp.decode()),
-        stamp.decode(),
-        service.decode(),
-        transport.decode(),
-        address.decode(),
-        int(port),
-        _text(account),
-        _text(session),
-        _text(challenge),
-        _text(response),
+        name, _epoch(stamp), stamp, service, transport, address, int(port), account, session, challenge, response
     )
 
 
@@ -201,9 +185,14 @@ def _text(value: bytes) -> str:
 def _epoch(stamp: str) -> float:
     """Seconds since 1970 of ``2026-11-22T19:16:48.166+0000``; 0 when it is no time."""
     try:
-        return datetime.fromisoformat(stamp).timestamp()
+        return _whole_second(stamp[:19], stamp[23:]) + float(stamp[19:23])
     except ValueError:
         return 0.0
+
+
+@lru_cache(maxsize=64)
+def _whole_second(text: str, zone: str) -> float:
+    return datetime.fromisoformat(text + zone).timestamp()
 
 
 class SecurityLogReader:
@@ -250,9 +239,11 @@ class SecurityLogReader:
             self.taken += size
             self._note(read_glued(line), line, found)
             return
-        if not self._record and (ordinary := ORDINARY.match(line)) is not None:
+        ordinary = ORDINARY.fullmatch(_text(line))
+        if ordinary is not None:
+            self._close(found)
             self.taken += size
-            if ordinary[1] in WATCHED:
+            if ordinary[1].encode() in WATCHED:
                 found.append((read_ordinary(ordinary), line))
             return
         if self._record and (START.match(line) is not None or self._record_size + size > 2 * LONGEST_LINE):

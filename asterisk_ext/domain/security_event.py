@@ -106,6 +106,8 @@ class AttemptCounter:
         attempt = self._attempts.get(key)
         if attempt is not None and not 0 <= event.time - attempt.began < RETRANSMISSION_SECONDS:
             attempt = None
+        if attempt is None and event.account == UNKNOWN:
+            attempt = self._adopt(key, event)
         if name in REFUSED:
             return self._refused(key, attempt, event)
         if name == "ChallengeResponseFailed":
@@ -151,6 +153,14 @@ class AttemptCounter:
         fresh = self._open(key, event)
         fresh.account, fresh.challenged = account, True
         return True
+
+    def _adopt(self, key: tuple[str, str], event: SecurityEvent) -> _Attempt | None:
+        """The refusal just before, when an ESC in its account has deleted its Call-ID from the log."""
+        attempt = self._attempts.pop((event.address, ""), None)
+        if attempt is None or not 0 <= event.time - attempt.began < 1:
+            return None
+        self._attempts[key] = attempt
+        return attempt
 
     def _is_repeat(self, attempt: _Attempt, answer: tuple[str, str, int], event: SecurityEvent) -> bool:
         if event.transport != "UDP" or attempt.answers != answer or not (answer[0] and answer[1]):
