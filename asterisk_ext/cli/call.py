@@ -8,7 +8,7 @@ import click
 
 from ari_apps.recording import read
 from asterisk_ext.cli.options import as_json, show_json, show_table
-from asterisk_ext.domain.call_legs import Row
+from asterisk_ext.domain.call_rows import Row
 from asterisk_ext.domain.live_calls import LiveCalls
 
 

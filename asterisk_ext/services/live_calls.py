@@ -12,7 +12,8 @@ from asterisk_ext.domain.access import Act, Actor, require
 from asterisk_ext.domain.call_events import Bridge, Event
 from asterisk_ext.domain.call_events import Snapshot as Channel
 from asterisk_ext.domain.call_filter import Counters, Filter, count
-from asterisk_ext.domain.call_legs import Row
+from asterisk_ext.domain.call_rows import Row
+from asterisk_ext.domain.call_table import Changes
 from asterisk_ext.domain.emergency import DEFAULT_NUMBERS, dialled_forms
 from asterisk_ext.domain.errors import Problem
 from asterisk_ext.domain.pbx import Pbx
@@ -212,7 +213,7 @@ def _scoped(actor: Actor, wanted: Filter | None) -> Filter:
     return wanted if actor.pbx is None else replace(wanted, pbx=str(actor.pbx))
 
 
-def _differences(changes: domain.Changes, shown: Filter, sent: set[str]) -> list[Difference]:
+def _differences(changes: Changes, shown: Filter, sent: set[str]) -> list[Difference]:
     """What to send of ``changes`` to one who was sent the calls ``sent``, which is brought up to date."""
     differences: list[Difference] = []
     ended = set(changes.removed)

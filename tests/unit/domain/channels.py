@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from asterisk_ext.domain.call_events import Snapshot
-from asterisk_ext.domain.call_legs import Row
+from asterisk_ext.domain.call_rows import Row
 
 AT = "2026-11-22T19:12:57.898+0000"
 

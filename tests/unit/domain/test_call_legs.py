@@ -2,7 +2,8 @@ from __future__ import annotations
 
 import pytest
 
-from asterisk_ext.domain.call_legs import Leg, codecs, dialled_by, iso_utc
+from asterisk_ext.domain.call_legs import Leg, codecs, dialled_by
+from asterisk_ext.domain.call_rows import iso_utc
 from tests.unit.domain.channels import channel
 
 

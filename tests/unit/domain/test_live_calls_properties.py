@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from asterisk_ext.domain.call_events import Changed, Created, Dialled, Ended, Event, Snapshot
-from asterisk_ext.domain.call_legs import Row
+from asterisk_ext.domain.call_rows import Row
 from asterisk_ext.domain.live_calls import LiveCalls
 from tests.unit.domain.channels import AT, channel
 
