@@ -8,6 +8,7 @@ import signal
 import time
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
+from functools import cache, partial
 from importlib.metadata import version
 from pathlib import Path
 
@@ -15,12 +16,12 @@ from admin_http.app import build
 
 from admin_http.listen import listening
 from admin_http.services import BanPolicy, Services
+from agi.blocked_calls import LoggedBlockedCalls
 from agi.directory import FleetDirectory
 from agi.gate import Gate
 from agi.server import Server as FastAgi
 from ari_apps.client import Ari
 from ari_apps.live_calls import Follower
-from asterisk_ext.blocked_calls import LoggedBlockedCalls
 from asterisk_ext.config import Config, secret
 from asterisk_ext.peer import is_fleet_secret
 from asterisk_ext.registry import served, wire
@@ -38,7 +39,7 @@ from asterisk_ext.services.users import Users
 from asterisk_ext.services.virtual_pbx import VirtualPbxs
 from asterisk_ext.store import LocalCopy
 from asterisk_ext.tasks import Tasks
-from dialplan.audio.defaults import LANGUAGES, default_announcements, install_default_audios
+from dialplan.audio.defaults import default_announcements, install_default_audios
 from dialplan.projection import Projection
 from dialplan.registered_phones import RegisteredPhones
 from firewall.guard_client import GuardClient
@@ -80,7 +81,7 @@ async def running(config: Config) -> AsyncIterator[None]:
         )
         guard = NodeGuard(GuardClient(Path(config.guard.socket)), config.guard.ban_hours)
         install_default_audios(Path(asterisk.sounds))
-        announcements = {language: default_announcements(asterisk.sounds, language) for language in LANGUAGES}
+        announcements = cache(partial(default_announcements, asterisk.sounds))
 
         audit = Audit(registry, copy, clock)
         calls = LiveCalls(name, acting, copy, audit)
@@ -98,11 +99,7 @@ async def running(config: Config) -> AsyncIterator[None]:
             clock=clock,
             node=name,
             is_peer=is_fleet_secret(fleet_secret),
-            ban_policy=BanPolicy(
-                failures=config.guard.failures,
-                window_hours=config.guard.window_hours,
-                ban_hours=config.guard.ban_hours,
-            ),
+            ban_policy=BanPolicy.of(config.guard),
             version=VERSION,
         )
         app = build(services)
