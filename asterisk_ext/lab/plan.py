@@ -23,6 +23,7 @@ class Plan(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True
     accounts: tuple[sample.Account, ...]
     users: dict[str, str]
     ari_secret: str
+    ari_acting_secret: str
     fleet_secret: str
 
     @property
@@ -67,6 +68,7 @@ def make(*, name: str, nodes: int, calls: int, port: int, detach: bool) -> Plan:
         accounts=sample.accounts(names, new_secret),
         users=sample.users(new_secret),
         ari_secret=new_secret(),
+        ari_acting_secret=new_secret(),
         fleet_secret=new_secret(),
     )
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -97,31 +97,42 @@ def home(tenant: Tenant, nodes: tuple[str, ...]) -> str:
     return nodes[min(tenant.home, len(nodes)) - 1]
 
 
-def document(nodes: dict[str, str], carrier: str, phones: tuple[Account, ...]) -> dict[str, Any]:
-    """The fleet as plain data for import; ``nodes`` are the servers' names and addresses."""
-    passwords = {phone.name: phone.password for phone in phones}
-    names = tuple(nodes)
-    return {
-        "servers": [{"name": name, "technology": "NODE", "ip": ip} for name, ip in nodes.items()],
-        "pbxs": [
-            {
-                "id": tenant.id,
-                "name": tenant.name,
-                "domain": tenant.domain,
-                "home": home(tenant, names),
-                "status": tenant.status,
-                "extensions": [
-                    {"number": number, "name": name, "password": passwords[account(tenant.id, number)]}
-                    for number, name in tenant.extensions.items()
-                ],
-                "trunks": [{"name": tenant.trunk, "host": carrier, "codecs": ["alaw"]}],
-                "emergency_trunks": [tenant.trunk],
-                "ring_groups": [
-                    {"number": number, "members": list(members)} for number, members in tenant.ring_groups.items()
-                ],
-                "dids": [{"number": number, "target": target} for number, target in tenant.dids.items()],
-            }
-            for tenant in TENANTS
-        ]
-        + [{"id": HOTEL, "name": HOTEL_NAME, "domain": "serra-alta.example", "home": names[0], "mode": "gate_only"}],
+def servers(nodes: dict[str, str]) -> list[dict[str, Any]]:
+    """The servers' records as the API takes them; ``nodes`` are names and addresses."""
+    return [
+        {"id": number, "name": name, "technology": "NODE", "ip": ip, "registration": ip}
+        for number, (name, ip) in enumerate(nodes.items(), start=1)
+    ]
+
+
+def tenants(nodes: tuple[str, ...], carrier: str, passwords: Mapping[str, str]) -> dict[str, Any]:
+    """The virtual PBXs as a file for import; ``passwords`` are the accounts'."""
+    managed = [
+        {
+            "id": tenant.id,
+            "name": tenant.name,
+            "domain": tenant.domain,
+            "home": home(tenant, nodes),
+            "status": tenant.status,
+            "extensions": [
+                {"number": number, "name": name, "secret": passwords[account(tenant.id, number)]}
+                for number, name in tenant.extensions.items()
+            ],
+            "trunks": [{"name": tenant.trunk, "host": carrier, "caller_id": next(iter(tenant.dids))}],
+            "emergency_trunks": [tenant.trunk],
+            "ring_groups": [
+                {"number": number, "members": list(members)} for number, members in tenant.ring_groups.items()
+            ],
+            "dids": [{"number": number, "target": target} for number, target in tenant.dids.items()],
+        }
+        for tenant in TENANTS
+    ]
+    hotel = {
+        "id": HOTEL,
+        "name": HOTEL_NAME,
+        "domain": "serra-alta.example",
+        "home": nodes[0],
+        "mode": "gate_only",
+        "extensions": [{"number": number, "secret": passwords[account(HOTEL, number)]} for number in HOTEL_EXTENSIONS],
     }
+    return {"tenants": [*managed, hotel]}

@@ -43,11 +43,11 @@ def of_node(install: Install) -> tuple[Service, ...]:
     asterisk = Service("asterisk", _asterisk(install), Answers(("asterisk", "-rx", "core waitfullybooted")))
     guard = Service("guard", _guard(), Exists("/run/asterisk-ext/guard.sock"))
     node = Service("node", _node(install), Listens(CONSOLE_PORT))
-    present = {"guard": "asterisk_ext.cli.guard", "node": "asterisk_ext.runtime"}
+    needed = {"guard": ("asterisk_ext.cli.guard",), "node": ("admin_http.app", "firewall.guard_client")}
     return tuple(
         service
         for service in (guard, asterisk, node)
-        if service.name not in present or find_spec(present[service.name]) is not None
+        if all(find_spec(module) is not None for module in needed.get(service.name, ()))
     )
 
 
