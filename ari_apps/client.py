@@ -5,6 +5,7 @@ The password travels in the Authorization header, never in a URL. Reference: Ast
 
 from __future__ import annotations
 
+from base64 import b64encode
 from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
 from urllib.parse import quote
@@ -46,7 +47,9 @@ class Ari:
     @asynccontextmanager
     async def open(cls, url: str, user: str, password: str) -> AsyncIterator[Ari]:
         """``url`` ends in ``/ari``."""
-        async with aiohttp.ClientSession(auth=aiohttp.BasicAuth(user, password), timeout=TIMEOUT) as session:
+        credentials = b64encode(f"{user}:{password}".encode()).decode()
+        headers = {"Authorization": f"Basic {credentials}"}
+        async with aiohttp.ClientSession(headers=headers, timeout=TIMEOUT) as session:
             yield cls(url, session)
 
     @asynccontextmanager

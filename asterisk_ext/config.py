@@ -37,6 +37,14 @@ class Registry(Section, frozen=True):
     ] = "/etc/asterisk-ext/fleet.secret"
 
 
+class ServiceLimit(Section, frozen=True):
+    """A ban policy of one service's own, such as ``[guard.services.AMI]``."""
+
+    failures: Annotated[int, Meta(ge=1, description="Failures that make a ban.")] = 4
+    window_hours: Annotated[float, Meta(gt=0, description="Hours within which they must fall.")] = 6
+    ban_hours: Annotated[float, Meta(gt=0, description="Hours after which a ban lifts itself.")] = 24
+
+
 class Guard(Section, frozen=True):
     socket: Annotated[str, Meta(description="The guard's Unix socket.")] = "/run/asterisk-ext/guard.sock"
     state: Annotated[str, Meta(description="Directory of the guard's own state.")] = "/var/lib/asterisk-ext-guard"
@@ -50,6 +58,25 @@ class Guard(Section, frozen=True):
     ] = True
     never_ban: Annotated[tuple[str, ...], Meta(description="Addresses and networks that are never banned.")] = ()
     node_service_uid: Annotated[int, Meta(description="User id of the node service, besides root's; -1 for none.")] = -1
+    services: Annotated[
+        dict[str, ServiceLimit], Meta(description="Services with limits of their own, by Asterisk's name: `AMI`.")
+    ] = {}
+    mass_failures: Annotated[
+        int, Meta(ge=2, description="So many protected addresses failing within a minute: their bans are suspended.")
+    ] = 10
+    fleet: Annotated[
+        tuple[str, ...], Meta(description="The other nodes' addresses: never banned, all ports open.")
+    ] = ()
+    sip_udp: Annotated[tuple[str, ...], Meta(description="Open UDP ports of SIP.")] = ("5060",)
+    sip_tcp: Annotated[tuple[str, ...], Meta(description="Open TCP ports of SIP, TLS and WebSocket.")] = (
+        "5060",
+        "5061",
+    )
+    rtp: Annotated[tuple[str, ...], Meta(description="Open UDP ports of media.")] = ("10000-20000",)
+    ssh: Annotated[tuple[str, ...], Meta(description="Open TCP ports of SSH.")] = ("22",)
+    track_media: Annotated[
+        bool, Meta(description="Track SIP and RTP in conntrack; only where this machine translates their addresses.")
+    ] = False
 
 
 class AdminHttp(Section, frozen=True):

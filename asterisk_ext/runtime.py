@@ -12,11 +12,9 @@ from importlib.metadata import version
 from pathlib import Path
 
 from admin_http.app import build
+
 from admin_http.listen import listening
 from admin_http.services import BanPolicy, Services
-from aiohttp import web
-from firewall.guard_client import GuardClient
-
 from agi.directory import FleetDirectory
 from agi.gate import Gate
 from agi.server import Server as FastAgi
@@ -43,6 +41,7 @@ from asterisk_ext.store import LocalCopy
 from asterisk_ext.tasks import Tasks
 from dialplan.audio.defaults import LANGUAGES, default_announcements, install_default_audios
 from dialplan.projection import Projection
+from firewall.guard_client import GuardClient
 from firewall.node_guard import NodeGuard
 
 VERSION = version("asterisk-ext")
@@ -62,6 +61,7 @@ async def run(config: Config) -> None:
 async def running(config: Config) -> AsyncIterator[None]:
     """Everything of a node, for as long as the context lasts."""
     name, state, asterisk, clock = config.node.name, Path(config.node.state), config.asterisk, time.time
+    Path(asterisk.realtime).parent.mkdir(parents=True, exist_ok=True)
     fleet_secret = secret(config.registry.secret_file)
     async with AsyncExitStack() as stack:
         registry: EmbeddedRegistry | RemoteRegistry

@@ -5,11 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 
 import click
-import msgspec
 
 from ari_apps.recording import read
+from asterisk_ext.cli.options import as_json, show_json, show_table
 from asterisk_ext.domain.call_legs import Row
-from asterisk_ext.domain.errors import Refusal
 from asterisk_ext.domain.live_calls import LiveCalls
 
 
@@ -27,14 +26,14 @@ def call() -> None:
     help="Stop that many seconds after the first event; default: the end.",
 )
 @click.option("--server", default=None, help="The server's name, as the rows are to bear it.")
-@click.option("--json", "as_json", is_flag=True, help="One JSON array instead of a table.")
+@as_json
 def replay(file: Path, at: float | None, server: str | None, as_json: bool) -> None:
     """Print the calls as they were at a moment of a recorded ARI event stream."""
     rows = rows_at(file, at, server)
     if as_json:
-        click.echo(msgspec.json.format(msgspec.json.encode(rows), indent=2))
+        show_json(rows)
     else:
-        click.echo(table(rows))
+        show_rows(rows)
 
 
 def rows_at(file: Path, at: float | None, server: str | None) -> list[Row]:
@@ -53,36 +52,19 @@ def rows_at(file: Path, at: float | None, server: str | None) -> list[Row]:
     return calls.rows()
 
 
-def table(rows: list[Row]) -> str:
-    """The rows as text, a line a leg."""
-    lines = [_line("LINKED ID", "CHANNEL", "STATE", "NUMBER", "DIALLED / ANSWERER", "CODECS")]
+def show_rows(rows: list[Row]) -> None:
+    """A table with a line a leg."""
+    lines: list[list[object]] = []
     for row in rows:
         origin = row["origin"]
         codecs = " ".join(origin["codecs"])
-        lines.append(
-            _line(row["linkedid"], origin["channel"], origin["state"], origin["caller"], origin["dialled"], codecs)
-        )
+        lines.append([row["linkedid"], origin["channel"], origin["state"], origin["caller"], origin["dialled"], codecs])
         for leg in row["destinations"]:
             codecs = " ".join(leg["codecs"])
-            lines.append(_line("", "  " + leg["channel"], leg["state"], leg["name"], leg["answerer"] or "", codecs))
-    return "\n".join(lines)
+            lines.append(["", f"  {leg['channel']}", leg["state"], leg["name"], leg["answerer"] or "", codecs])
+    heads = ["LINKED ID", "CHANNEL", "STATE", "CALLER", "DIALLED, ANSWERER", "CODECS"]
+    show_table(heads, [[_printable(cell) for cell in line] for line in lines])
 
 
-def _line(*cells: str) -> str:
-    widths = (20, 32, 8, 16, 20, 0)
-    printable = ("".join(c if c.isprintable() else "�" for c in cell) for cell in cells)
-    return " ".join(cell.ljust(width) for cell, width in zip(printable, widths, strict=True)).rstrip()
-
-
-def main() -> None:
-    """This group alone, refusals on standard error."""
-    try:
-        call()
-    except Refusal as refusal:
-        problem = {"error_id": refusal.error_id, "what": refusal.what, "remedy": refusal.remedy}
-        click.echo(msgspec.json.encode(problem), err=True)
-        raise SystemExit(1) from None
-
-
-if __name__ == "__main__":
-    main()
+def _printable(cell: object) -> str:
+    return "".join(character if character.isprintable() else "�" for character in str(cell))

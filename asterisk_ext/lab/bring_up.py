@@ -27,23 +27,18 @@ async def bring_up(
     await asyncio.gather(*(_start_node(plan, install, supervisor, node) for node in topology.nodes))
     report.say(f"services: {', '.join(service.name for service in services.of_node(install))} on every node")
     await _start_relay(plan, supervisor, console_fds)
-    if any(service.name == "node" for service in services.of_node(install)):
-        socket = node_tree.inside(machines.node_base(plan, topology.nodes[0].name), "/run/asterisk-ext/admin.sock")
-        await provision(plan, socket)
-        report.say(f"tenants: {len(sample.TENANTS) + 1}")
-        await _start_traffic(plan, supervisor, report, plan.accounts)
-    else:
-        await _start_traffic(plan, supervisor, report, [a for a in plan.accounts if a.pbx == sample.HOTEL])
+    socket = node_tree.inside(machines.node_base(plan, topology.nodes[0].name), "/run/asterisk-ext/admin.sock")
+    await provision(plan, socket)
+    report.say(f"fleet: {len(topology.nodes)} servers, {len(sample.TENANTS) + 1} virtual PBXs")
+    await _start_traffic(plan, supervisor, report)
 
 
-async def _start_traffic(
-    plan: Plan, supervisor: Supervisor, report: Report, accounts: Sequence[sample.Account]
-) -> None:
+async def _start_traffic(plan: Plan, supervisor: Supervisor, report: Report) -> None:
     """Phones first, so that the calls find someone."""
     await traffic.start_carrier(plan, supervisor)
-    running = await traffic.start_phones(plan, supervisor, accounts)
-    await supervisor.until(running, partial(_are_registered, supervisor, accounts), READY_SECONDS)
-    report.say(f"phones: {len(accounts)} registered")
+    running = await traffic.start_phones(plan, supervisor, plan.accounts)
+    await supervisor.until(running, partial(_are_registered, supervisor, plan.accounts), READY_SECONDS)
+    report.say(f"phones: {len(plan.accounts)} registered")
     calls = await traffic.keep_calls(plan, supervisor)
     if calls:
         report.say(f"calls: {plan.calls} kept up")

@@ -126,7 +126,8 @@ def _write_programs(root: Path, install: Install) -> None:
     """``asterisk`` and ``asterisk-ext`` on the node's PATH."""
     programs = root / "usr/local/bin"
     programs.mkdir(parents=True, exist_ok=True)
-    own = f'#!/bin/sh\nPYTHONPATH={SOURCE} exec {sys.executable} -m asterisk_ext.cli.main "$@"\n'
+    start = "from asterisk_ext.cli.main import main; main()"
+    own = f'#!/bin/sh\nPYTHONPATH={SOURCE} exec {sys.executable} -c "{start}" "$@"\n'
     _write_program(programs / "asterisk-ext", own)
     if install.own_tree:
         # The control command is run by its own loader, not by chroot: the node service's user may use it too.

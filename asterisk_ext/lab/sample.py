@@ -100,7 +100,7 @@ def home(tenant: Tenant, nodes: tuple[str, ...]) -> str:
 def servers(nodes: dict[str, str]) -> list[dict[str, Any]]:
     """The servers' records as the API takes them; ``nodes`` are names and addresses."""
     return [
-        {"id": number, "name": name, "technology": "NODE", "ip": ip, "registration": ip}
+        {"id": number, "name": name, "technology": "CORE SERVER", "ip": ip, "registration": ip}
         for number, (name, ip) in enumerate(nodes.items(), start=1)
     ]
 

@@ -15,8 +15,7 @@ from asterisk_ext.domain.call_filter import Counters, Filter, count
 from asterisk_ext.domain.call_legs import Row
 from asterisk_ext.domain.emergency import DEFAULT_NUMBERS, dialled_forms
 from asterisk_ext.domain.errors import Problem
-from asterisk_ext.ports import Fleet
-from asterisk_ext.services.audit import Audit
+from asterisk_ext.domain.pbx import Pbx
 
 UNKNOWN = Problem(
     "call.unknown", 404, "There is no call {linkedid} any more; nothing was hung up.", "Look at the table again."
@@ -30,6 +29,18 @@ EMERGENCY = Problem(
 
 PAUSE = 0.05
 """Seconds between two differences to one watcher: what changes within is sent once."""
+
+
+class Tenants(Protocol):
+    """What is known of virtual PBXs."""
+
+    def tenants(self) -> Sequence[Pbx]: ...
+
+
+class Journal(Protocol):
+    """Where acts are noted."""
+
+    async def note(self, actor: Actor, act: Act, thing: str, undo: str = "", **facts: object) -> int: ...
 
 
 class Channels(Protocol):
@@ -75,7 +86,7 @@ Difference = Snapshot | Changed | Ended
 
 
 class LiveCalls:
-    def __init__(self, server: str, channels: Channels, fleet: Fleet, audit: Audit, pause: float = PAUSE) -> None:
+    def __init__(self, server: str, channels: Channels, fleet: Tenants, audit: Journal, pause: float = PAUSE) -> None:
         self._calls = domain.LiveCalls(server)
         self._channels = channels
         self._fleet = fleet

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 
 from asterisk_ext.domain.maintenance import Map
-from asterisk_ext.domain.pbx import Mode, Pbx
+from asterisk_ext.domain.pbx import Pbx
 from asterisk_ext.ports import Fleet, Projector
 
 
@@ -37,8 +37,6 @@ class Serving:
 
 
 def known_here(node: str, current: Map, tenants: list[Pbx]) -> list[Pbx]:
-    """The managed virtual PBXs that ``node``'s Asterisk must know, by id."""
-    known = [
-        pbx for pbx in tenants if pbx.mode is Mode.MANAGED and (pbx.home == node or current.follow(pbx.home) == node)
-    ]
+    """The virtual PBXs that ``node``'s Asterisk must know, by id."""
+    known = [pbx for pbx in tenants if node in (pbx.home, current.follow(pbx.home))]
     return sorted(known, key=lambda pbx: pbx.id)
