@@ -29,13 +29,6 @@ class _Info(msgspec.Struct, frozen=True):
     status: _Status = _Status()
 
 
-class Endpoint(msgspec.Struct, frozen=True):
-    """``state`` is ``online`` while a phone is registered."""
-
-    resource: str
-    state: str = ""
-
-
 class Ari:
     """ARI of one Asterisk for one of its users. Requests raise ``aiohttp.ClientError`` and ``TimeoutError``."""
 
@@ -98,9 +91,6 @@ class Ari:
         ) as answer:
             if answer.status != 404:
                 answer.raise_for_status()
-
-    async def endpoints(self) -> list[Endpoint]:
-        return msgspec.json.decode(await self._get("/endpoints/PJSIP"), type=list[Endpoint])
 
     async def _get(self, path: str) -> bytes:
         async with self._session.get(f"{self._url}/{path}") as answer:

@@ -20,7 +20,6 @@ from agi.gate import Gate
 from agi.server import Server as FastAgi
 from ari_apps.client import Ari
 from ari_apps.live_calls import Follower
-from ari_apps.phone_book import AriPhoneBook
 from asterisk_ext.blocked_calls import LoggedBlockedCalls
 from asterisk_ext.config import Config, secret
 from asterisk_ext.peer import is_fleet_secret
@@ -41,6 +40,7 @@ from asterisk_ext.store import LocalCopy
 from asterisk_ext.tasks import Tasks
 from dialplan.audio.defaults import LANGUAGES, default_announcements, install_default_audios
 from dialplan.projection import Projection
+from dialplan.registered_phones import RegisteredPhones
 from firewall.guard_client import GuardClient
 from firewall.node_guard import NodeGuard
 
@@ -85,7 +85,7 @@ async def running(config: Config) -> AsyncIterator[None]:
         audit = Audit(registry, copy, clock)
         calls = LiveCalls(name, acting, copy, audit)
         serving = Serving(name, copy, Projection(Path(asterisk.realtime)))
-        reporting = Reporting(name, VERSION, serving, AriPhoneBook(looking), calls.count)
+        reporting = Reporting(name, VERSION, serving, RegisteredPhones(asterisk.program), calls.count)
         services = Services(
             servers=Servers(registry, copy, audit, clock),
             maintenance=Maintenance(registry, copy, audit, clock),
@@ -98,7 +98,11 @@ async def running(config: Config) -> AsyncIterator[None]:
             clock=clock,
             node=name,
             is_peer=is_fleet_secret(fleet_secret),
-            ban_policy=BanPolicy(config.guard.failures, config.guard.window_hours, config.guard.ban_hours),
+            ban_policy=BanPolicy(
+                failures=config.guard.failures,
+                window_hours=config.guard.window_hours,
+                ban_hours=config.guard.ban_hours,
+            ),
             version=VERSION,
         )
         app = build(services)

@@ -56,7 +56,7 @@ class Maintenance:
         entry = Entry(destination, iso(self._clock()), actor.name, reason)
         current, revision = await self._current()
         await self._flip(self._entered(current, source, destination, entry), revision)
-        moved = len(maintenance.served_by(destination, Map({source: entry}), self._fleet.tenants()))
+        moved = len(maintenance.served_by(source, current, self._fleet.tenants()))
         await self._note(actor, source, f"servers/{source}/maintenance/leave", destination=destination, pbx=moved)
         return entry
 

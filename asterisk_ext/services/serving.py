@@ -24,7 +24,7 @@ class Serving:
         """How many virtual PBXs this node serves."""
 
     async def run(self) -> None:
-        """Project whenever the copy has changed, for ever; a flip of the map explains why many tenants leave at once."""
+        """Project whenever the copy has changed, for ever; a flip of the map explains that many tenants leave."""
         while True:
             revision, current = self._fleet.revision, self._fleet.maintenance()
             map_revision, tenants = self._fleet.map_revision, self._fleet.tenants()
