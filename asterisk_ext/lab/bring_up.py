@@ -36,9 +36,9 @@ async def bring_up(
 async def _start_traffic(plan: Plan, supervisor: Supervisor, report: Report) -> None:
     """Phones first, so that the calls find someone."""
     await traffic.start_carrier(plan, supervisor)
-    running = await traffic.start_phones(plan, supervisor, plan.accounts)
-    await supervisor.until(running, partial(_are_registered, supervisor, plan.accounts), READY_SECONDS)
-    report.say(f"phones: {len(plan.accounts)} registered")
+    running = await traffic.start_phones(plan, supervisor, plan.phones)
+    await supervisor.until(running, partial(_are_registered, supervisor, plan.phones), READY_SECONDS)
+    report.say(f"phones: {len(plan.phones)} registered")
     calls = await traffic.keep_calls(plan, supervisor)
     if calls:
         report.say(f"calls: {plan.calls} kept up")

@@ -8,7 +8,9 @@ from typing import Any
 
 HOTEL = 9
 HOTEL_NAME = "Hotel Serra Alta"
-HOTEL_EXTENSIONS = ("700", "701", "702")
+HOTEL_EXTENSIONS = ("700", "701", "702", "709")
+SPARE = frozenset({"209", "709"})
+"""Extensions that no phone of the lab holds: a probe that registers them takes no phone's place."""
 
 CONSOLE_ROLES = ("administrator", "operator", "support", "viewer")
 
@@ -37,7 +39,7 @@ TENANTS = (
         domain="vale-azul.example",
         home=1,
         status="active",
-        extensions={"200": "Recepção", "201": "Triagem", "202": "Consultório"},
+        extensions={"200": "Recepção", "201": "Triagem", "202": "Consultório", "209": "Reserva"},
         trunk="trunk14",
         dids={"4831210114": "600", "4831210117": "200"},
         ring_groups={"600": ("200", "201", "202")},
@@ -48,7 +50,7 @@ TENANTS = (
         domain="litoral.example",
         home=1,
         status="partial_block",
-        extensions={"200": "Balcão", "201": "Oficina"},
+        extensions={"200": "Balcão", "201": "Oficina", "209": "Reserva"},
         trunk="trunk15",
         dids={"4833741428": "200"},
     ),
@@ -58,7 +60,7 @@ TENANTS = (
         domain="pampa.example",
         home=2,
         status="active",
-        extensions={"200": "Despacho", "201": "Garagem"},
+        extensions={"200": "Despacho", "201": "Garagem", "209": "Reserva"},
         trunk="trunk16",
         dids={"5132210300": "200"},
     ),

@@ -28,7 +28,18 @@ def test_only_active_tenants_call_and_each_calls_its_own_node() -> None:
 
 def test_a_phone_registers_to_its_tenants_node_and_answers() -> None:
     plan = plans.make(name="lab", nodes=2, calls=0, port=8480, detach=False)
-    accounts = files(plan.topology.host("phones1"), plan.accounts, plan.topology)["accounts"].splitlines()
+    accounts = files(plan.topology.host("phones1"), plan.phones, plan.topology)["accounts"].splitlines()
     assert accounts[0].startswith("<sip:1_200@198.18.1.1>;auth_user=1_200;")
     assert "<sip:3_200@198.18.1.2>" in accounts[5]
     assert all("answermode=auto" in line for line in accounts)
+
+
+def test_no_phone_holds_a_spare_account() -> None:
+    plan = plans.make(name="lab", nodes=2, calls=6, port=8480, detach=False)
+    assert {account.name for account in plan.accounts} - {account.name for account in plan.phones} == {
+        "1_209",
+        "2_209",
+        "3_209",
+        "9_709",
+    }
+    assert not any("209" in row for _, _, rows in sample_calls(plan) for row in rows)

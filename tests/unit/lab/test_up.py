@@ -5,6 +5,7 @@ import pytest
 from asterisk_ext.domain.errors import Refusal
 from asterisk_ext.lab import plan as plans
 from asterisk_ext.lab import up
+from tests.integration.conftest import free_ports
 
 
 @pytest.mark.parametrize("name", ["", "../etc", "Lab", "a b", "x" * 33, "-a"])
@@ -31,4 +32,16 @@ def test_a_missing_program_is_told_by_its_name(monkeypatch: pytest.MonkeyPatch) 
         up.up(plan, print)
     assert refused.value.error_id == "lab.program_missing"
     assert "sipp" in refused.value.what
+    assert not plan.place.exists()
+
+
+def test_a_machine_without_namespaces_is_told_so_and_left_as_it_was(monkeypatch: pytest.MonkeyPatch) -> None:
+    def forbidden(flags: int) -> None:
+        raise PermissionError(1, "Operation not permitted")
+
+    monkeypatch.setattr("asterisk_ext.lab.namespaces.unshare", forbidden)
+    plan = plans.make(name="no-namespaces", nodes=1, calls=0, port=free_ports(1), detach=True)
+    with pytest.raises(Refusal) as refused:
+        up.up(plan, print)
+    assert refused.value.error_id == "lab.no_namespaces"
     assert not plan.place.exists()
