@@ -110,10 +110,11 @@ def register(name: str, account: str, node: str) -> None:
 @click.option("--node", default="node1", show_default=True)
 @click.option("--failures", default=4, show_default=True, help="Wrong passwords to try.")
 @click.option("--from", "attacker", default="attacker1", show_default=True, help="The attacking machine.")
-def attack(name: str, node: str, failures: int, attacker: str) -> None:
+@click.option("--tcp", is_flag=True, help="Over TCP, where an address cannot be forged.")
+def attack(name: str, node: str, failures: int, attacker: str, tcp: bool) -> None:
     """Register with wrong passwords; silence instead of refusals means that the attacker is banned."""
     life.check_root()
-    tried = probes.attack(name, node=node, failures=failures, attacker=attacker)
+    tried = probes.attack(name, node=node, failures=failures, attacker=attacker, tcp=tcp)
     click.echo(f"statuses {' '.join(map(str, tried.statuses))}; {'refused' if tried.as_expected else 'no answer'}")
 
 

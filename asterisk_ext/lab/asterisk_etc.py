@@ -1,20 +1,20 @@
-"""A lab node's /etc/asterisk: what is the lab's own, and the hotel's files, which a hoster wrote by hand."""
+"""A lab node's /etc/asterisk: the product's own configuration as a hoster includes it, the lab's choice of modules,
+and the hotel's files, which a hoster wrote by hand.
+"""
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping
 from importlib.resources import files
-from pathlib import Path
 
-from asterisk_ext import config
+from asterisk_ext.config import Config
 from asterisk_ext.lab.asterisk_install import Install
 from asterisk_ext.lab.plan import Plan
 from asterisk_ext.lab.sample import HOTEL, HOTEL_EXTENSIONS, account
 from asterisk_ext.lab.topology import SIP_PORT, Host, Topology
 from dialplan import base_config
 
-VERBATIM = ("modules.conf", "rtp.conf", "hotel_extensions.conf", "hotel_queues.conf")
+VERBATIM = ("modules.conf", "logger.conf", "rtp.conf", "hotel_extensions.conf", "hotel_queues.conf")
 DEFAULTS = (
     "acl.conf",
     "ccss.conf",
@@ -30,36 +30,27 @@ DEFAULTS = (
 """Left empty: Asterisk's own defaults serve, and it does not complain of their absence."""
 
 
-def render(node: Host, install: Install, plan: Plan) -> dict[str, str]:
-    """The files by name: the product's include files, and around them what a hoster has of his own."""
-    product = base_config.render(_product(plan))
-    include = {name: f'#include "{included}"\n' for name, included in base_config.includes().items()}
-    own = {name: _resource(name) for name in VERBATIM} | dict.fromkeys(DEFAULTS, "")
-    return {
-        **own,
-        **product,
-        **include,
+def render(node: Host, plan: Plan, install: Install, config: Config) -> dict[str, str]:
+    """The files by name; secrets are among them."""
+    product = base_config.BaseConfig(
+        database=config.asterisk.realtime,
+        sounds=config.asterisk.sounds,
+        tracking=base_config.AriUser(user=config.asterisk.ari_user, password=plan.ari_secret),
+        hangup=base_config.AriUser(user=config.asterisk.ari_acting_user, password=plan.ari_acting_secret),
+    )
+    own = {
         "asterisk.conf": _asterisk(node, install),
         "manager.conf": "[general]\nenabled = no\n",
-        "logger.conf": _resource("logger.conf") + include["logger.conf"],
-        "pjsip.conf": include["pjsip.conf"] + _transports(node) + '\n#include "hotel_pjsip.conf"\n',
+        "pjsip.conf": _transports(node) + '\n#include "hotel_pjsip.conf"\n',
         "hotel_pjsip.conf": _hotel_pjsip(plan.topology, plan.passwords),
-        "extensions.conf": "[general]\nstatic = yes\n\n"
-        + include["extensions.conf"]
-        + '#include "hotel_extensions.conf"\n',
+        "extensions.conf": '#include "hotel_extensions.conf"\n',
         "queues.conf": '[general]\npersistentmembers = no\n\n#include "hotel_queues.conf"\n',
         "confbridge.conf": "[general]\n",
+        **dict.fromkeys(DEFAULTS, ""),
+        **{name: _resource(name) for name in VERBATIM},
     }
-
-
-def write(place: Path, texts: Mapping[str, str], install: Install) -> None:
-    """Secrets are among them: readable by Asterisk alone."""
-    for name, text in texts.items():
-        path = place / name
-        path.touch(mode=0o600)
-        path.write_text(text)
-        path.chmod(0o600)
-        os.chown(path, install.uid, install.gid)
+    included = {name: own.get(name, "") + f'#include "{theirs}"\n' for name, theirs in base_config.includes().items()}
+    return own | included | base_config.render(product)
 
 
 def _asterisk(node: Host, install: Install) -> str:
@@ -76,19 +67,10 @@ def _asterisk(node: Host, install: Install) -> str:
     )
 
 
-def _product(plan: Plan) -> base_config.BaseConfig:
-    defaults = config.Asterisk()
-    return base_config.BaseConfig(
-        database=defaults.realtime,
-        sounds=defaults.sounds,
-        tracking=base_config.AriUser(user=defaults.ari_user, password=plan.ari_secret),
-        hangup=base_config.AriUser(user=defaults.ari_acting_user, password=plan.ari_acting_secret),
-    )
-
-
 def _transports(node: Host) -> str:
-    return "".join(
-        f"\n[{protocol}]\ntype = transport\nprotocol = {protocol}\nbind = {node.ipv4}:{SIP_PORT}\n"
+    return "\n".join(
+        f"[{protocol}{family}]\ntype = transport\nprotocol = {protocol}\nbind = {address}:{SIP_PORT}\n"
+        for family, address in (("4", node.ipv4), ("6", f"[{node.ipv6}]"))
         for protocol in ("udp", "tcp")
     )
 

@@ -44,6 +44,11 @@ class Plan(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True
     def passwords(self) -> dict[str, str]:
         return {account.name: account.password for account in self.accounts}
 
+    @property
+    def phones(self) -> tuple[sample.Account, ...]:
+        """The accounts that phones of the lab hold."""
+        return tuple(account for account in self.accounts if account.extension not in sample.SPARE)
+
     def account(self, name: str) -> sample.Account:
         """Raises KeyError for an account the sample does not have."""
         for account in self.accounts:

@@ -1,44 +1,23 @@
-"""Fills the fresh fleet by the product's own command line: servers, the console's users, the sample's virtual PBXs."""
+"""Enters the sample fleet through the first node's API, as an operator would."""
 
 from __future__ import annotations
 
 import asyncio
+import json
+from pathlib import Path
 
-import msgspec
-
-from asterisk_ext.domain.errors import Problem
+from asterisk_ext.cli.client import ask
 from asterisk_ext.lab import sample
 from asterisk_ext.lab.plan import Plan
-from asterisk_ext.lab.supervisor import Supervisor
-from asterisk_ext.lab.topology import Kind
-
-REFUSED = Problem(
-    "lab.not_provisioned",
-    500,
-    "The sample fleet was not filled: {command} said: {printed}",
-    "Look whether the node service runs; its log is below /var/log/asterisk-ext of the node.",
-)
 
 
-async def fill(plan: Plan, supervisor: Supervisor) -> None:
-    """Servers first: virtual PBXs live on them."""
-    nodes = plan.topology.nodes
-    for number, node in enumerate(nodes, 1):
-        words = ("server", "add", node.name, "--id", str(number), "--ip", node.ipv4, "--registration", node.ipv4)
-        await _ask(plan, supervisor, (*words, "--technology", "CORE SERVER"))
-    carrier = plan.topology.of(Kind.CARRIER)[0].ipv4
-    document = sample.document(tuple(node.name for node in nodes), carrier, plan.accounts)
-    await asyncio.gather(
-        _ask(plan, supervisor, ("pbx", "import", "-"), msgspec.json.encode(document)),
-        *(
-            _ask(plan, supervisor, ("user", "add", name, "--role", name), password.encode() + b"\n")
-            for name, password in plan.users.items()
-        ),
-    )
-
-
-async def _ask(plan: Plan, supervisor: Supervisor, words: tuple[str, ...], given: bytes = b"") -> None:
-    first = plan.topology.nodes[0].name
-    status, printed = await supervisor.output(first, ("asterisk-ext", *words), given)
-    if status:
-        raise REFUSED.refuse(command=" ".join(("asterisk-ext", *words)), printed=printed.strip())
+async def provision(plan: Plan, socket: Path) -> None:
+    """Servers, virtual PBXs and users; ``socket`` is the node service's. Raises the refusal that the API gave."""
+    nodes = {node.name: node.ipv4 for node in plan.topology.nodes}
+    for server in sample.servers(nodes):
+        await asyncio.to_thread(ask, str(socket), "POST", "servers", server)
+    document = sample.tenants(tuple(nodes), plan.topology.host("carrier").ipv4, plan.passwords)
+    await asyncio.to_thread(ask, str(socket), "POST", "pbx/import", data=json.dumps(document).encode())
+    for name, password in plan.users.items():
+        user = {"name": name, "password": password, "role": name}
+        await asyncio.to_thread(ask, str(socket), "POST", "users", user)

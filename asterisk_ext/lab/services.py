@@ -38,7 +38,7 @@ class Service:
 
 
 def of_node(install: Install) -> tuple[Service, ...]:
-    """The node service first: it has the virtual PBXs in Asterisk's database before Asterisk opens that."""
+    """The node service before Asterisk: it has the virtual PBXs in the database before Asterisk opens that."""
     asterisk = Service("asterisk", _asterisk(install), Answers(("asterisk", "-rx", "core waitfullybooted")))
     guard = Service("guard", _guard(), Exists("/run/asterisk-ext/guard.sock"))
     node = Service("node", _node(install), Listens(CONSOLE_PORT))

@@ -86,16 +86,16 @@ class Supervisor:
         status, _ = await self.output(host, command)
         return status == 0
 
-    async def output(self, host: str, command: Sequence[str], given: bytes = b"") -> tuple[int, str]:
-        """The status of ``command`` run on ``host`` with ``given`` as its input, and what it printed."""
+    async def output(self, host: str, command: Sequence[str]) -> tuple[int, str]:
+        """The status of ``command`` run on ``host``, and what it printed."""
         process = await asyncio.create_subprocess_exec(
             *self.entered(host, None),
             *command,
-            stdin=asyncio.subprocess.PIPE,
+            stdin=asyncio.subprocess.DEVNULL,
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.STDOUT,
         )
-        printed, _ = await process.communicate(given)
+        printed, _ = await process.communicate()
         return process.returncode or 0, printed.decode(errors="replace")
 
     async def until(self, running: Running, ready: Callable[[], Awaitable[bool]], seconds: float) -> None:

@@ -50,5 +50,7 @@ class Lab:
     def register(self, account: str, *, node: str = "") -> Tried:
         return probes.register(self.name, account, node=node)
 
-    def attack(self, *, node: str = "node1", failures: int = 4, attacker: str = "attacker1") -> Tried:
-        return probes.attack(self.name, node=node, failures=failures, attacker=attacker)
+    def attack(
+        self, *, node: str = "node1", failures: int = 4, attacker: str = "attacker1", tcp: bool = False
+    ) -> Tried:
+        return probes.attack(self.name, node=node, failures=failures, attacker=attacker, tcp=tcp)

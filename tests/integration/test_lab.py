@@ -8,6 +8,7 @@ import signal
 import socket
 import subprocess
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import pytest
 
@@ -116,8 +117,23 @@ def test_the_hotels_queue_conference_and_outside_line_answer(lab: Lab) -> None:
 
 
 def test_a_phone_registers_with_its_own_password_and_no_other(lab: Lab) -> None:
-    assert lab.register("9_702").as_expected
+    assert lab.register("9_709").as_expected
     assert 200 not in lab.attack(node="node2", failures=1, attacker="attacker2").statuses
+
+
+def test_the_console_of_every_node_is_reached_from_the_machine_as_the_operator(lab: Lab) -> None:
+    for node in lab.status()["nodes"]:
+        console = urlsplit(node["console"])
+        with socket.create_connection((console.hostname, console.port), 10) as connection:
+            connection.sendall(b"GET / HTTP/1.1\r\nHost: console\r\n\r\n")
+            assert connection.recv(9) == b"HTTP/1.1 "
+            peers = lab.run(node["name"], "ss", "-Htn", "state", "established", "sport", "=", ":8480").stdout
+            assert "198.18.0.10:" in peers
+
+
+def test_the_phones_are_registered_when_the_lab_is_ready(lab: Lab) -> None:
+    contacts = lab.asterisk("node1", "pjsip show contacts")
+    assert all(f" {account}/sip:" in contacts for account in ("1_200", "2_201", "9_700"))
 
 
 def test_a_second_lab_of_the_same_name_is_refused(lab: Lab) -> None:

@@ -4,7 +4,7 @@
 set -euo pipefail
 here=$(dirname "$(readlink -f "$0")")
 cd "$here/../../.."
-cache=${ASTERISK_EXT_CACHE:-/var/cache/asterisk-ext}
+root=${ASTERISK_EXT_ASTERISK_ROOT:-${ASTERISK_EXT_CACHE:-/var/cache/asterisk-ext}/asterisk-root}
 log=$(mktemp)
 trap 'rm -f "$log"' EXIT
 
@@ -59,13 +59,13 @@ install_python() {
 python_wanted() { cat requirements.lock pyproject.toml <(pwd) | sha256sum; }
 
 asterisk_is_usable() {
-    local root=$1 modules module version
-    modules=$(echo "$root"/usr/lib/*/asterisk/modules | cut -d' ' -f1)
+    local tree=$1 modules module version
+    modules=$(echo "$tree"/usr/lib/*/asterisk/modules | cut -d' ' -f1)
     [ -d "$modules" ] || return 1
     while read -r module; do
         [ -e "$modules/$module.so" ] || return 1
     done <"$here/asterisk-modules.txt"
-    version=$(chroot "${root:-/}" /usr/sbin/asterisk -V) || return 1
+    version=$(chroot "${tree:-/}" /usr/sbin/asterisk -V) || return 1
     [[ $version =~ Asterisk\ ([0-9]+)\. ]] && [ "${BASH_REMATCH[1]}" -ge 20 ]
 }
 
@@ -81,16 +81,16 @@ if [ "$(cat .venv/asterisk-ext.done 2>/dev/null)" != "$(python_wanted)" ] || ! .
         install_python
 fi
 
-if ! asterisk_is_usable '' && ! asterisk_is_usable "$cache/asterisk-root"; then
-    mkdir -p "$cache"
-    exec 9>"$cache/lock"
+if ! { [ -z "${ASTERISK_EXT_ASTERISK_ROOT:-}" ] && asterisk_is_usable ''; } && ! asterisk_is_usable "$root"; then
+    mkdir -p "$(dirname "$root")"
+    exec 9>"$root.lock"
     flock 9
-    if ! asterisk_is_usable "$cache/asterisk-root"; then
-        step "Asterisk into $cache/asterisk-root (some minutes)" \
+    if ! asterisk_is_usable "$root"; then
+        step "Asterisk into $root (some minutes)" \
             'Look whether the mirror that apt uses can be reached and carries the suite sid, and whether the disk has room.' \
-            bash "$here/asterisk-root.sh" "$cache/asterisk-root"
-        asterisk_is_usable "$cache/asterisk-root" || {
-            echo "setup.asterisk_unusable: the Asterisk in $cache/asterisk-root is too old or lacks modules." \
+            bash "$here/asterisk-root.sh" "$root"
+        asterisk_is_usable "$root" || {
+            echo "setup.asterisk_unusable: the Asterisk in $root is too old or lacks modules." \
                 "Remove that directory and run \`make setup\` again." >&2
             exit 1
         }
