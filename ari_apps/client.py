@@ -15,6 +15,14 @@ import msgspec
 
 from ari_apps.events import decode_bridges, decode_channel, decode_channels
 from asterisk_ext.domain.call_events import Bridge, Snapshot
+from asterisk_ext.domain.errors import Problem
+
+UNREACHABLE = Problem(
+    "call.asterisk_unreachable",
+    503,
+    "Asterisk did not take the order to hang up ({reason}); legs of the call may still be up.",
+    "Look at the table again, and try once more when Asterisk answers.",
+)
 
 TIMEOUT = aiohttp.ClientTimeout(total=10)
 HEARTBEAT = 10.0
@@ -85,12 +93,14 @@ class Ari:
         return decode_bridges(await self._get("bridges"))
 
     async def hang_up(self, channel: str) -> None:
-        """End a channel; one that has ended already is no error."""
-        async with self._session.delete(
-            f"{self._url}/channels/{quote(channel, safe='')}", params={"reason": "normal"}
-        ) as answer:
-            if answer.status != 404:
-                answer.raise_for_status()
+        """End a channel; one that has ended already is no error. Refuses ``call.asterisk_unreachable``."""
+        url, reason = f"{self._url}/channels/{quote(channel, safe='')}", {"reason": "normal"}
+        try:
+            async with self._session.delete(url, params=reason) as answer:
+                if answer.status != 404:
+                    answer.raise_for_status()
+        except (aiohttp.ClientError, TimeoutError) as error:
+            raise UNREACHABLE.refuse(reason=f"{type(error).__name__}") from error
 
     async def _get(self, path: str) -> bytes:
         async with self._session.get(f"{self._url}/{path}") as answer:

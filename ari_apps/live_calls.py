@@ -91,7 +91,7 @@ class Follower:
         """Until the next resynchronisation: ask what legs settled on, drop busy rows in time."""
         for _ in range(round(seconds / TICK)):
             await asyncio.sleep(TICK)
-            for leg in self._calls.offering():
+            for leg in self._calls.unsettled():
                 if channel := await self._ari.channel(leg):
                     self._calls.settle(channel, self._clock())
             self._calls.expire(self._clock())

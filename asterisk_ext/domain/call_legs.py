@@ -93,8 +93,10 @@ class Leg:
         return changed
 
     @property
-    def offering(self) -> bool:
-        return self.state == "Up" and len(self.codecs) > 1 and not self.settled
+    def unsettled(self) -> bool:
+        """Up, and no event has told the codec (an application answered) or the number (Asterisk called the caller)."""
+        unknown = len(self.codecs) > 1 or not (self.dialled or self.called)
+        return unknown and self.state == "Up" and not self.settled
 
     @property
     def pbx(self) -> str | None:

@@ -31,9 +31,9 @@ class LiveCalls(CallTable):
         self._ended: dict[str, float] = {}
         self._busy: deque[tuple[float, Leg]] = deque()
 
-    def offering(self) -> list[str]:
-        """The ids of legs that are up and still show an offer; no event tells what an application settled on."""
-        return [leg.id for leg in self._legs.values() if not leg.hidden and leg.offering]
+    def unsettled(self) -> list[str]:
+        """The ids of legs that are up and of which something is worth asking for, once."""
+        return [leg.id for leg in self._legs.values() if not leg.hidden and leg.unsettled]
 
     def apply(self, event: Event, now: float) -> None:
         """Take one event in."""

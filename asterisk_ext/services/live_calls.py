@@ -157,8 +157,8 @@ class LiveCalls:
         self._set("live", now)
         self._tell()
 
-    def offering(self) -> list[str]:
-        return self._calls.offering()
+    def unsettled(self) -> list[str]:
+        return self._calls.unsettled()
 
     def settle(self, channel: Channel, now: float) -> None:
         self._calls.settle(channel, now)

@@ -11,6 +11,7 @@ from ari_apps.client import Ari
 from ari_apps.events import WANTED
 from ari_apps.live_calls import Follower
 from asterisk_ext.domain.access import ROOT
+from asterisk_ext.domain.errors import Refusal
 from asterisk_ext.services.live_calls import LiveCalls
 from asterisk_ext.tasks import Tasks
 from tests.unit.ari_apps.fake_ari import FakeAri, channel
@@ -141,6 +142,13 @@ async def test_the_codec_that_an_application_settled_on_is_asked_for(world: Worl
         return rows.get("200") == ["ulaw"]
 
     await world.until(settled)
+
+
+async def test_an_order_to_hang_up_that_asterisk_did_not_take_is_refused(world: World) -> None:
+    world.ari.refusing = True
+    with pytest.raises(Refusal) as refusal:
+        await world.calls.hang_up(ROOT, "100")
+    assert refusal.value.error_id == "call.asterisk_unreachable"
 
 
 async def test_hanging_up_ends_every_leg_and_one_that_has_ended_is_no_error(world: World) -> None:

@@ -201,11 +201,22 @@ def test_codecs_are_the_latest_that_a_channel_showed(calls: LiveCalls) -> None:
 
 def test_what_an_application_settled_on_is_asked_once(calls: LiveCalls) -> None:
     calls.apply(Created(channel("100"), AT), 0)
-    assert calls.offering() == []
+    assert calls.unsettled() == []
     calls.apply(Changed(channel("100", state="Up"), AT), 0)
-    assert calls.offering() == ["100"]
+    assert calls.unsettled() == ["100"]
     calls.settle(channel("100", state="Up"), 1)
-    assert calls.offering() == []
+    assert calls.unsettled() == []
+
+
+def test_what_a_phone_called_by_asterisk_was_sent_to_is_asked_once(calls: LiveCalls) -> None:
+    calls.apply(Created(channel("100", state="Down"), AT), 0)
+    calls.apply(Changed(channel("100", state="Up", formats="(alaw)"), AT), 0)
+    assert calls.unsettled() == ["100"]
+    calls.settle(channel("100", state="Up", formats="(alaw)", exten="604"), 1)
+    row = calls.row("100")
+    assert row
+    assert row["origin"]["dialled"] == "604"
+    assert calls.unsettled() == []
 
 
 def test_a_full_list_adds_what_was_missed_and_drops_what_it_does_not_name(calls: LiveCalls) -> None:
