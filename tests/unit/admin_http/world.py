@@ -120,7 +120,7 @@ class World:
         self.tenants = VirtualPbxs(self.registry, self.fleet, self.audit, self.clock)
         self.services = Services(
             servers=self.servers,
-            maintenance=Maintenance(self.registry, self.fleet, self.audit, self.clock),
+            maintenance=Maintenance(self.registry, self.fleet, self.audit, self.clock, patience=0),
             virtual_pbxs=self.tenants,
             users=self.users,
             audit=self.audit,
