@@ -40,4 +40,3 @@ async def add_headers(request: web.Request, response: web.StreamResponse) -> Non
         response.headers["Cache-Control"] = fresh
     else:
         response.headers.setdefault("Cache-Control", "no-store")
-

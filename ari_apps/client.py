@@ -5,6 +5,7 @@ The password travels in the Authorization header, never in a URL. Reference: Ast
 
 from __future__ import annotations
 
+from base64 import b64encode
 from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
 from urllib.parse import quote
@@ -14,6 +15,14 @@ import msgspec
 
 from ari_apps.events import decode_bridges, decode_channel, decode_channels
 from asterisk_ext.domain.call_events import Bridge, Snapshot
+from asterisk_ext.domain.errors import Problem
+
+UNREACHABLE = Problem(
+    "call.asterisk_unreachable",
+    503,
+    "Asterisk did not take the order to hang up ({reason}); legs of the call may still be up.",
+    "Look at the table again, and try once more when Asterisk answers.",
+)
 
 TIMEOUT = aiohttp.ClientTimeout(total=10)
 HEARTBEAT = 10.0
@@ -39,7 +48,9 @@ class Ari:
     @asynccontextmanager
     async def open(cls, url: str, user: str, password: str) -> AsyncIterator[Ari]:
         """``url`` ends in ``/ari``."""
-        async with aiohttp.ClientSession(auth=aiohttp.BasicAuth(user, password), timeout=TIMEOUT) as session:
+        credentials = b64encode(f"{user}:{password}".encode()).decode()
+        headers = {"Authorization": f"Basic {credentials}"}
+        async with aiohttp.ClientSession(headers=headers, timeout=TIMEOUT) as session:
             yield cls(url, session)
 
     @asynccontextmanager
@@ -82,12 +93,14 @@ class Ari:
         return decode_bridges(await self._get("bridges"))
 
     async def hang_up(self, channel: str) -> None:
-        """End a channel; one that has ended already is no error."""
-        async with self._session.delete(
-            f"{self._url}/channels/{quote(channel, safe='')}", params={"reason": "normal"}
-        ) as answer:
-            if answer.status != 404:
-                answer.raise_for_status()
+        """End a channel; one that has ended already is no error. Refuses ``call.asterisk_unreachable``."""
+        url, reason = f"{self._url}/channels/{quote(channel, safe='')}", {"reason": "normal"}
+        try:
+            async with self._session.delete(url, params=reason) as answer:
+                if answer.status != 404:
+                    answer.raise_for_status()
+        except (aiohttp.ClientError, TimeoutError) as error:
+            raise UNREACHABLE.refuse(reason=f"{type(error).__name__}") from error
 
     async def _get(self, path: str) -> bytes:
         async with self._session.get(f"{self._url}/{path}") as answer:

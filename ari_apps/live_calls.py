@@ -17,7 +17,7 @@ log = logging.getLogger(__name__)
 
 RESYNC = 30.0
 TICK = 1.0
-FIRST_PAUSE, LONGEST_PAUSE = 0.2, 5.0
+FIRST_PAUSE, LONGEST_PAUSE = 0.2, 2.0
 
 
 class SocketClosedError(Exception):
@@ -25,10 +25,15 @@ class SocketClosedError(Exception):
 
 
 class Follower:
-    """Owner of the event socket. ``app`` must be this process's own name: a second socket of it silences the first."""
+    """Owner of the event socket.
 
-    def __init__(self, ari: Ari, calls: LiveCalls, app: str, clock: Callable[[], float]) -> None:
+    ``ari`` may be of a read-only user; ``acting`` must not, for it sets the event filter. ``app`` must be this
+    process's own name: a second socket of the same name silences the first.
+    """
+
+    def __init__(self, ari: Ari, acting: Ari, calls: LiveCalls, app: str, clock: Callable[[], float]) -> None:
         self._ari = ari
+        self._acting = acting
         self._calls = calls
         self._app = app
         self._clock = clock
@@ -52,7 +57,7 @@ class Follower:
         async with self._ari.events(self._app) as messages, asyncio.TaskGroup() as group:
             self._calls.found(self._clock())
             group.create_task(self._read(messages), name="ari-events")
-            await self._ari.let_through(self._app, WANTED)
+            await self._acting.let_through(self._app, WANTED)
             await self._recognise()
             while True:
                 await self._resync()
@@ -86,7 +91,7 @@ class Follower:
         """Until the next resynchronisation: ask what legs settled on, drop busy rows in time."""
         for _ in range(round(seconds / TICK)):
             await asyncio.sleep(TICK)
-            for leg in self._calls.offering():
+            for leg in self._calls.unsettled():
                 if channel := await self._ari.channel(leg):
                     self._calls.settle(channel, self._clock())
             self._calls.expire(self._clock())

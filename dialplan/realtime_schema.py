@@ -56,7 +56,7 @@ AORS = Table(
 )  # fmt: skip
 IDENTIFIES = Table("ps_endpoint_id_ips", "ps_endpoint_id_ips", ("id", "endpoint", "match", "match_request_uri"))
 PBXS = Table("pbx", "asterisk_ext_pbx", ("id", "status", "language", "max_calls", "prefixes", "trunks"))
-NUMBERS = Table("number", "asterisk_ext_number", ("id", "kind", "dial", "timeout"))
+NUMBERS = Table("number", "asterisk_ext_number", ("id", "kind", "ring", "timeout"))
 DIDS = Table("did", "asterisk_ext_did", ("number", "pbx", "target"))
 
 TABLES = (ENDPOINTS, AUTHS, AORS, IDENTIFIES, PBXS, NUMBERS, DIDS)

@@ -60,11 +60,7 @@ def _all_rows(served: list[Pbx], shared: set[str]) -> Iterator[tuple[Table, Row]
             yield from _trunk(pbx, trunk, shared)
         yield from _numbers_called_over_shared_carriers(pbx, shared)
         for group in pbx.ring_groups:
-            dial = "&".join(f"PJSIP/{pbx.account(member)}" for member in _phones_of(pbx, group.number))
-            yield (
-                NUMBERS,
-                NUMBERS.row(id=pbx.account(group.number), kind="ring_group", dial=dial, timeout=str(group.timeout)),
-            )
+            yield NUMBERS, _number(pbx, group.number, "ring_group", _phones_of(pbx, group.number), group.timeout)
         for did in pbx.dids:
             yield DIDS, DIDS.row(number=did.number, pbx=str(pbx.id), target=did.target)
 
@@ -118,7 +114,14 @@ def _phone(pbx: Pbx, extension: Extension) -> Iterator[tuple[Table, Row]]:
             maximum_expiration="3600",
         ),
     )
-    yield NUMBERS, NUMBERS.row(id=account, kind="extension", dial=f"PJSIP/{account}", timeout="60")
+    yield NUMBERS, _number(pbx, extension.number, "extension", [extension.number], 60)
+
+
+def _number(pbx: Pbx, number: str, kind: str, phones: list[str], timeout: int) -> Row:
+    """``ring`` is ``1_200&1_201+``: a plus where several phones may be registered, which all ring."""
+    several = {extension.number for extension in pbx.extensions if extension.contacts > 1}
+    ring = "&".join(pbx.account(phone) + ("+" if phone in several else "") for phone in phones)
+    return NUMBERS.row(id=pbx.account(number), kind=kind, ring=ring, timeout=str(timeout))
 
 
 def _trunk(pbx: Pbx, trunk: Trunk, shared: set[str]) -> Iterator[tuple[Table, Row]]:

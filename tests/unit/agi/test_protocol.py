@@ -31,7 +31,9 @@ def test_the_environment_tells_script_channel_and_arguments() -> None:
 
 @given(st.lists(st.integers(1, 40), min_size=1, max_size=30))
 def test_messages_are_the_same_however_the_bytes_arrive(sizes: list[int]) -> None:
-    stream = HELLO + b"100 Trying...\n200 result=1\nHANGUP\n520-Invalid\nusage\n520 End of proper usage.\n511 result=-1\n"
+    stream = (
+        HELLO + b"100 Trying...\n200 result=1\nHANGUP\n520-Invalid\nusage\n520 End of proper usage.\n511 result=-1\n"
+    )
     decoder = Decoder()
     messages: list[Environment | Reply | Hangup] = []
     while stream:
