@@ -79,7 +79,7 @@ class Follower:
         """Forget everything when this is another Asterisk than before."""
         startup_time = await self._ari.startup_time()
         if self._startup_time not in ("", startup_time):
-            self._calls.clear(self._clock())
+            self._calls.clear()
         self._startup_time = startup_time
 
     async def _resync(self) -> None:
