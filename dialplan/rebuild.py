@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable
+from contextlib import closing
 from pathlib import Path
 
 from asterisk_ext.domain.pbx import Pbx
@@ -33,7 +34,8 @@ def rebuild(settings: Path, tenants: Iterable[Pbx], reload: Callable[[], None]) 
     before = current(settings)
     there = [(int(found[1]), path) for path in before.parent.iterdir() if (found := _NAME.fullmatch(path.name))]
     fresh = before.with_name(f"realtime-{max((number for number, _ in there), default=0) + 1}.sqlite3")
-    Projection(fresh).apply(tenants, confirmed=True)
+    with closing(Projection(fresh)) as projection:
+        projection.apply(tenants, confirmed=True)
     draft = settings.with_name(f"{settings.name}.new")
     draft.touch(mode=0o600)
     draft.write_text(_FILE.sub(lambda found: f"{found[1]}{fresh}", settings.read_text()))

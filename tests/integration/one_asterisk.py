@@ -45,12 +45,13 @@ def tree() -> Path:
 class OneAsterisk:
     """Started by ``start``, gone after ``stop``; ``base`` is a scratch directory."""
 
-    def __init__(self, base: Path, hoster_dialplan: str = "") -> None:
+    def __init__(self, base: Path, hoster_dialplan: str = "", verbose: int = 4) -> None:
         self._base = base
         self.root = base / "root"
         self.state = base / "state"
         self.etc = base / "etc"
         self._hoster_dialplan = hoster_dialplan
+        self._verbose = verbose
         self._holder: subprocess.Popen[bytes] | None = None
         self._holder_pid = 0
         self._started: list[subprocess.Popen[str]] = []
@@ -224,7 +225,8 @@ class OneAsterisk:
     def _configure(self) -> None:
         modules = "/usr/lib/x86_64-linux-gnu/asterisk/modules"
         main = {
-            "asterisk.conf": f"[directories]\nastmoddir = {modules}\n[options]\nhideconnect = yes\nverbose = 4\n",
+            "asterisk.conf": f"[directories]\nastmoddir = {modules}\n[options]\nhideconnect = yes\n"
+            f"verbose = {self._verbose}\n",
             "modules.conf": _modules(),
             "rtp.conf": "[general]\nrtpstart = 20000\nrtpend = 29999\n",
             "cdr.conf": "[general]\nenable = yes\nunanswered = yes\n",
