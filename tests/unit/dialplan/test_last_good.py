@@ -73,6 +73,8 @@ def test_a_faulty_database_is_replaced_by_the_copy(path: Path, tmp_path: Path, d
     assert restore(path, copy) != ""
     assert compare(path, [clinic(), shop()]).empty
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
+    with closing(sqlite3.connect(path)) as database:
+        assert database.execute("PRAGMA journal_mode").fetchone() == ("wal",)
 
 
 @pytest.mark.parametrize("damage", DAMAGES)
@@ -109,7 +111,7 @@ def settings(path: Path, tmp_path: Path) -> Path:
 
 def test_a_rebuild_is_a_new_file_that_asterisk_is_told_of(path: Path, settings: Path) -> None:
     told: list[str] = []
-    fresh = rebuild(settings, [shop()], lambda: told.append(settings.read_text()))
+    fresh = rebuild(settings, settings.parent, [shop()], lambda: told.append(settings.read_text()))
     assert fresh.name == "realtime-1.sqlite3"
     assert told == [f"[asterisk_ext]\ndbfile => {fresh}\nbatch = 0\n"]
     assert compare(fresh, [shop()]).empty
@@ -117,7 +119,7 @@ def test_a_rebuild_is_a_new_file_that_asterisk_is_told_of(path: Path, settings: 
 
 
 def test_the_last_but_one_file_goes_away(settings: Path) -> None:
-    made = [rebuild(settings, [shop()], lambda: None) for _ in range(3)]
+    made = [rebuild(settings, settings.parent, [shop()], lambda: None) for _ in range(3)]
     assert current(settings) == made[2]
     assert [path.exists() for path in made] == [False, True, True]
 
@@ -127,5 +129,5 @@ def test_a_reload_that_fails_is_told_and_the_rebuild_can_be_run_again(settings: 
         raise OSError("Asterisk does not answer")
 
     with pytest.raises(OSError, match="does not answer"):
-        rebuild(settings, [shop()], fails)
-    assert compare(rebuild(settings, [shop()], lambda: None), [shop()]).empty
+        rebuild(settings, settings.parent, [shop()], fails)
+    assert compare(rebuild(settings, settings.parent, [shop()], lambda: None), [shop()]).empty
