@@ -48,8 +48,10 @@ class Follower:
             try:
                 await self._follow()
             except* (aiohttp.ClientError, OSError, TimeoutError, SocketClosedError, msgspec.DecodeError) as group:
-                log.warning("ARI: %s; again in %.1f s", _reasons(group), pause)
-            self._calls.lost(self._clock())
+                level = logging.WARNING if self._connected or pause == FIRST_PAUSE else logging.DEBUG
+                log.log(level, "out of touch with Asterisk: %s", _reasons(group))
+            finally:
+                self._calls.lost(self._clock())
             pause = FIRST_PAUSE if self._connected else min(pause * 2, LONGEST_PAUSE)
             await asyncio.sleep(pause)
 
@@ -69,7 +71,7 @@ class Follower:
             try:
                 event = decode(message)
             except msgspec.DecodeError as error:
-                log.warning("ARI: an event that cannot be read: %s", error)
+                log.warning("an event of ARI cannot be read: %s", error)
                 continue
             if event is not None:
                 self._calls.apply(event, self._clock())
@@ -99,6 +101,6 @@ class Follower:
 
 def _reasons(group: BaseExceptionGroup[Exception]) -> str:
     return "; ".join(
-        _reasons(error) if isinstance(error, BaseExceptionGroup) else f"{type(error).__name__} {error}"
+        _reasons(error) if isinstance(error, BaseExceptionGroup) else f"{type(error).__name__} {error}".strip()
         for error in group.exceptions
     )
