@@ -98,6 +98,11 @@ class Words:
         what, remedy = (self._catalogue.gettext(text) for text in (refusal.problem.what, refusal.problem.remedy))
         return what.format_map(params), remedy.format_map(params)
 
+    def why(self, refusal: Refusal) -> str:
+        """The bare reason, where the refusal has one of its own; else all that it says."""
+        why = refusal.params.get("why")
+        return self._catalogue.gettext(why) if isinstance(why, str) and why else self.refusal(refusal)[0]
+
     def number(self, value: float) -> str:
         return str(format_decimal(value, locale=self._locale))
 

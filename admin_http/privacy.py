@@ -6,8 +6,9 @@ import re
 from collections.abc import Sequence
 from dataclasses import replace
 
-from admin_http.services import Call, Changed, Difference, Snapshot
 from asterisk_ext.domain.access import Actor
+from asterisk_ext.domain.call_rows import Row as Call
+from asterisk_ext.services.live_calls import Changed, Difference, Snapshot
 
 _NUMBER = re.compile(r"\+?\d{6,}")
 """Shorter ones are extensions and service numbers, which name nobody outside."""

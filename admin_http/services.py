@@ -2,82 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field
 from datetime import UTC, tzinfo
-from typing import Protocol, TypedDict
+from typing import Protocol, Self
 
+from asterisk_ext.config import Guard
 from asterisk_ext.domain.access import Actor
 from asterisk_ext.ports import Clock, Fleet
 from asterisk_ext.services.audit import Audit
 from asterisk_ext.services.bans import Bans
+from asterisk_ext.services.live_calls import Difference, Snapshot
 from asterisk_ext.services.maintenance import Maintenance
 from asterisk_ext.services.servers import Servers
 from asterisk_ext.services.users import Users
 from asterisk_ext.services.virtual_pbx import VirtualPbxs
-
-
-class Origin(TypedDict):
-    """The leg that called."""
-
-    channel: str
-    state: str
-    """Asterisk's word: Down, Ring, Ringing, Up, Busy …"""
-    caller: str
-    name: str
-    dialled: str
-    codecs: list[str]
-    """The offered list while it rings, the negotiated one once up."""
-
-
-class Destination(TypedDict):
-    """A leg that is called."""
-
-    channel: str
-    state: str
-    codecs: list[str]
-    answerer: str | None
-    """Filled on the leg that answered."""
-    name: str
-
-
-class Call(TypedDict):
-    """A call in progress: one origin leg, zero or more destination legs, one linkedid. Times are ISO 8601 in UTC."""
-
-    linkedid: str
-    pbx: str | None
-    """Id of the virtual PBX; None while unknown."""
-    server: str | None
-    started: str
-    answered: str | None
-    origin: Origin
-    destinations: list[Destination]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Snapshot:
-    """All calls; the first thing a watcher gets, and again after every resynchronisation."""
-
-    calls: Sequence[Call]
-    sure: bool = True
-    """False while the tracker is out of touch with Asterisk: the rows are the last known."""
-
-
-@dataclass(frozen=True, slots=True)
-class Changed:
-    """A call that is new or different."""
-
-    call: Call
-
-
-@dataclass(frozen=True, slots=True)
-class Ended:
-    """A call that is over."""
-
-    linkedid: str
-
-
-Difference = Snapshot | Changed | Ended
 
 
 class LiveCalls(Protocol):
@@ -103,6 +42,10 @@ class BanPolicy:
     failures: int = 4
     window_hours: float = 6
     ban_hours: float = 24
+
+    @classmethod
+    def of(cls, settings: Guard) -> Self:
+        return cls(failures=settings.failures, window_hours=settings.window_hours, ban_hours=settings.ban_hours)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

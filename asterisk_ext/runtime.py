@@ -13,10 +13,9 @@ from importlib.metadata import version
 from pathlib import Path
 
 from admin_http.app import build
-
 from admin_http.listen import listening
 from admin_http.services import BanPolicy, Services
-from agi.blocked_calls import LoggedBlockedCalls
+from agi.blocked_calls import RecentBlockedCalls
 from agi.directory import FleetDirectory
 from agi.gate import Gate
 from agi.server import Server as FastAgi
@@ -113,7 +112,7 @@ async def running(config: Config) -> AsyncIterator[None]:
         tasks.keep("projection to Asterisk", serving.run)
         tasks.keep("guard's never-ban list", Friends(copy, guard).run)
         tasks.keep("live calls", Follower(looking, acting, calls, f"asterisk-ext-{name}", clock).run)
-        gate = Gate(FleetDirectory(copy, announcements), LoggedBlockedCalls(), clock)
+        gate = Gate(FleetDirectory(copy, announcements), RecentBlockedCalls(), clock)
         await stack.enter_async_context(FastAgi({"gate": gate}, config.fastagi.host, config.fastagi.port))
         await stack.enter_async_context(
             listening(app, config.admin_http.host, config.admin_http.port, Path(config.node.run) / "admin.sock")

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 import sqlite3
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -77,10 +77,11 @@ class Projection:
         self._path = path
         self._timeout = timeout
 
-    def apply(self, tenants: Iterable[Pbx], *, confirmed: bool = False) -> Difference:
+    def apply(self, tenants: Iterable[Pbx], *, elsewhere: Collection[int] = (), confirmed: bool = False) -> Difference:
         """Make Asterisk serve exactly ``tenants``; applying the same again changes nothing.
 
-        Refuses ``projection.removes_too_much`` unless ``confirmed``, and ``projection.foreign_schema``. Raises
+        ``elsewhere`` are virtual PBXs that live on, on other servers: that they leave needs no explanation. Refuses
+        ``projection.removes_too_much`` unless ``confirmed``, and ``projection.foreign_schema``. Raises
         sqlite3.Error where the file is locked, damaged or the disk is full; nothing has changed then.
         """
         wanted = rows(tenants)
@@ -88,7 +89,7 @@ class Projection:
             database.execute("BEGIN IMMEDIATE")
             found = difference(_read(database), wanted)
             if not confirmed:
-                _refuse_mass_removal(found, len(_keys(database, PBXS)))
+                _refuse_mass_removal(found, len(_keys(database, PBXS)), elsewhere)
             _write(database, found, wanted)
             database.execute("COMMIT")
         return found
@@ -131,8 +132,9 @@ def _prepare(database: sqlite3.Connection, path: Path) -> None:
     database.execute("COMMIT")
 
 
-def _refuse_mass_removal(found: Difference, present: int) -> None:
-    removed = len(found.removed.get(PBXS.name, ()))
+def _refuse_mass_removal(found: Difference, present: int, elsewhere: Collection[int]) -> None:
+    explained = {str(pbx) for pbx in elsewhere}
+    removed = sum(key not in explained for key in found.removed.get(PBXS.name, ()))
     if removed > max(FEW, SHARE * present):
         raise REMOVES_TOO_MUCH.refuse(removed=removed, present=present)
 

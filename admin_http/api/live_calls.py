@@ -10,8 +10,10 @@ from aiohttp import web
 from admin_http.api.route import Route
 from admin_http.event_stream import serve
 from admin_http.privacy import calls_for, difference_for
-from admin_http.services import Call, Changed, Ended, Services, Snapshot
+from admin_http.services import Services
 from asterisk_ext.domain.access import Act, Actor, require
+from asterisk_ext.domain.call_rows import Row as Call
+from asterisk_ext.services.live_calls import Changed, Ended, Snapshot
 
 
 class Event(msgspec.Struct, kw_only=True, omit_defaults=True):

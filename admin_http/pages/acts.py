@@ -110,9 +110,7 @@ def _entered(entry: Entry, fleet: Fleet, words: Words) -> tuple[Markup, Undo | N
     return text, Undo(label=N_("Bring back…"), action=f"/servers/{entry.thing}/maintenance", asks=True)
 
 
-def _status(
-    entry: Entry, fleet: Fleet, names: Mapping[int, str], words: Words
-) -> tuple[Markup, Undo | None]:
+def _status(entry: Entry, fleet: Fleet, names: Mapping[int, str], words: Words) -> tuple[Markup, Undo | None]:
     before, after = Status(entry.facts["before"]), Status(entry.facts["after"])
     text = words.rich(PLACED[after], pbx=_name(entry.thing, names))
     now = {str(pbx.id): pbx.status for pbx in fleet.tenants()}.get(entry.thing)

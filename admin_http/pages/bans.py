@@ -80,9 +80,7 @@ async def ask(request: web.Request) -> web.Response:
 
 
 def _new(request: web.Request, values: dict[str, str], refusal: Refusal | None = None) -> web.Response:
-    return page(
-        request, "ban_new.html", refusal=refusal, values=values, policy=request.app[SERVICES].ban_policy
-    )
+    return page(request, "ban_new.html", refusal=refusal, values=values, policy=request.app[SERVICES].ban_policy)
 
 
 async def add(request: web.Request) -> web.StreamResponse:

@@ -12,9 +12,10 @@ from admin_http.i18n import N_
 from admin_http.keys import SERVICES
 from admin_http.pages.frame import done, page, visitor
 from admin_http.privacy import calls_for
-from admin_http.services import Call, Destination
 from admin_http.sessions import Strip
 from asterisk_ext.domain.access import Act, require
+from asterisk_ext.domain.call_rows import Destination
+from asterisk_ext.domain.call_rows import Row as Call
 from asterisk_ext.domain.emergency import dialled_forms
 from asterisk_ext.domain.errors import Problem
 from asterisk_ext.ports import Fleet
@@ -135,5 +136,3 @@ def _wanted(call: Call, query: dict[str, str]) -> bool:
         and (not query["codec"] or any(query["codec"] in leg["codecs"] for leg in legs))
         and (not text or any(text in value.casefold() for value in shown))
     )
-
-

@@ -40,9 +40,7 @@ async def show(request: web.Request) -> web.Response:
     return _page(request, actor, request.query.get("destination", ""), "")
 
 
-def _page(
-    request: web.Request, actor: Actor, wanted: str, reason: str, refusal: Refusal | None = None
-) -> web.Response:
+def _page(request: web.Request, actor: Actor, wanted: str, reason: str, refusal: Refusal | None = None) -> web.Response:
     services = request.app[SERVICES]
     source = services.servers.row(actor, request.match_info["name"])
     if source.state is State.MAINTENANCE:

@@ -108,7 +108,9 @@ def _history(request: web.Request, actor: Actor, pbx: int) -> list[Entry]:
         entries = request.app[SERVICES].audit.latest(actor, 500)
     except Refusal:
         return []
-    return [entry for entry in entries if entry.act is Act.CHANGE_PBX and entry.thing == str(pbx) and "after" in entry.facts][:5]
+    return [
+        entry for entry in entries if entry.act is Act.CHANGE_PBX and entry.thing == str(pbx) and "after" in entry.facts
+    ][:5]
 
 
 async def set_status(request: web.Request) -> web.StreamResponse:

@@ -15,9 +15,9 @@ function tick() {
   clock.textContent = [now / 3600, (now / 60) % 60, now % 60].map((part) => String(Math.floor(part)).padStart(2, "0")).join(":");
   const facts = line.querySelector("[data-age]");
   const age = Math.floor(Number(facts.dataset.age) + gone);
-  const text = line.querySelector("[data-age-text]");
-  if (text && age < 60) text.textContent = facts.dataset.stale.replace("{age}", `${age}\u00a0s`);
-  text?.parentElement.classList.toggle("warn", age > 10);
+  const said = age < 60 ? `${age}\u00a0s` : `${Math.floor(age / 60)}\u00a0min`;
+  for (const text of line.querySelectorAll("[data-age-text]")) text.textContent = text.dataset.ageText.replace("{age}", said);
+  line.querySelector(".age")?.classList.toggle("warn", age > 10);
 }
 
 async function fetched(path) {

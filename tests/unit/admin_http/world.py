@@ -8,8 +8,10 @@ from pathlib import Path
 from zoneinfo import ZoneInfo
 
 from admin_http.pages.live_calls import OVER
-from admin_http.services import Call, Changed, Destination, Difference, Ended, Services, Snapshot
+from admin_http.services import Services
 from asterisk_ext.domain.access import ROOT, Act, Actor, Role, require
+from asterisk_ext.domain.call_rows import Destination
+from asterisk_ext.domain.call_rows import Row as Call
 from asterisk_ext.domain.errors import Problem
 from asterisk_ext.domain.pbx import Did, Extension, Pbx, RingGroup, Trunk, digest
 from asterisk_ext.domain.server import Report, Server, Technology
@@ -18,6 +20,7 @@ from asterisk_ext.registry.fake import FakeRegistry
 from asterisk_ext.services import records
 from asterisk_ext.services.audit import Audit
 from asterisk_ext.services.bans import Bans
+from asterisk_ext.services.live_calls import Changed, Difference, Ended, Snapshot
 from asterisk_ext.services.maintenance import Maintenance
 from asterisk_ext.services.servers import Servers
 from asterisk_ext.services.times import iso
@@ -117,7 +120,7 @@ class World:
         self.tenants = VirtualPbxs(self.registry, self.fleet, self.audit, self.clock)
         self.services = Services(
             servers=self.servers,
-            maintenance=Maintenance(self.registry, self.fleet, self.audit, self.clock),
+            maintenance=Maintenance(self.registry, self.fleet, self.audit, self.clock, patience=0),
             virtual_pbxs=self.tenants,
             users=self.users,
             audit=self.audit,
@@ -238,11 +241,41 @@ def leg(channel: str, state: str, answerer: str | None = None, name: str = "", c
 
 
 def sample_calls() -> list[Call]:
-    group = [leg(f"PJSIP/31_{200 + n}-0000001{n}", "Busy" if n == 2 else "Ringing", codec="alaw opus") for n in range(9)]
+    group = [
+        leg(f"PJSIP/31_{200 + n}-0000001{n}", "Busy" if n == 2 else "Ringing", codec="alaw opus") for n in range(9)
+    ]
     return [
         call("1786601660.8", "88", 2, "114", "200", "Ring", leg("PJSIP/88_200-00000001", "Busy"), name="Quarto 114"),
         call("1786601653.100", "31", 9, "4835063033", "4831210131", "Ring", *group),
-        call("1786601555.302", "88", 107, "4840363369", "4831210188", "Up", leg("PJSIP/88_200-00000002", "Up", "200", "Portaria")),
-        call("1786601290.779", "1", 372, "200", "202", "Up", leg("PJSIP/1_202-00000003", "Up", "202", "Consultório", "opus"), channel="PJSIP/1_200-00000004", name="Recepção"),
-        call("1786600912.114", "52", 750, "207", "192", "Up", leg("PJSIP/52_trunk14-00000005", "Up", "192", "SAMU"), channel="PJSIP/52_207-00000006", name="Plantão 2"),
+        call(
+            "1786601555.302",
+            "88",
+            107,
+            "4840363369",
+            "4831210188",
+            "Up",
+            leg("PJSIP/88_200-00000002", "Up", "200", "Portaria"),
+        ),
+        call(
+            "1786601290.779",
+            "1",
+            372,
+            "200",
+            "202",
+            "Up",
+            leg("PJSIP/1_202-00000003", "Up", "202", "Consultório", "opus"),
+            channel="PJSIP/1_200-00000004",
+            name="Recepção",
+        ),
+        call(
+            "1786600912.114",
+            "52",
+            750,
+            "207",
+            "192",
+            "Up",
+            leg("PJSIP/52_trunk14-00000005", "Up", "192", "SAMU"),
+            channel="PJSIP/52_207-00000006",
+            name="Plantão 2",
+        ),
     ]
