@@ -27,8 +27,8 @@ class SocketClosedError(Exception):
 class Follower:
     """Owner of the event socket.
 
-    ``ari`` may be of a read-only user; ``acting`` must not, for it sets the event filter. ``app`` must be this
-    process's own name: a second socket of the same name silences the first.
+    ``ari`` may be of a read-only user; ``acting`` must not, for it sets event filter and subscription. ``app`` must be
+    this process's own name: a second socket of the same name silences the first.
     """
 
     def __init__(self, ari: Ari, acting: Ari, calls: LiveCalls, app: str, clock: Callable[[], float]) -> None:
@@ -60,6 +60,7 @@ class Follower:
             self._calls.found(self._clock())
             group.create_task(self._read(messages), name="ari-events")
             await self._acting.let_through(self._app, WANTED)
+            await self._acting.subscribe(self._app)
             await self._recognise()
             while True:
                 await self._resync()
