@@ -67,8 +67,9 @@ class Ari:
     async def subscribe(self, app: str) -> None:
         """Have all channels and bridges told to ``app``, whose socket must be open.
 
-        Not ``subscribeAll``: that brings all device states too, and while one is being delivered the end of the
-        socket blocks ARI for good (asterisk/asterisk#2170; seen on 22.10).
+        Not ``subscribeAll``: that brings all device states too, and where one is being delivered while the socket
+        closes, ARI is blocked until Asterisk restarts (asterisk/asterisk#2170; measured on 22.10 with hang-ups and
+        closing sockets at once: after 12 closings, against none in 312 with this).
         """
         url = f"{self._url}/applications/{quote(app, safe='')}/subscription"
         async with self._session.post(url, params={"eventSource": "channel:,bridge:"}) as answer:
