@@ -37,6 +37,14 @@ class Registry(Section, frozen=True):
     ] = "/etc/asterisk-ext/fleet.secret"
 
 
+class ServiceLimit(Section, frozen=True):
+    """A ban policy of one service's own, such as ``[guard.services.AMI]``."""
+
+    failures: Annotated[int, Meta(ge=1, description="Failures that make a ban.")] = 4
+    window_hours: Annotated[float, Meta(gt=0, description="Hours within which they must fall.")] = 6
+    ban_hours: Annotated[float, Meta(gt=0, description="Hours after which a ban lifts itself.")] = 24
+
+
 class Guard(Section, frozen=True):
     socket: Annotated[str, Meta(description="The guard's Unix socket.")] = "/run/asterisk-ext/guard.sock"
     state: Annotated[str, Meta(description="Directory of the guard's own state.")] = "/var/lib/asterisk-ext-guard"
@@ -50,6 +58,25 @@ class Guard(Section, frozen=True):
     ] = True
     never_ban: Annotated[tuple[str, ...], Meta(description="Addresses and networks that are never banned.")] = ()
     node_service_uid: Annotated[int, Meta(description="User id of the node service, besides root's; -1 for none.")] = -1
+    services: Annotated[
+        dict[str, ServiceLimit], Meta(description="Services with limits of their own, by Asterisk's name: `AMI`.")
+    ] = {}
+    mass_failures: Annotated[
+        int, Meta(ge=2, description="So many protected addresses failing within a minute: their bans are suspended.")
+    ] = 10
+    fleet: Annotated[
+        tuple[str, ...], Meta(description="The other nodes' addresses: never banned, all ports open.")
+    ] = ()
+    sip_udp: Annotated[tuple[str, ...], Meta(description="Open UDP ports of SIP.")] = ("5060",)
+    sip_tcp: Annotated[tuple[str, ...], Meta(description="Open TCP ports of SIP, TLS and WebSocket.")] = (
+        "5060",
+        "5061",
+    )
+    rtp: Annotated[tuple[str, ...], Meta(description="Open UDP ports of media.")] = ("10000-20000",)
+    ssh: Annotated[tuple[str, ...], Meta(description="Open TCP ports of SSH.")] = ("22",)
+    track_media: Annotated[
+        bool, Meta(description="Track SIP and RTP in conntrack; only where this machine translates their addresses.")
+    ] = False
 
 
 class AdminHttp(Section, frozen=True):
@@ -63,12 +90,19 @@ class FastAgi(Section, frozen=True):
 
 
 class Asterisk(Section, frozen=True):
-    etc: Annotated[str, Meta(description="Asterisk's configuration directory.")] = "/etc/asterisk"
+    realtime: Annotated[str, Meta(description="The SQLite database that Asterisk reads virtual PBXs from.")] = (
+        "/var/lib/asterisk-ext/realtime/realtime.sqlite3"
+    )
+    program: Annotated[str, Meta(description="Asterisk's command.")] = "asterisk"
     sounds: Annotated[str, Meta(description="Where audios are put for Asterisk.")] = "/var/lib/asterisk-ext/sounds"
     ari_url: Annotated[str, Meta(description="Where ARI answers; loopback.")] = "http://127.0.0.1:8088/ari"
-    ari_user: Annotated[str, Meta(description="ARI's user for tracking.")] = "asterisk-ext"
-    ari_secret_file: Annotated[str, Meta(description="File with that user's password.")] = (
-        "/etc/asterisk-ext/ari.secret"
+    ari_user: Annotated[str, Meta(description="ARI's user for tracking; it may only look.")] = "asterisk-ext"
+    ari_secret_file: Annotated[str, Meta(description="File with its password.")] = "/etc/asterisk-ext/ari.secret"
+    ari_acting_user: Annotated[str, Meta(description="ARI's user that filters events and hangs up.")] = (
+        "asterisk-ext-act"
+    )
+    ari_acting_secret_file: Annotated[str, Meta(description="File with its password.")] = (
+        "/etc/asterisk-ext/ari-act.secret"
     )
 
 
@@ -79,6 +113,14 @@ class Config(Section, frozen=True):
     admin_http: AdminHttp = AdminHttp()
     fastagi: FastAgi = FastAgi()
     asterisk: Asterisk = Asterisk()
+
+
+def secret(path: str) -> str:
+    """The secret in a file; empty when the file is empty. Refuses ``config.unreadable``."""
+    try:
+        return Path(path).read_text().strip()
+    except OSError as error:
+        raise UNREADABLE.refuse(path=path, reason=error.strerror) from error
 
 
 def load(path: Path = DEFAULT_PATH) -> Config:

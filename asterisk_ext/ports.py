@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Collection, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -181,6 +181,9 @@ class PhoneBook(Protocol):
 class Projector(Protocol):
     """Gives Asterisk the virtual PBXs of this node."""
 
-    def project(self, tenants: Sequence[Pbx]) -> None:
-        """Make Asterisk's tenants exactly these. Blocks: call it outside the event loop."""
+    def apply(self, tenants: Sequence[Pbx], *, elsewhere: Collection[int] = ()) -> object:
+        """Make Asterisk's tenants exactly these. Blocks: call it outside the event loop.
+
+        Refuses to remove many that are not ``elsewhere`` in the fleet: it would rather be an error of ours.
+        """
         ...

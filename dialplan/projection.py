@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 import sqlite3
 import threading
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -81,16 +81,17 @@ class Projection:
         self._open: _Open | None = None
         self._reckoned: dict[int, tuple[Pbx, list[Placed]]] = {}
 
-    def apply(self, tenants: Iterable[Pbx], *, confirmed: bool = False) -> Difference:
+    def apply(self, tenants: Iterable[Pbx], *, elsewhere: Collection[int] = (), confirmed: bool = False) -> Difference:
         """Make Asterisk serve exactly ``tenants``; applying the same again changes nothing.
 
-        Refuses ``projection.removes_too_much`` unless ``confirmed``, and ``projection.foreign_schema``. Raises
+        ``elsewhere`` are virtual PBXs that live on, on other servers: that they leave needs no explanation. Refuses
+        ``projection.removes_too_much`` unless ``confirmed``, and ``projection.foreign_schema``. Raises
         sqlite3.Error where the file is locked, damaged or the disk is full; nothing has changed then.
         """
         with self._lock:
             wanted = self._rows(list(tenants))
             try:
-                return self._apply(self._opened(), wanted, confirmed)
+                return self._apply(self._opened(), wanted, None if confirmed else elsewhere)
             except BaseException:
                 self._close()
                 raise
@@ -106,12 +107,12 @@ class Projection:
         with self._lock:
             self._close()
 
-    def _apply(self, opened: _Open, wanted: Rows, confirmed: bool) -> Difference:
+    def _apply(self, opened: _Open, wanted: Rows, elsewhere: Collection[int] | None) -> Difference:
         opened.database.execute("BEGIN IMMEDIATE")
         present = opened.rows()
         found = difference(present, wanted)
-        if not confirmed:
-            _refuse_mass_removal(found, len(present[PBXS.name]))
+        if elsewhere is not None:
+            _refuse_mass_removal(found, len(present[PBXS.name]), elsewhere)
         _write(opened.database, found, wanted)
         opened.database.execute("COMMIT")
         opened.remember(wanted)
@@ -185,8 +186,9 @@ def _prepare(database: sqlite3.Connection, path: Path) -> None:
     database.execute("COMMIT")
 
 
-def _refuse_mass_removal(found: Difference, present: int) -> None:
-    removed = len(found.removed.get(PBXS.name, ()))
+def _refuse_mass_removal(found: Difference, present: int, elsewhere: Collection[int]) -> None:
+    explained = {str(pbx) for pbx in elsewhere}
+    removed = sum(key not in explained for key in found.removed.get(PBXS.name, ()))
     if removed > max(FEW, SHARE * present):
         raise REMOVES_TOO_MUCH.refuse(removed=removed, present=present)
 

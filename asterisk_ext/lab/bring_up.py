@@ -1,0 +1,82 @@
+"""What is started on the lab's machines, in order, each awaited until it is ready."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from collections.abc import Sequence
+from functools import partial
+
+from asterisk_ext.lab import machines, node_tree, sample, services, traffic
+from asterisk_ext.lab.asterisk_install import Install
+from asterisk_ext.lab.plan import Plan
+from asterisk_ext.lab.provision import provision
+from asterisk_ext.lab.reach import can_connect
+from asterisk_ext.lab.report import Report
+from asterisk_ext.lab.supervisor import Running, Supervisor
+from asterisk_ext.lab.topology import CONSOLE_PORT, Host
+
+READY_SECONDS = 60.0
+
+
+async def bring_up(
+    plan: Plan, install: Install, supervisor: Supervisor, console_fds: list[int], report: Report
+) -> None:
+    """Refuses with the name of what did not come up."""
+    topology = plan.topology
+    await asyncio.gather(*(_start_node(plan, install, supervisor, node) for node in topology.nodes))
+    report.say(f"services: {', '.join(service.name for service in services.of_node(install))} on every node")
+    await _start_relay(plan, supervisor, console_fds)
+    socket = node_tree.inside(machines.node_base(plan, topology.nodes[0].name), "/run/asterisk-ext/admin.sock")
+    await provision(plan, socket)
+    report.say(f"fleet: {len(topology.nodes)} servers, {len(sample.TENANTS) + 1} virtual PBXs")
+    await _start_traffic(plan, supervisor, report)
+
+
+async def _start_traffic(plan: Plan, supervisor: Supervisor, report: Report) -> None:
+    """Phones first, so that the calls find someone."""
+    await traffic.start_carrier(plan, supervisor)
+    running = await traffic.start_phones(plan, supervisor, plan.phones)
+    await supervisor.until(running, partial(_are_registered, supervisor, plan.phones), READY_SECONDS)
+    report.say(f"phones: {len(plan.phones)} registered")
+    calls = await traffic.keep_calls(plan, supervisor)
+    if calls:
+        report.say(f"calls: {plan.calls} kept up")
+
+
+async def _are_registered(supervisor: Supervisor, accounts: Sequence[sample.Account]) -> bool:
+    for node in {account.node for account in accounts}:
+        _, text = await supervisor.output(node, ("asterisk", "-rx", "pjsip show contacts"))
+        if any(f" {account.name}/sip:" not in text for account in accounts if account.node == node):
+            return False
+    return True
+
+
+async def _start_node(plan: Plan, install: Install, supervisor: Supervisor, node: Host) -> None:
+    base = machines.node_base(plan, node.name)
+    for service in services.of_node(install):
+        log = node_tree.inside(base, f"/var/log/asterisk-ext/{service.name}.log")
+        running = await supervisor.start(node.name, service.name, service.command, log)
+        await supervisor.until(running, partial(_is_ready, plan, supervisor, node, service), READY_SECONDS)
+
+
+async def _is_ready(plan: Plan, supervisor: Supervisor, node: Host, service: services.Service) -> bool:
+    match service.ready:
+        case services.Answers(command):
+            return await supervisor.succeeds(node.name, command)
+        case services.Exists(path):
+            return node_tree.inside(machines.node_base(plan, node.name), path).exists()
+        case services.Listens(port):
+            return await can_connect(supervisor.holders["operator"], node.ipv4, port)
+
+
+async def _start_relay(plan: Plan, supervisor: Supervisor, console_fds: list[int]) -> Running:
+    nodes = plan.topology.nodes
+    targets = [f"{fd}={node.ipv4}:{CONSOLE_PORT}" for fd, node in zip(console_fds, nodes, strict=True)]
+    return await supervisor.start(
+        "operator",
+        "relay",
+        (sys.executable, "-m", "asterisk_ext.lab.relay", *targets),
+        plan.scratch / "operator" / "relay.log",
+        fds=console_fds,
+    )

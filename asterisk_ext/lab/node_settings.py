@@ -1,0 +1,52 @@
+"""A node's /etc/asterisk-ext: the product's own settings, as an installation would have them."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+
+import msgspec
+
+from asterisk_ext import config
+from asterisk_ext.lab.asterisk_install import Install
+from asterisk_ext.lab.plan import Plan
+from asterisk_ext.lab.topology import CONSOLE_PORT, Host, Kind, Topology
+
+
+def settings(node: Host, topology: Topology, install: Install) -> config.Config:
+    """The first node holds the registry and serves it to the others."""
+    first = topology.nodes[0]
+    friends = (*topology.nodes, *topology.of(Kind.CARRIER), *topology.of(Kind.OPERATOR))
+    return config.Config(
+        node=config.Node(name=node.name),
+        registry=config.Registry(
+            serve=node == first, url="" if node == first else f"http://{first.ipv4}:{CONSOLE_PORT}"
+        ),
+        guard=config.Guard(node_service_uid=install.uid, never_ban=tuple(friend.ipv4 for friend in friends)),
+        admin_http=config.AdminHttp(host=node.ipv4, port=CONSOLE_PORT),
+    )
+
+
+def write(place: Path, whole: config.Config, plan: Plan, install: Install) -> None:
+    """Secrets are readable by root and the ``asterisk`` group only."""
+    text = as_toml(whole).encode()
+    for name, content, mode in (
+        ("config.toml", text, 0o644),
+        ("ari.secret", plan.ari_secret.encode(), 0o640),
+        ("ari-act.secret", plan.ari_acting_secret.encode(), 0o640),
+        ("fleet.secret", plan.fleet_secret.encode(), 0o640),
+    ):
+        path = place / name
+        path.touch(mode=0o600)
+        path.write_bytes(content)
+        os.chown(path, 0, install.gid)
+        path.chmod(mode)
+
+
+def as_toml(whole: config.Config) -> str:
+    """Strings, numbers, truth values and lists of them are written alike in TOML and in JSON."""
+    lines = []
+    for section, values in msgspec.to_builtins(whole).items():
+        lines += [f"[{section}]", *(f"{key} = {json.dumps(value)}" for key, value in values.items()), ""]
+    return "\n".join(lines)

@@ -1,0 +1,51 @@
+"""The sample's phones: one baresip holds all accounts of a machine, registers them and answers."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from asterisk_ext.lab.sample import Account
+from asterisk_ext.lab.topology import SIP_PORT, Host, Topology
+
+REGISTER_SECONDS = 60
+NOBODY = 65534
+MODULES = "/usr/lib/baresip/modules"
+
+
+def files(host: Host, accounts: Sequence[Account], topology: Topology) -> dict[str, str]:
+    """baresip's two files; a phone registers to its tenant's node and sends a tone of 440 Hz."""
+    return {
+        "config": (
+            f"module_path {MODULES}\n"
+            f"sip_listen {host.ipv4}:{SIP_PORT}\n"
+            "call_max_calls 200\n"
+            "audio_source ausine,440\n"
+            "audio_player aubridge,unheard\n"
+            "audio_alert aubridge,unheard\n"
+            "rtp_ports 20000-29999\n"
+            "ausrc_srate 48000\n"
+            "ausrc_channels 2\n"
+            "module g711.so\n"
+            "module ausine.so\n"
+            "module aubridge.so\n"
+            "module account.so\n"
+            "module_app menu.so\n"
+        ),
+        "accounts": "".join(
+            f"<sip:{account.name}@{topology.host(account.node).ipv4}>;auth_user={account.name}"
+            f";auth_pass={account.password};answermode=auto;regint={REGISTER_SECONDS};audio_codecs=pcma,pcmu\n"
+            for account in accounts
+        ),
+    }
+
+
+def command(directory: Path) -> tuple[str, ...]:
+    """The directory must be nobody's."""
+    return as_nobody(("baresip", "-4", "-f", str(directory)))
+
+
+def as_nobody(command: Sequence[str]) -> tuple[str, ...]:
+    """Traffic needs no rights."""
+    identity = (f"--reuid={NOBODY}", f"--regid={NOBODY}", "--clear-groups", "--no-new-privs")
+    return ("setpriv", *identity, "--inh-caps=-all", "--bounding-set=-all", "--", *command)

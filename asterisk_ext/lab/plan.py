@@ -1,0 +1,87 @@
+"""What `lab up` was asked for, with the secrets of this run: the one document all of the lab's parts read."""
+
+from __future__ import annotations
+
+import secrets
+from pathlib import Path
+
+import msgspec
+
+from asterisk_ext.lab import sample, topology
+
+STATE = Path("/run/asterisk-ext-lab")
+
+
+class Plan(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """``port`` is the first node's console on the machine's loopback; the others' follow it."""
+
+    name: str
+    nodes: int
+    calls: int
+    port: int
+    detach: bool
+    accounts: tuple[sample.Account, ...]
+    users: dict[str, str]
+    ari_secret: str
+    ari_acting_secret: str
+    fleet_secret: str
+
+    @property
+    def topology(self) -> topology.Topology:
+        return topology.plan(self.nodes)
+
+    @property
+    def place(self) -> Path:
+        """The lab's directory in the machine's /run, root's alone."""
+        return STATE / self.name
+
+    @property
+    def scratch(self) -> Path:
+        """Where the lab's own memory file system is mounted, seen by the lab's processes only."""
+        return self.place / "mnt"
+
+    @property
+    def passwords(self) -> dict[str, str]:
+        return {account.name: account.password for account in self.accounts}
+
+    @property
+    def phones(self) -> tuple[sample.Account, ...]:
+        """The accounts that phones of the lab hold."""
+        return tuple(account for account in self.accounts if account.extension not in sample.SPARE)
+
+    def account(self, name: str) -> sample.Account:
+        """Raises KeyError for an account the sample does not have."""
+        for account in self.accounts:
+            if account.name == name:
+                return account
+        raise KeyError(name)
+
+    def ports(self) -> dict[str, int]:
+        """Each node's console port on the machine's loopback."""
+        return {node.name: self.port + number for number, node in enumerate(self.topology.nodes)}
+
+
+def make(*, name: str, nodes: int, calls: int, port: int, detach: bool) -> Plan:
+    """A plan with fresh secrets."""
+    names = tuple(node.name for node in topology.plan(nodes).nodes)
+    return Plan(
+        name=name,
+        nodes=nodes,
+        calls=calls,
+        port=port,
+        detach=detach,
+        accounts=sample.accounts(names, new_secret),
+        users=sample.users(new_secret),
+        ari_secret=new_secret(),
+        ari_acting_secret=new_secret(),
+        fleet_secret=new_secret(),
+    )
+
+
+def new_secret() -> str:
+    """Letters and digits only: it stands in Asterisk's files, SIPp's fields and baresip's accounts."""
+    return secrets.token_hex(12)
+
+
+def read(path: Path) -> Plan:
+    return msgspec.json.decode(path.read_bytes(), type=Plan)

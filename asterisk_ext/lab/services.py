@@ -1,0 +1,72 @@
+"""What runs on every node, in the order in which it starts."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from asterisk_ext.lab.asterisk_install import Install
+from asterisk_ext.lab.node_tree import ASTERISK_TREE, GUARD_UID
+from asterisk_ext.lab.topology import CONSOLE_PORT
+
+
+@dataclass(frozen=True, slots=True)
+class Answers:
+    """Ready when this command succeeds on the node."""
+
+    command: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Listens:
+    """Ready when the operator's machine can connect to this TCP port of the node."""
+
+    port: int
+
+
+@dataclass(frozen=True, slots=True)
+class Exists:
+    """Ready when this path is there on the node."""
+
+    path: str
+
+
+@dataclass(frozen=True, slots=True)
+class Service:
+    name: str
+    command: tuple[str, ...]
+    ready: Answers | Listens | Exists
+
+
+def of_node(install: Install) -> tuple[Service, ...]:
+    """The node service before Asterisk: it has the virtual PBXs in the database before Asterisk opens that."""
+    asterisk = Service("asterisk", _asterisk(install), Answers(("asterisk", "-rx", "core waitfullybooted")))
+    guard = Service("guard", _guard(), Exists("/run/asterisk-ext/guard.sock"))
+    node = Service("node", _node(install), Listens(CONSOLE_PORT))
+    return (guard, node, asterisk)
+
+
+def as_asterisk(install: Install, command: tuple[str, ...]) -> tuple[str, ...]:
+    """Run as Asterisk's user, without any capability."""
+    return _setpriv(install.uid, install.gid, "-all", command)
+
+
+def _asterisk(install: Install) -> tuple[str, ...]:
+    daemon = ("/usr/sbin/asterisk", "-f", "-C", "/etc/asterisk/asterisk.conf")
+    if not install.own_tree:
+        return as_asterisk(install, daemon)
+    return ("chroot", f"--userspec={install.uid}:{install.gid}", "--groups=", str(ASTERISK_TREE), *daemon)
+
+
+def _guard() -> tuple[str, ...]:
+    """Its own user and two capabilities: the firewall's, and reading Asterisk's log."""
+    return _setpriv(GUARD_UID, GUARD_UID, "-all,+net_admin,+dac_read_search", ("asterisk-ext", "guard", "run"))
+
+
+def _node(install: Install) -> tuple[str, ...]:
+    return as_asterisk(install, ("asterisk-ext", "node", "run"))
+
+
+def _setpriv(uid: int, gid: int, capabilities: str, command: tuple[str, ...]) -> tuple[str, ...]:
+    identity = (f"--reuid={uid}", f"--regid={gid}", "--clear-groups", "--no-new-privs")
+    limits = (f"--inh-caps={capabilities}", f"--ambient-caps={capabilities}", f"--bounding-set={capabilities}")
+    return ("setpriv", *identity, *limits, "--", *command)

@@ -1,0 +1,120 @@
+"""The node service's composition root: all that runs, how it stops, and who owns each task."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import signal
+import time
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from functools import cache, partial
+from importlib.metadata import version
+from pathlib import Path
+
+from admin_http.app import build
+from admin_http.listen import listening
+from admin_http.services import BanPolicy, Services
+from agi.blocked_calls import RecentBlockedCalls
+from agi.directory import FleetDirectory
+from agi.gate import Gate
+from agi.server import Server as FastAgi
+from ari_apps.client import Ari
+from ari_apps.live_calls import Follower
+from asterisk_ext.config import Config, secret
+from asterisk_ext.peer import is_fleet_secret
+from asterisk_ext.registry import served, wire
+from asterisk_ext.registry.embedded import EmbeddedRegistry
+from asterisk_ext.registry.remote import RemoteRegistry
+from asterisk_ext.services.audit import Audit
+from asterisk_ext.services.bans import Bans
+from asterisk_ext.services.friends import Friends
+from asterisk_ext.services.live_calls import LiveCalls
+from asterisk_ext.services.maintenance import Maintenance
+from asterisk_ext.services.reporting import PERIOD, Reporting
+from asterisk_ext.services.servers import Servers
+from asterisk_ext.services.serving import Serving
+from asterisk_ext.services.users import Users
+from asterisk_ext.services.virtual_pbx import VirtualPbxs
+from asterisk_ext.store import LocalCopy
+from asterisk_ext.tasks import Tasks
+from dialplan.audio.defaults import default_announcements, install_default_audios
+from dialplan.projection import Projection
+from dialplan.registered_phones import RegisteredPhones
+from firewall.guard_client import GuardClient
+from firewall.node_guard import NodeGuard
+
+VERSION = version("asterisk-ext")
+
+
+async def run(config: Config) -> None:
+    """Run until SIGTERM or SIGINT."""
+    stop = asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    async with running(config):
+        logging.getLogger(__name__).info("%s is up", config.node.name)
+        await stop.wait()
+
+
+@asynccontextmanager
+async def running(config: Config) -> AsyncIterator[None]:
+    """Everything of a node, for as long as the context lasts."""
+    name, state, asterisk, clock = config.node.name, Path(config.node.state), config.asterisk, time.time
+    Path(asterisk.realtime).parent.mkdir(parents=True, exist_ok=True)
+    fleet_secret = secret(config.registry.secret_file)
+    async with AsyncExitStack() as stack:
+        registry: EmbeddedRegistry | RemoteRegistry
+        if config.registry.serve:
+            registry = EmbeddedRegistry(state / "registry.sqlite3", clock)
+        else:
+            registry = RemoteRegistry(config.registry.url, fleet_secret)
+        stack.push_async_callback(registry.close)
+        copy = LocalCopy(state / "copy.sqlite3", clock)
+        stack.callback(copy.close)
+        looking = await stack.enter_async_context(
+            Ari.open(asterisk.ari_url, asterisk.ari_user, secret(asterisk.ari_secret_file))
+        )
+        acting = await stack.enter_async_context(
+            Ari.open(asterisk.ari_url, asterisk.ari_acting_user, secret(asterisk.ari_acting_secret_file))
+        )
+        guard = NodeGuard(GuardClient(Path(config.guard.socket)), config.guard.ban_hours)
+        install_default_audios(Path(asterisk.sounds))
+        announcements = cache(partial(default_announcements, asterisk.sounds))
+
+        audit = Audit(registry, copy, clock)
+        calls = LiveCalls(name, acting, copy, audit)
+        serving = Serving(name, copy, Projection(Path(asterisk.realtime)))
+        reporting = Reporting(name, VERSION, serving, RegisteredPhones(asterisk.program), calls.count)
+        services = Services(
+            servers=Servers(registry, copy, audit, clock),
+            maintenance=Maintenance(registry, copy, audit, clock),
+            virtual_pbxs=VirtualPbxs(registry, copy, audit, clock),
+            users=Users(registry, copy, audit),
+            audit=audit,
+            bans=Bans(guard, audit),
+            live_calls=calls,
+            fleet=copy,
+            clock=clock,
+            node=name,
+            is_peer=is_fleet_secret(fleet_secret),
+            ban_policy=BanPolicy.of(config.guard),
+            version=VERSION,
+        )
+        app = build(services)
+        if isinstance(registry, EmbeddedRegistry):
+            app.add_subapp(wire.PREFIX, served.application(registry, fleet_secret))
+
+        tasks = await stack.enter_async_context(Tasks())
+        tasks.keep("copy of the registry", lambda: copy.follow(registry))
+        tasks.keep("reports of the nodes", lambda: copy.hear(registry), pause=PERIOD)
+        tasks.keep("report of this node", lambda: reporting.run(registry))
+        tasks.keep("projection to Asterisk", serving.run)
+        tasks.keep("guard's never-ban list", Friends(copy, guard).run)
+        tasks.keep("live calls", Follower(looking, acting, calls, f"asterisk-ext-{name}", clock).run)
+        gate = Gate(FleetDirectory(copy, announcements), RecentBlockedCalls(), clock)
+        await stack.enter_async_context(FastAgi({"gate": gate}, config.fastagi.host, config.fastagi.port))
+        await stack.enter_async_context(
+            listening(app, config.admin_http.host, config.admin_http.port, Path(config.node.run) / "admin.sock")
+        )
+        yield

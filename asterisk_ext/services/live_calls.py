@@ -1,0 +1,228 @@
+"""Live calls: the table of this node, its differences as they happen, and hanging up."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Iterable, Sequence
+from dataclasses import dataclass, replace
+from typing import Literal, Protocol
+
+from asterisk_ext.domain import live_calls as domain
+from asterisk_ext.domain.access import Act, Actor, require
+from asterisk_ext.domain.call_events import Bridge, Event
+from asterisk_ext.domain.call_events import Snapshot as Channel
+from asterisk_ext.domain.call_filter import Counters, Filter, count
+from asterisk_ext.domain.call_rows import Row
+from asterisk_ext.domain.call_table import Changes
+from asterisk_ext.domain.emergency import DEFAULT_NUMBERS, dialled_forms
+from asterisk_ext.domain.errors import Problem
+from asterisk_ext.domain.pbx import Pbx
+
+UNKNOWN = Problem(
+    "call.unknown", 404, "There is no call {linkedid} any more; nothing was hung up.", "Look at the table again."
+)
+EMERGENCY = Problem(
+    "call.emergency",
+    409,
+    "The call {linkedid} is to an emergency number; it was not hung up.",
+    "Let it end by itself.",
+)
+
+PAUSE = 0.05
+"""Seconds between two differences to one watcher: what changes within is sent once."""
+
+
+class Tenants(Protocol):
+    """What is known of virtual PBXs."""
+
+    def tenants(self) -> Sequence[Pbx]: ...
+
+
+class Journal(Protocol):
+    """Where acts are noted."""
+
+    async def note(self, actor: Actor, act: Act, thing: str, undo: str = "", **facts: object) -> int: ...
+
+
+class Channels(Protocol):
+    """The exchange whose channels can be ended."""
+
+    async def hang_up(self, channel: str) -> None:
+        """End the channel of this unique id; one that has ended already is no error."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Freshness:
+    """Whether the table is known to be right, and since when (epoch seconds) it is as it is."""
+
+    state: Literal["live", "resyncing", "stale"]
+    since: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Snapshot:
+    """All calls; the first thing a watcher gets, and again whenever differences would not do."""
+
+    calls: Sequence[Row]
+    sure: bool = True
+    """False while the table is out of touch with Asterisk: the rows are the last known."""
+
+
+@dataclass(frozen=True, slots=True)
+class Changed:
+    """A call that is new or different."""
+
+    call: Row
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """A call that is over, or is not looked for any more."""
+
+    linkedid: str
+
+
+Difference = Snapshot | Changed | Ended
+
+
+class LiveCalls:
+    def __init__(self, server: str, channels: Channels, fleet: Tenants, audit: Journal, pause: float = PAUSE) -> None:
+        self._calls = domain.LiveCalls(server)
+        self._channels = channels
+        self._fleet = fleet
+        self._audit = audit
+        self._pause = pause
+        self._news = asyncio.Event()
+        self._waiting = 0
+        self.freshness = Freshness("stale", 0.0)
+
+    def table(self, actor: Actor, wanted: Filter | None = None) -> Snapshot:
+        """The calls that ``actor`` may see and that are ``wanted``, the newest first."""
+        shown = _scoped(actor, wanted)
+        rows = [row for row in self._calls.rows() if shown.matches(row)]
+        return Snapshot(calls=rows[::-1], sure=self.freshness.state == "live")
+
+    def count(self) -> int:
+        """Calls in progress on this server."""
+        return len(self._calls.rows())
+
+    def counters(self, actor: Actor, wanted: Filter | None = None) -> Counters:
+        return count(self.table(actor, wanted).calls)
+
+    async def watch(self, actor: Actor, wanted: Filter | None = None) -> AsyncIterator[Difference]:
+        """A snapshot, then every difference, for as long as it is listened to.
+
+        Who listens slowly misses what happened in between, never how it ended; who is so slow that this is not known
+        any more, and everybody when the table's freshness changes, gets a snapshot again.
+        """
+        shown = _scoped(actor, wanted)
+        sent: set[str] = set()
+        freshness: Freshness | None = None
+        number = 0
+        while True:
+            changes = self._calls.changes_since(number)
+            number = self._calls.number
+            if changes is None or freshness is not self.freshness:
+                freshness = self.freshness
+                snapshot = self.table(actor, wanted)
+                sent = {row["linkedid"] for row in snapshot.calls}
+                yield snapshot
+            else:
+                for difference in _differences(changes, shown, sent):
+                    yield difference
+            await self._until_other(number, freshness)
+            await asyncio.sleep(self._pause)
+
+    async def hang_up(self, actor: Actor, linkedid: str) -> None:
+        """End every leg of a call. Refuses ``call.unknown``, and ``call.emergency`` for a call to such a number."""
+        require(actor, Act.HANG_UP)
+        row = self._calls.row(linkedid)
+        legs = self._calls.living_in(linkedid)
+        if row is None or not legs:
+            raise UNKNOWN.refuse(linkedid=linkedid)
+        if self._is_emergency(row):
+            raise EMERGENCY.refuse(linkedid=linkedid)
+        await self._audit.note(actor, Act.HANG_UP, linkedid, server=row["server"], pbx=row["pbx"])
+        for leg in legs:
+            await self._channels.hang_up(leg)
+
+    def apply(self, event: Event, now: float) -> None:
+        self._calls.apply(event, now)
+        self._tell()
+
+    def merge(self, channels: Iterable[Channel], bridges: Iterable[Bridge], asked: float, now: float) -> None:
+        """The whole truth as Asterisk gave it between ``asked`` and ``now``; the table is right after it."""
+        self._calls.merge(channels, bridges, asked, now)
+        self._set("live", now)
+        self._tell()
+
+    def unsettled(self) -> list[str]:
+        return self._calls.unsettled()
+
+    def settle(self, channel: Channel, now: float) -> None:
+        self._calls.settle(channel, now)
+        self._tell()
+
+    def expire(self, now: float) -> None:
+        self._calls.expire(now)
+        self._tell()
+
+    def clear(self) -> None:
+        """Asterisk has started anew."""
+        self._calls.clear()
+        self._tell()
+
+    def lost(self, now: float) -> None:
+        """Out of touch with Asterisk; the table stays as it was last known."""
+        self._set("stale", now)
+        self._tell()
+
+    def found(self, now: float) -> None:
+        """In touch again, and asking for the whole truth."""
+        self._set("resyncing", now)
+        self._tell()
+
+    def _set(self, state: Literal["live", "resyncing", "stale"], now: float) -> None:
+        if state != self.freshness.state:
+            self.freshness = Freshness(state, now)
+
+    def _tell(self) -> None:
+        if self._waiting:
+            self._waiting = 0
+            self._news.set()
+            self._news = asyncio.Event()
+
+    async def _until_other(self, number: int, freshness: Freshness | None) -> None:
+        while self._calls.number == number and self.freshness is freshness:
+            self._waiting += 1
+            await self._news.wait()
+
+    def _is_emergency(self, row: Row) -> bool:
+        """Whether an emergency number was dialled, in a form that the tenant's phones may dial it."""
+        pbx = next((pbx for pbx in self._fleet.tenants() if str(pbx.id) == row["pbx"]), None)
+        if pbx is None:
+            return row["origin"]["dialled"] in dialled_forms(DEFAULT_NUMBERS, ("0",))
+        return row["origin"]["dialled"] in dialled_forms(pbx.emergency_numbers, pbx.outside_prefixes)
+
+
+def _scoped(actor: Actor, wanted: Filter | None) -> Filter:
+    """What ``actor`` asks for within what he may see."""
+    require(actor, Act.SEE_CALLS, actor.pbx)
+    wanted = wanted or Filter()
+    return wanted if actor.pbx is None else replace(wanted, pbx=str(actor.pbx))
+
+
+def _differences(changes: Changes, shown: Filter, sent: set[str]) -> list[Difference]:
+    """What to send of ``changes`` to one who was sent the calls ``sent``, which is brought up to date."""
+    differences: list[Difference] = []
+    ended = set(changes.removed)
+    for row in changes.rows:
+        if shown.matches(row):
+            sent.add(row["linkedid"])
+            differences.append(Changed(row))
+        else:
+            ended.add(row["linkedid"])
+    differences += [Ended(linkedid) for linkedid in sorted(ended & sent)]
+    sent -= ended
+    return differences

@@ -1,0 +1,83 @@
+"""Keeps reading the security log and hands its events to the ban engine, with the place to resume from."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from pathlib import Path
+
+from asterisk_ext.domain.errors import Refusal
+from firewall.ban_engine import BanEngine
+from firewall.log_tail import UNREADABLE, DirectoryWatch, LogFile, Position
+from firewall.security_log import SecurityLogReader
+
+log = logging.getLogger(__name__)
+
+SETTLE_SECONDS = 0.5
+"""Asterisk writes a record in one call; what has not been continued by then will not be."""
+WARM_BYTES = 1 << 18
+CHUNKS_A_TURN = 4
+"""Some 15,000 lines; then the socket and the kernel's messages get their turn."""
+
+
+class LogFollower:
+    """Driven by the event loop alone: inotify says that there is something to read. Refuses ``log.unreadable``."""
+
+    def __init__(self, path: Path, engine: BanEngine, position: Position | None) -> None:
+        self._path = path
+        self._engine = engine
+        self._reader = SecurityLogReader()
+        try:
+            self._watch = DirectoryWatch(path.parent, path.name)
+        except OSError as error:
+            raise UNREADABLE.refuse(path=path, reason=error.strerror) from error
+        self._file = LogFile(path, position)
+        self._base = self._file.offset
+        self._timer: asyncio.TimerHandle | None = None
+
+    def start(self) -> None:
+        """Read what is there, then wait for more. Must be called in the running loop."""
+        warm = SecurityLogReader()
+        before = self._file.before(self._base, WARM_BYTES)
+        self._engine.warm(event for event, _ in [*warm.feed(before), *warm.settle()])
+        asyncio.get_running_loop().add_reader(self._watch.fileno(), self._on_change)
+        self._read()
+
+    def close(self) -> None:
+        asyncio.get_running_loop().remove_reader(self._watch.fileno())
+        if self._timer is not None:
+            self._timer.cancel()
+        self._watch.close()
+        self._file.close()
+
+    @property
+    def place(self) -> Position:
+        return self._file.position(self._base + self._reader.taken)
+
+    def _on_change(self) -> None:
+        if self._watch.drain():
+            self._read()
+
+    def _read(self) -> None:
+        try:
+            for count, (data, fresh) in enumerate(self._file.read()):
+                if fresh:
+                    self._engine.take(self._reader.settle(), None)
+                    self._reader, self._base = SecurityLogReader(), 0
+                self._engine.take(self._reader.feed(data), self.place)
+                if count >= CHUNKS_A_TURN:
+                    asyncio.get_running_loop().call_soon(self._read)
+                    break
+        except Refusal:
+            log.exception("the security log cannot be read at present")
+        self._wait_to_settle()
+
+    def _wait_to_settle(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        if self._reader.waiting:
+            self._timer = asyncio.get_running_loop().call_later(SETTLE_SECONDS, self._settle)
+
+    def _settle(self) -> None:
+        self._engine.take(self._reader.settle(), self.place)

@@ -1,0 +1,155 @@
+"""Reads a whole security log offline, fast: only lines that a search for bytes finds are looked at."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, TextIO
+
+from asterisk_ext.domain.security_event import SUCCEEDED, AttemptCounter, SecurityEvent
+from firewall.security_log import LONGEST_LINE, ORDINARY, START, read_glued, read_ordinary, read_record
+
+if TYPE_CHECKING:
+    from asterisk_ext.domain.ban import Policy
+
+CHUNK = 1 << 20
+FAILURES = (b'Severity="Error",Service="', b'<unknown>",SessionID="')
+"""The record's head decides; these only say where to look. The second begins with a byte that is rare in a log."""
+SUCCESSES = (b'"SuccessfulAuth"',)
+
+
+def scan_failures(path: Path, out: TextIO, as_json: bool) -> None:
+    """Write each failed attempt, in the file's order; raises ``OSError``."""
+    quote = json.encoder.encode_basestring_ascii
+    count = AttemptCounter().count
+    for event in events_in(path, FAILURES):
+        if not count(event):
+            continue
+        if as_json:
+            out.write(
+                f'{{"time":"{event.stamp}","address":"{event.address}","service":"{event.service}",'
+                f'"transport":"{event.transport}","account":{quote(event.account)},"event":"{event.name}"}}\n'
+            )
+        else:
+            account = quote(event.account)
+            out.write(f"{event.stamp} {event.address} {event.service}/{event.transport} {account} {event.name}\n")
+
+
+def scan_bans(path: Path, out: TextIO, policy: Policy, never_ban: Iterable[str], as_json: bool) -> None:
+    """Write the bans that the policy leads to by the events' own times; raises ``OSError``."""
+    from asterisk_ext.domain.address_list import source_of
+    from asterisk_ext.domain.ban import BanPolicy, Decision
+
+    judge = BanPolicy(policy, b"offline", never_ban)
+    attempts = AttemptCounter()
+    banned_until: dict[str, float] = {}
+    for event in events_in(path, FAILURES + SUCCESSES):
+        if event.name == SUCCEEDED:
+            judge.succeed(event, event.time)
+            continue
+        if not attempts.count(event):
+            continue
+        source = source_of(event.address)
+        if banned_until.get(source, 0.0) > event.time:
+            continue
+        verdict = judge.fail(event, event.time)
+        if verdict is None or verdict.decision is not Decision.BAN:
+            continue
+        banned_until[source] = verdict.until
+        row = {"address": source, "time": event.stamp, "failures": verdict.failures}
+        out.write(json.dumps(row) + "\n" if as_json else f"{event.stamp} {source} {verdict.failures} failures\n")
+
+
+def events_in(path: Path, needles: tuple[bytes, ...]) -> Iterator[SecurityEvent]:
+    """The events whose head holds one of the needles, in order."""
+    # One buffer for all pieces: fresh ones of this size would each be paged in anew, which costs more than reading.
+    buffer = bytearray(CHUNK)
+    window = memoryview(buffer)
+    with path.open("rb", buffering=0) as file:
+        kept = 0
+        while True:
+            size = file.readinto(window[kept:])
+            filled = kept + (size or 0)
+            end = _last_record(buffer, filled) if size else filled
+            if end == 0 and filled > CHUNK - LONGEST_LINE:
+                end = filled - LONGEST_LINE
+            yield from _events_in_chunk(buffer, end, needles)
+            if not size:
+                return
+            kept = filled - end
+            window[:kept] = bytes(window[end:filled])
+
+
+def _last_record(chunk: bytearray, filled: int) -> int:
+    """Where the last record begins: its end may not have been read yet. Nought when there is no other before it."""
+    end = filled
+    while (end := chunk.rfind(b"\n[", 0, end)) >= 0:
+        if START.match(chunk, end + 1, filled) is not None:
+            return end + 1
+    return 0
+
+
+def _events_in_chunk(chunk: bytearray, end: int, needles: tuple[bytes, ...]) -> Iterator[SecurityEvent]:
+    done = 0
+    ordinary, find, rfind = ORDINARY.fullmatch, chunk.find, chunk.rfind
+    for place in _places(chunk, end, needles):
+        if place < done:
+            continue
+        start = rfind(b"\n", done, place) + 1 or done
+        line_end = find(b"\n", place, end)
+        if line_end < 0:
+            line_end = end
+        try:
+            found = ordinary(chunk[start:line_end].decode())
+        except UnicodeDecodeError:
+            found = None
+        if found is not None:
+            done = line_end
+            yield read_ordinary(found)
+            continue
+        done, event = _hostile(chunk, start, end, line_end)
+        if event is not None:
+            yield event
+
+
+def _hostile(chunk: bytearray, start: int, end: int, line_end: int) -> tuple[int, SecurityEvent | None]:
+    """The event of a record that is more than an ordinary line, and where the record ends."""
+    if START.match(chunk, start, end) is None or line_end - start > LONGEST_LINE:
+        return line_end, read_glued(bytes(chunk[start:line_end]))
+    record_end = line_end
+    while record_end < end and record_end - start < 2 * LONGEST_LINE:
+        if START.match(chunk, record_end + 1, end) is not None:
+            break
+        following = chunk.find(b"\n", record_end + 1, end)
+        record_end = following if following >= 0 else end
+    return record_end, read_record(bytes(chunk[start:record_end]).rstrip(b"\n"))
+
+
+def _places(chunk: bytearray, end: int, needles: tuple[bytes, ...]) -> list[int]:
+    """Where the needles are, in order."""
+    places: list[int] = []
+    for needle in needles:
+        places += _places_of_rare(chunk, end, needle) if needle[:1] == b"<" else _places_of(chunk, end, needle)
+    places.sort()
+    return places
+
+
+def _places_of(chunk: bytearray, end: int, needle: bytes) -> list[int]:
+    find, places = chunk.find, []
+    place = find(needle, 0, end)
+    while place >= 0:
+        places.append(place)
+        place = find(needle, place + 1, end)
+    return places
+
+
+def _places_of_rare(chunk: bytearray, end: int, needle: bytes) -> list[int]:
+    """The same for a needle whose first byte is rare: one byte is sought ten times as fast as several."""
+    find, first, size, places = chunk.find, needle[:1], len(needle), []
+    place = find(first, 0, end)
+    while place >= 0:
+        if chunk[place : place + size] == needle:
+            places.append(place)
+        place = find(first, place + 1, end)
+    return places

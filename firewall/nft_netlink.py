@@ -1,0 +1,220 @@
+"""Set elements of nftables over netlink, without a process: some 30 µs instead of 5 ms for one ban.
+
+Formats: ``linux/netlink.h``, ``linux/netfilter/nfnetlink.h`` and ``nf_tables.h``. Only what bans need is here.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import os
+import socket
+import struct
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Final
+
+AF_NETLINK: Final = 16
+NETLINK_NETFILTER: Final = 12
+NFNLGRP_NFTABLES: Final = 7
+SOL_NETLINK, NETLINK_ADD_MEMBERSHIP, SO_SNDBUFFORCE, SO_RCVBUFFORCE = 270, 1, 32, 33
+REQUEST, ACK, DUMP, CREATE = 0x1, 0x4, 0x300, 0x400
+MSG_ERROR, MSG_DONE, BATCH_BEGIN, BATCH_END = 2, 3, 0x10, 0x11
+SUBSYSTEM = 10
+NEW_ELEMENTS, GET_ELEMENTS, DELETE_ELEMENTS = (SUBSYSTEM << 8 | number for number in (12, 13, 14))
+FAMILY_INET = 1
+NESTED = 0x8000
+LIST_TABLE, LIST_SET, LIST_ELEMENTS = 1, 2, 3
+ELEM_KEY, ELEM_TIMEOUT, ELEM_EXPIRATION = 1, 4, 5
+DATA_VALUE = LIST_ELEM = 1
+ELEMENTS_A_MESSAGE = 1000
+"""A nested attribute's length has 16 bits; an IPv6 element takes 48 bytes."""
+ANSWER_SECONDS = 5.0
+DUMP_INTERRUPTED = 0x10
+DUMP_TRIES = 5
+HEADER = struct.Struct("=IHHII")
+
+
+def attribute(kind: int, value: bytes) -> bytes:
+    return struct.pack("=HH", len(value) + 4, kind) + value + b"\0" * (-len(value) % 4)
+
+
+def attributes(data: bytes) -> Iterator[tuple[int, bytes]]:
+    """The attributes of a message's body: kind without flags, value."""
+    place = 0
+    while place + 4 <= len(data):
+        length, kind = struct.unpack_from("=HH", data, place)
+        if length < 4:
+            return
+        yield kind & 0x3FFF, data[place + 4 : place + length]
+        place += (length + 3) & ~3
+
+
+def element(key: bytes, seconds: float | None) -> bytes:
+    body = attribute(ELEM_KEY | NESTED, attribute(DATA_VALUE, key))
+    if seconds is not None:
+        body += attribute(ELEM_TIMEOUT, struct.pack(">Q", max(1, round(seconds * 1000))))
+    return attribute(LIST_ELEM | NESTED, body)
+
+
+class ElementSocket:
+    """Adds, removes and lists elements of a table's sets; each batch is one transaction."""
+
+    def __init__(self, table: str) -> None:
+        self._table = table.encode() + b"\0"
+        self._socket = socket.socket(AF_NETLINK, socket.SOCK_RAW | socket.SOCK_CLOEXEC, NETLINK_NETFILTER)
+        self._socket.bind((0, 0))
+        self._socket.settimeout(ANSWER_SECONDS)
+        for option in (SO_SNDBUFFORCE, SO_RCVBUFFORCE):
+            # Without CAP_NET_ADMIN over the owning user namespace the default stays: enough for single bans.
+            with contextlib.suppress(PermissionError):
+                self._socket.setsockopt(socket.SOL_SOCKET, option, 16 << 20)
+        self.port: int = self._socket.getsockname()[0]
+        self._sequence = 0
+
+    def add(self, elements: Mapping[str, Mapping[bytes, float]], *, flush: bool = False, renew: bool = False) -> None:
+        """Add elements by set, each with its seconds. ``flush`` empties the sets first, ``renew`` removes just these
+        first (they must be there); all of it is one transaction."""
+        messages: list[tuple[int, int, bytes]] = []
+        for name, wanted in elements.items():
+            if flush:
+                messages.append((DELETE_ELEMENTS, 0, self._body(name)))
+            if renew:
+                messages += [(DELETE_ELEMENTS, 0, body) for body in self._bodies(name, ((key, None) for key in wanted))]
+            messages += [(NEW_ELEMENTS, CREATE, body) for body in self._bodies(name, wanted.items())]
+        self._transact(messages)
+
+    def remove(self, name: str, keys: Iterable[bytes]) -> None:
+        """Remove elements; raises ``FileNotFoundError`` (and removes none) when one is not there."""
+        self._transact([(DELETE_ELEMENTS, 0, body) for body in self._bodies(name, ((key, None) for key in keys))])
+
+    def elements(self, name: str) -> dict[bytes, float]:
+        """The elements of a set and the seconds each has left (infinite without a time-out)."""
+        for _ in range(DUMP_TRIES):
+            found, whole = self._dump(name)
+            if whole:
+                break
+        return found
+
+    def close(self) -> None:
+        self._socket.close()
+
+    def _body(self, name: str, elements: bytes = b"") -> bytes:
+        body = struct.pack(">BBH", FAMILY_INET, 0, 0)
+        body += attribute(LIST_TABLE, self._table) + attribute(LIST_SET, name.encode() + b"\0")
+        return body + attribute(LIST_ELEMENTS | NESTED, elements) if elements else body
+
+    def _bodies(self, name: str, elements: Iterable[tuple[bytes, float | None]]) -> Iterator[bytes]:
+        chunk: list[bytes] = []
+        for key, seconds in elements:
+            chunk.append(element(key, seconds))
+            if len(chunk) == ELEMENTS_A_MESSAGE:
+                yield self._body(name, b"".join(chunk))
+                chunk = []
+        if chunk:
+            yield self._body(name, b"".join(chunk))
+
+    def _dump(self, name: str) -> tuple[dict[bytes, float], bool]:
+        """One dump, and whether the set stayed the same while it was made."""
+        self._sequence += 1
+        self._send([(GET_ELEMENTS, DUMP, self._body(name), self._sequence)])
+        found: dict[bytes, float] = {}
+        whole = True
+        while True:
+            for kind, flags, sequence, _, body in messages_of(self._socket.recv(1 << 17)):
+                if sequence != self._sequence:
+                    continue
+                whole = whole and not flags & DUMP_INTERRUPTED
+                if kind == MSG_DONE:
+                    return found, whole
+                if kind == MSG_ERROR:
+                    self._raise(body)
+                if kind == NEW_ELEMENTS:
+                    found.update(_elements_of(body))
+
+    def _transact(self, messages: list[tuple[int, int, bytes]]) -> None:
+        if not messages:
+            return
+        edge = struct.pack(">BBH", 0, 0, SUBSYSTEM)
+        first = self._sequence + 1
+        numbered = [(BATCH_BEGIN, 0, edge, first)]
+        numbered += [(kind, flags, body, first + 1 + i) for i, (kind, flags, body) in enumerate(messages)]
+        kind, flags, body, last = numbered[-1]
+        numbered[-1] = (kind, flags | ACK, body, last)
+        self._sequence = last + 1
+        self._send([*numbered, (BATCH_END, 0, edge, self._sequence)])
+        while True:
+            for kind, _, sequence, _, body in messages_of(self._socket.recv(1 << 17)):
+                if kind != MSG_ERROR or not first <= sequence <= self._sequence:
+                    continue
+                self._raise(body)
+                if sequence == last:
+                    return
+
+    def _send(self, messages: list[tuple[int, int, bytes, int]]) -> None:
+        self._socket.send(
+            b"".join(
+                HEADER.pack(HEADER.size + len(body), kind, REQUEST | flags, sequence, self.port) + body
+                for kind, flags, body, sequence in messages
+            )
+        )
+
+    @staticmethod
+    def _raise(body: bytes) -> None:
+        code = -struct.unpack_from("=i", body)[0]
+        if code:
+            raise OSError(code, os.strerror(code))
+
+
+class ChangeSocket:
+    """Hears of every change to nftables, with the port of who made it (0: the kernel itself)."""
+
+    def __init__(self) -> None:
+        self._socket = socket.socket(
+            AF_NETLINK, socket.SOCK_RAW | socket.SOCK_CLOEXEC | socket.SOCK_NONBLOCK, NETLINK_NETFILTER
+        )
+        self._socket.bind((0, 0))
+        with contextlib.suppress(PermissionError):
+            self._socket.setsockopt(socket.SOL_SOCKET, SO_RCVBUFFORCE, 16 << 20)
+        self._socket.setsockopt(SOL_NETLINK, NETLINK_ADD_MEMBERSHIP, NFNLGRP_NFTABLES)
+
+    def fileno(self) -> int:
+        return self._socket.fileno()
+
+    def drain(self, own_port: int) -> bool:
+        """Take all that is there; true when somebody else changed something, or too much came to know."""
+        foreign = False
+        while True:
+            try:
+                data = self._socket.recv(1 << 17)
+            except BlockingIOError:
+                return foreign
+            except OSError as error:
+                if error.errno != errno.ENOBUFS:
+                    raise
+                foreign = True
+                continue
+            foreign = foreign or any(port not in (0, own_port) for _, _, _, port, _ in messages_of(data))
+
+    def close(self) -> None:
+        self._socket.close()
+
+
+def messages_of(data: bytes) -> Iterator[tuple[int, int, int, int, bytes]]:
+    """Kind, flags, sequence, sender's port and body of each message."""
+    place = 0
+    while place + HEADER.size <= len(data):
+        length, kind, flags, sequence, port = HEADER.unpack_from(data, place)
+        if length < HEADER.size:
+            return
+        yield kind, flags, sequence, port, data[place + HEADER.size : place + length]
+        place += (length + 3) & ~3
+
+
+def _elements_of(body: bytes) -> Iterator[tuple[bytes, float]]:
+    for kind, value in attributes(body[4:]):
+        if kind != LIST_ELEMENTS:
+            continue
+        for _, item in attributes(value):
+            fields = dict(attributes(item))
+            left = struct.unpack(">Q", fields[ELEM_EXPIRATION])[0] / 1000 if ELEM_EXPIRATION in fields else float("inf")
+            yield dict(attributes(fields[ELEM_KEY]))[DATA_VALUE], left

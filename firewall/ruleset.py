@@ -1,0 +1,122 @@
+"""The rules as data, and as the text ``nft`` loads (pure).
+
+Two hooks only. ``early`` (prerouting, priority −300) comes before connection tracking: the ban set is looked up there,
+so a ban ends established flows too, and a flood from banned or forged addresses costs no tracking entry. SIP and RTP
+are not tracked at all: they are open to whoever is not banned, so their state decides nothing, and a forged flood of
+60,000 sources would fill the table and cut off everybody else's TCP. ``inbound`` (input) denies by default.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+TABLE = "asterisk_ext"
+BAN4, BAN6 = "ban4", "ban6"
+SLOW4, SLOW6 = "slow4", "slow6"
+SET_TYPES = {BAN4: "ipv4_addr", BAN6: "ipv6_addr", SLOW4: "ipv4_addr", SLOW6: "ipv6_addr"}
+SUBSCRIBER_MASK = "ffff:ffff:ffff:ffff::"
+MOST_BANS = 1 << 20
+"""A set that is told its size is laid out at once, and a forged flood has an end."""
+LONGEST_SIP_DATAGRAM = 7000
+"""Above this Asterisk's log line (8,191 bytes) may be cut before the sender's address; no SIP over UDP needs it."""
+SLOW_RATE = "30/second burst 60 packets"
+"""What an office of some fifty phones needs for registrations and calls."""
+
+
+@dataclass(frozen=True, slots=True)
+class Ruleset:
+    """What is open on this node. Ports are numbers or ranges (``"10000-20000"``); networks are addresses or CIDR."""
+
+    sip_udp: tuple[str, ...] = ("5060",)
+    sip_tcp: tuple[str, ...] = ("5060", "5061")
+    rtp: tuple[str, ...] = ("10000-20000",)
+    ssh: tuple[str, ...] = ("22",)
+    console: tuple[str, ...] = ("8480",)
+    fleet: tuple[str, ...] = ()
+    """Addresses of the other nodes: everything is open between nodes."""
+    untracked: bool = True
+    """False where the same machine translates addresses (NAT) for SIP or RTP, which needs tracking."""
+
+
+def to_nft(rules: Ruleset) -> str:
+    """The whole ruleset for ``nft -f -``: one transaction, repeatable, elements of the sets untouched."""
+    return "\n".join(
+        [
+            f"add table inet {TABLE}",
+            *(
+                f"add set inet {TABLE} {name} {{ type {kind}; size {MOST_BANS}; flags timeout; }}"
+                for name, kind in SET_TYPES.items()
+            ),
+            *(
+                f"add set inet {TABLE} {name}_rate {{ type {SET_TYPES[name]}; size 65535; flags dynamic,timeout; "
+                "timeout 1m; }"
+                for name in (SLOW4, SLOW6)
+            ),
+            f"add counter inet {TABLE} banned",
+            f"add counter inet {TABLE} slowed",
+            f"add counter inet {TABLE} denied",
+            f"add chain inet {TABLE} early {{ type filter hook prerouting priority -300; policy accept; }}",
+            f"add chain inet {TABLE} early_out {{ type filter hook output priority -300; policy accept; }}",
+            f"add chain inet {TABLE} inbound {{ type filter hook input priority 0; policy drop; }}",
+            f"flush chain inet {TABLE} early",
+            f"flush chain inet {TABLE} early_out",
+            f"flush chain inet {TABLE} inbound",
+            *(f"add rule inet {TABLE} early {rule}" for rule in _early(rules)),
+            *(f"add rule inet {TABLE} early_out {rule}" for rule in _early_out(rules)),
+            *(f"add rule inet {TABLE} inbound {rule}" for rule in _inbound(rules)),
+            "",
+        ]
+    )
+
+
+def _early(rules: Ruleset) -> list[str]:
+    sip = f"udp dport {_ports(rules.sip_udp)}"
+    slow = f'limit rate over {SLOW_RATE} }} counter name "slowed" drop'
+    return [
+        f'ip saddr @{BAN4} counter name "banned" drop',
+        f'ip6 saddr & {SUBSCRIBER_MASK} @{BAN6} counter name "banned" drop',
+        f"{sip} ip saddr @{SLOW4} update @{SLOW4}_rate {{ ip saddr {slow}",
+        f"{sip} ip6 saddr & {SUBSCRIBER_MASK} @{SLOW6} update @{SLOW6}_rate {{ ip6 saddr & {SUBSCRIBER_MASK} {slow}",
+        f'{sip} udp length > {LONGEST_SIP_DATAGRAM} counter name "denied" drop',
+        *([f"iif != lo udp dport {_ports(rules.sip_udp + rules.rtp)} notrack"] if rules.untracked else []),
+    ]
+
+
+def _early_out(rules: Ruleset) -> list[str]:
+    return [f"oif != lo udp sport {_ports(rules.sip_udp + rules.rtp)} notrack"] if rules.untracked else []
+
+
+def _inbound(rules: Ruleset) -> list[str]:
+    fleet4, fleet6 = _families(rules.fleet)
+    return [
+        "iif lo accept",
+        "ct state established,related accept",
+        "ct state invalid drop",
+        "icmp type { echo-request, destination-unreachable, time-exceeded, parameter-problem } accept",
+        "icmpv6 type { echo-request, destination-unreachable, packet-too-big, time-exceeded, parameter-problem, "
+        "nd-router-solicit, nd-router-advert, nd-neighbor-solicit, nd-neighbor-advert, mld-listener-query } accept",
+        *([f"ip saddr {{ {', '.join(fleet4)} }} accept"] if fleet4 else []),
+        *([f"ip6 saddr {{ {', '.join(fleet6)} }} accept"] if fleet6 else []),
+        *(
+            f"{protocol} dport {_ports(ports)} accept"
+            for protocol, ports in (
+                ("udp", rules.sip_udp),
+                ("tcp", rules.sip_tcp),
+                ("udp", rules.rtp),
+                ("tcp", rules.ssh),
+                ("tcp", rules.console),
+            )
+            if ports
+        ),
+        'counter name "denied"',
+    ]
+
+
+def _ports(ports: Iterable[str]) -> str:
+    return f"{{ {', '.join(ports)} }}"
+
+
+def _families(networks: Iterable[str]) -> tuple[list[str], list[str]]:
+    listed = sorted(set(networks))
+    return [text for text in listed if ":" not in text], [text for text in listed if ":" in text]

@@ -1,0 +1,61 @@
+"""From real log lines to counted attempts: always the true peer, never another, nothing hidden."""
+
+from __future__ import annotations
+
+import io
+import json
+from pathlib import Path
+
+import pytest
+
+from asterisk_ext.domain.security_event import SUCCEEDED, AttemptCounter, SecurityEvent
+from firewall.log_scan import scan_failures
+from firewall.security_log import SecurityLogReader
+from tests.scenarios.security.cases import Case, cases
+
+ALL = [*cases("ordinary-attempts.log"), *cases("hostile-asterisk-22.10.log")]
+
+
+def followed(log: bytes, piece: int) -> list[SecurityEvent]:
+    """The events as the running guard sees them when the log arrives in pieces."""
+    reader = SecurityLogReader()
+    found = [event for i in range(0, len(log), piece) for event, _ in reader.feed(log[i : i + piece])]
+    found += [event for event, _ in reader.settle()]
+    assert reader.taken == len(log)
+    return found
+
+
+def counted(events: list[SecurityEvent]) -> list[SecurityEvent]:
+    counter = AttemptCounter()
+    return [event for event in events if event.name != SUCCEEDED and counter.count(event)]
+
+
+@pytest.mark.parametrize("piece", [1 << 20, 997, 1], ids=["at once", "in pieces", "byte by byte"])
+@pytest.mark.parametrize("case", ALL, ids=str)
+def test_the_running_guard_counts_the_attempts_of_the_true_peer(case: Case, piece: int) -> None:
+    if piece == 1 and len(case.log) > 5000:
+        piece = 41
+    events = followed(case.log, piece)
+    assert [event.address for event in counted(events)] == [case.address] * case.attempts
+    successes = [event.address for event in events if event.name == SUCCEEDED]
+    assert successes == [case.address] * case.success
+
+
+@pytest.mark.parametrize("case", ALL, ids=str)
+def test_an_offline_scan_counts_the_same(case: Case, tmp_path: Path) -> None:
+    log = tmp_path / "security"
+    log.write_bytes(case.log)
+    out = io.StringIO()
+    scan_failures(log, out, as_json=True)
+    rows = [json.loads(row) for row in out.getvalue().splitlines()]
+    assert [row["address"] for row in rows] == [case.address] * case.attempts
+    assert all(list(row) == ["time", "address", "service", "transport", "account", "event"] for row in rows)
+
+
+def test_all_cases_in_one_file_are_counted_as_each_alone(tmp_path: Path) -> None:
+    log = tmp_path / "security"
+    log.write_bytes(b"".join(case.log for case in ALL))
+    out = io.StringIO()
+    scan_failures(log, out, as_json=True)
+    addresses = [json.loads(row)["address"] for row in out.getvalue().splitlines()]
+    assert addresses == [case.address for case in ALL for _ in range(case.attempts)]
