@@ -91,7 +91,7 @@ class Projection:
         with self._lock:
             wanted = self._rows(list(tenants))
             try:
-                return self._apply(self._opened(), wanted, None if confirmed else elsewhere)
+                return self._apply(self._opened(), wanted, elsewhere, confirmed)
             except BaseException:
                 self._close()
                 raise
@@ -107,11 +107,11 @@ class Projection:
         with self._lock:
             self._close()
 
-    def _apply(self, opened: _Open, wanted: Rows, elsewhere: Collection[int] | None) -> Difference:
+    def _apply(self, opened: _Open, wanted: Rows, elsewhere: Collection[int], confirmed: bool) -> Difference:
         opened.database.execute("BEGIN IMMEDIATE")
         present = opened.rows()
         found = difference(present, wanted)
-        if elsewhere is not None:
+        if not confirmed:
             _refuse_mass_removal(found, len(present[PBXS.name]), elsewhere)
         _write(opened.database, found, wanted)
         opened.database.execute("COMMIT")
