@@ -77,6 +77,11 @@ async def test_phones_of_a_tenant_call_each_other(gate: OneAsterisk, line: Line)
     assert len(called.calls) == 1
 
 
+async def test_a_phone_that_is_not_registered_is_absent_for_the_moment(gate: OneAsterisk, line: Line) -> None:
+    heard = await (await line.phone("1_200")).call("201")
+    assert (heard.final, heard.cause) == (480, 20)
+
+
 async def test_a_ring_group_rings_all_its_phones(gate: OneAsterisk, line: Line) -> None:
     phones = [await line.phone("1_200"), await line.phone("1_201")]
     phones[0].answer = 0
