@@ -12,6 +12,7 @@ import pytest
 from asterisk_ext.domain.pbx import Status
 from tests.integration.lines import (
     HEARD_ENOUGH,
+    PORTS,
     TENANTS,
     Line,
     assert_heard_whole,
@@ -19,8 +20,8 @@ from tests.integration.lines import (
     dial,
     heard_audio,
 )
-from tests.integration.one_asterisk import NODE, OneAsterisk
-from tests.integration.sip_phone import Heard
+from tests.integration.one_asterisk import NODE, PHONES, OneAsterisk
+from tests.integration.sip_phone import Heard, Phone
 
 HOSTER = """
 [hotel-entry]
@@ -76,6 +77,11 @@ async def test_phones_of_a_tenant_call_each_other(gate: OneAsterisk, line: Line)
     assert len(called.calls) == 1
 
 
+async def test_a_phone_that_is_not_registered_is_absent_for_the_moment(gate: OneAsterisk, line: Line) -> None:
+    heard = await (await line.phone("1_200")).call("201")
+    assert (heard.final, heard.cause) == (480, 20)
+
+
 async def test_a_ring_group_rings_all_its_phones(gate: OneAsterisk, line: Line) -> None:
     phones = [await line.phone("1_200"), await line.phone("1_201")]
     phones[0].answer = 0
@@ -122,6 +128,15 @@ async def test_a_call_from_outside_to_a_number_that_nobody_has_is_told_so(
 ) -> None:
     heard = await (await line.carrier()).call(number)
     assert heard.final in (404, 484)
+
+
+async def test_a_stranger_cannot_call_a_tenants_number_as_its_carrier_does(gate: OneAsterisk, line: Line) -> None:
+    called = await line.phone("1_201")
+    stranger = await Phone((NODE, 5060), PHONES, next(PORTS), "4899990000").open(gate.socket)
+    heard = await stranger.call("48312101149")
+    stranger.close()
+    assert heard.final in (401, 403)
+    assert called.calls == []
 
 
 async def test_a_call_leaves_by_the_tenants_trunk_without_the_outside_prefix(gate: OneAsterisk, line: Line) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import sqlite3
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import closing
@@ -18,6 +17,7 @@ from dialplan.projection import Projection
 from dialplan.rebuild import rebuild
 from tests.integration.lines import TENANTS, Line, assert_hears_and_is_refused, dial
 from tests.integration.one_asterisk import OneAsterisk
+from tests.unit.dialplan.damages import DAMAGES
 
 
 @pytest.fixture(scope="module")
@@ -38,25 +38,7 @@ async def line(asterisk: OneAsterisk) -> AsyncIterator[Line]:
     await opened.close()
 
 
-def _zero_bytes(path: Path) -> None:
-    path.write_bytes(b"")
-
-
-def _garbage(path: Path) -> None:
-    path.write_bytes(os.urandom(50_000))
-
-
-def _emptied(path: Path) -> None:
-    with closing(sqlite3.connect(path)) as database, database:
-        database.execute("DELETE FROM ps_endpoints")
-
-
-def _another_schema(path: Path) -> None:
-    with closing(sqlite3.connect(path)) as database:
-        database.execute("PRAGMA user_version = 99")
-
-
-@pytest.mark.parametrize("damage", [Path.unlink, _zero_bytes, _garbage, _emptied, _another_schema])
+@pytest.mark.parametrize("damage", DAMAGES)
 async def test_across_a_restart_the_checked_copy_takes_the_place_of_a_faulty_database(
     asterisk: OneAsterisk, line: Line, damage: Callable[[Path], None]
 ) -> None:

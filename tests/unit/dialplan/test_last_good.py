@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sqlite3
 import stat
 from collections.abc import Callable
@@ -13,6 +12,7 @@ import pytest
 
 from dialplan.last_good import fault, keep, restore
 from dialplan.rebuild import current, rebuild
+from tests.unit.dialplan.damages import DAMAGES, garbled
 from tests.unit.dialplan.tenants import clinic, compare, project, shop
 
 
@@ -21,39 +21,6 @@ def path(tmp_path: Path) -> Path:
     path = tmp_path / "realtime.sqlite3"
     project(path, [clinic(), shop()])
     return path
-
-
-def _truncate(path: Path) -> None:
-    path.write_bytes(b"")
-
-
-def _garble(path: Path) -> None:
-    path.write_bytes(os.urandom(20_000))
-
-
-def _empty(path: Path) -> None:
-    with closing(sqlite3.connect(path)) as database, database:
-        database.execute("DELETE FROM ps_endpoints")
-
-
-def _age(path: Path) -> None:
-    with closing(sqlite3.connect(path)) as database:
-        database.execute("PRAGMA user_version = 99")
-
-
-def _drop_column(path: Path) -> None:
-    with closing(sqlite3.connect(path)) as database:
-        database.execute("ALTER TABLE pbx DROP COLUMN status")
-
-
-def _remake(path: Path) -> None:
-    """As Asterisk does at its start: an empty database where none was."""
-    path.unlink()
-    with closing(sqlite3.connect(path)) as database:
-        database.execute("CREATE TABLE foo (id)")
-
-
-DAMAGES = [Path.unlink, _truncate, _garble, _empty, _age, _drop_column, _remake]
 
 
 def test_a_sound_database_has_no_fault_and_is_left_alone(path: Path, tmp_path: Path) -> None:
@@ -87,7 +54,7 @@ def test_a_faulty_database_never_replaces_the_copy(path: Path, tmp_path: Path, d
 
 
 def test_without_a_good_copy_nothing_is_touched(path: Path, tmp_path: Path) -> None:
-    _garble(path)
+    garbled(path)
     before = path.read_bytes()
     assert restore(path, tmp_path / "missing.sqlite3") != ""
     assert path.read_bytes() == before
