@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterator
 
@@ -18,18 +19,18 @@ ATTACKER = "198.18.66.1"
 def forgiven(lab: Lab) -> Iterator[None]:
     """Every test begins and ends with nobody banned."""
     yield
-    for ban in lab.told("node1", "ban", "list"):
-        lab.ext("node1", "ban", "lift", ban["source"])
+    for address in banned(lab):
+        lab.ext("node1", "ban", "lift", address)
 
 
 def banned(lab: Lab) -> list[str]:
-    return [ban["source"] for ban in lab.told("node1", "ban", "list")]
+    return [json.loads(line)["source"] for line in lab.ext("node1", "ban", "list", "--json").splitlines()]
 
 
 def dropped(lab: Lab) -> int:
     """Packets that the kernel has dropped because their sender is banned."""
-    rules = lab.run("node1", "nft", "list", "table", "inet", "asterisk_ext").stdout
-    return sum(int(count) for count in re.findall(r"@banned\S* counter packets (\d+)", rules))
+    told = lab.run("node1", "nft", "list", "counter", "inet", "asterisk_ext", "banned").stdout
+    return int(re.findall(r"packets (\d+)", told)[0])
 
 
 def answers(lab: Lab) -> int:
@@ -47,7 +48,6 @@ def test_the_fourth_failure_shuts_the_attacker_out_in_the_kernel(lab: Lab) -> No
 
 
 def test_three_failures_are_not_enough(lab: Lab) -> None:
-    lab.ext("node1", "ban", "list")
     lab.attack(failures=3, attacker="attacker2")
     assert banned(lab) == []
     assert lab.attack(failures=1, attacker="attacker2").statuses[0] == 401
@@ -65,7 +65,7 @@ def test_a_ban_tells_why(lab: Lab) -> None:
     lab.attack(failures=4)
     told = lab.told("node1", "ban", "explain", ATTACKER)
     assert told["banned"]
-    assert len(told["lines"]) == 4
+    assert len(told["lines"]) >= 4
     assert all(f'RemoteAddress="IPV4/UDP/{ATTACKER}/' in line for line in told["lines"])
 
 
