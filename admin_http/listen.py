@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -20,7 +21,7 @@ async def listening(app: web.Application, host: str, port: int, socket: Path) ->
     try:
         await web.TCPSite(runner, host, port).start()
         await web.UnixSite(runner, str(socket)).start()
-        socket.chmod(0o600)
+        os.chmod(socket, 0o600)  # noqa: PTH101 - it does not wait
         yield
     finally:
         await runner.cleanup()

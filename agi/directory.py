@@ -1,19 +1,19 @@
-"""What the gate must know of a tenant, from the node's own copy of the registry."""
+"""What the gate knows of a tenant, from the node's own copy of the registry."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
-from asterisk_ext.domain.emergency import dialled_forms
+from asterisk_ext.domain.emergency import NEVER_OFF, dialled_forms
 from asterisk_ext.domain.errors import Refusal
 from asterisk_ext.domain.gate import Announcement, Audio, GateFacts
 from asterisk_ext.ports import Fleet
 
 
 class FleetDirectory:
-    """``agi.gate.TenantDirectory``; ``announcements`` by language."""
+    """``announcements`` tells the audios of a language, as Asterisk plays them."""
 
-    def __init__(self, fleet: Fleet, announcements: Mapping[str, Mapping[Audio, Announcement]]) -> None:
+    def __init__(self, fleet: Fleet, announcements: Callable[[str], Mapping[Audio, Announcement]]) -> None:
         self._fleet = fleet
         self._announcements = announcements
 
@@ -22,8 +22,9 @@ class FleetDirectory:
             tenant = self._fleet.tenant(pbx)
         except Refusal:
             return None
+        numbers = dict.fromkeys((*NEVER_OFF, *tenant.emergency_numbers))
         return GateFacts(
             status=tenant.status,
-            emergency_forms=frozenset(dialled_forms(tenant.emergency_numbers, tenant.outside_prefixes)),
-            announcements=self._announcements.get(tenant.language, {}),
+            emergency_forms=frozenset(dialled_forms(numbers, tenant.outside_prefixes)),
+            announcements=self._announcements(tenant.language),
         )

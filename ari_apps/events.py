@@ -90,8 +90,14 @@ class _Created(_OfChannel, frozen=True, tag="ChannelCreated"):
         return Created(self.channel.snapshot(), self.timestamp)
 
 
-class _Destroyed(_OfChannel, frozen=True, tag="ChannelDestroyed"):
+class _Gone(msgspec.Struct, frozen=True):
+    id: str
+
+
+class _Destroyed(_Message, frozen=True, tag="ChannelDestroyed", kw_only=True):
+    channel: _Gone
     cause: int = 0
+    timestamp: str = ""
 
     def event(self) -> Event:
         return Ended(self.channel.id, self.cause, self.timestamp)

@@ -17,7 +17,7 @@ log = logging.getLogger(__name__)
 
 RESYNC = 30.0
 TICK = 1.0
-FIRST_PAUSE, LONGEST_PAUSE = 0.2, 5.0
+FIRST_PAUSE, LONGEST_PAUSE = 0.2, 2.0
 
 
 class SocketClosedError(Exception):
@@ -25,10 +25,15 @@ class SocketClosedError(Exception):
 
 
 class Follower:
-    """Owner of the event socket. ``app`` must be this process's own name: a second socket of it silences the first."""
+    """Owner of the event socket.
 
-    def __init__(self, ari: Ari, calls: LiveCalls, app: str, clock: Callable[[], float]) -> None:
+    ``ari`` may be of a read-only user; ``acting`` must not, for it sets event filter and subscription. ``app`` must be
+    this process's own name: a second socket of the same name silences the first.
+    """
+
+    def __init__(self, ari: Ari, acting: Ari, calls: LiveCalls, app: str, clock: Callable[[], float]) -> None:
         self._ari = ari
+        self._acting = acting
         self._calls = calls
         self._app = app
         self._clock = clock
@@ -43,8 +48,10 @@ class Follower:
             try:
                 await self._follow()
             except* (aiohttp.ClientError, OSError, TimeoutError, SocketClosedError, msgspec.DecodeError) as group:
-                log.warning("ARI: %s; again in %.1f s", _reasons(group), pause)
-            self._calls.lost(self._clock())
+                level = logging.WARNING if self._connected or pause == FIRST_PAUSE else logging.DEBUG
+                log.log(level, "out of touch with Asterisk: %s", _reasons(group))
+            finally:
+                self._calls.lost(self._clock())
             pause = FIRST_PAUSE if self._connected else min(pause * 2, LONGEST_PAUSE)
             await asyncio.sleep(pause)
 
@@ -52,7 +59,8 @@ class Follower:
         async with self._ari.events(self._app) as messages, asyncio.TaskGroup() as group:
             self._calls.found(self._clock())
             group.create_task(self._read(messages), name="ari-events")
-            await self._ari.let_through(self._app, WANTED)
+            await self._acting.let_through(self._app, WANTED)
+            await self._acting.subscribe(self._app)
             await self._recognise()
             while True:
                 await self._resync()
@@ -64,7 +72,7 @@ class Follower:
             try:
                 event = decode(message)
             except msgspec.DecodeError as error:
-                log.warning("ARI: an event that cannot be read: %s", error)
+                log.warning("an event of ARI cannot be read: %s", error)
                 continue
             if event is not None:
                 self._calls.apply(event, self._clock())
@@ -74,7 +82,7 @@ class Follower:
         """Forget everything when this is another Asterisk than before."""
         startup_time = await self._ari.startup_time()
         if self._startup_time not in ("", startup_time):
-            self._calls.clear(self._clock())
+            self._calls.clear()
         self._startup_time = startup_time
 
     async def _resync(self) -> None:
@@ -86,7 +94,7 @@ class Follower:
         """Until the next resynchronisation: ask what legs settled on, drop busy rows in time."""
         for _ in range(round(seconds / TICK)):
             await asyncio.sleep(TICK)
-            for leg in self._calls.offering():
+            for leg in self._calls.unsettled():
                 if channel := await self._ari.channel(leg):
                     self._calls.settle(channel, self._clock())
             self._calls.expire(self._clock())
@@ -94,6 +102,6 @@ class Follower:
 
 def _reasons(group: BaseExceptionGroup[Exception]) -> str:
     return "; ".join(
-        _reasons(error) if isinstance(error, BaseExceptionGroup) else f"{type(error).__name__} {error}"
+        _reasons(error) if isinstance(error, BaseExceptionGroup) else f"{type(error).__name__} {error}".strip()
         for error in group.exceptions
     )

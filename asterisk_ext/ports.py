@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Collection, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -181,9 +181,9 @@ class PhoneBook(Protocol):
 class Projector(Protocol):
     """Gives Asterisk the virtual PBXs of this node."""
 
-    def apply(self, tenants: Sequence[Pbx], *, confirmed: bool = False) -> object:
+    def apply(self, tenants: Sequence[Pbx], *, elsewhere: Collection[int] = ()) -> object:
         """Make Asterisk's tenants exactly these. Blocks: call it outside the event loop.
 
-        Refuses to remove many of them unless the removal is ``confirmed``: it would rather be an error of ours.
+        Refuses to remove many that are not ``elsewhere`` in the fleet: it would rather be an error of ours.
         """
         ...

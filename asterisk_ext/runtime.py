@@ -8,22 +8,19 @@ import signal
 import time
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
+from functools import cache, partial
 from importlib.metadata import version
 from pathlib import Path
 
 from admin_http.app import build
 from admin_http.listen import listening
 from admin_http.services import BanPolicy, Services
-from aiohttp import web
-from firewall.guard_client import GuardClient
-
+from agi.blocked_calls import RecentBlockedCalls
 from agi.directory import FleetDirectory
 from agi.gate import Gate
 from agi.server import Server as FastAgi
 from ari_apps.client import Ari
 from ari_apps.live_calls import Follower
-from ari_apps.phone_book import AriPhoneBook
-from asterisk_ext.blocked_calls import LoggedBlockedCalls
 from asterisk_ext.config import Config, secret
 from asterisk_ext.peer import is_fleet_secret
 from asterisk_ext.registry import served, wire
@@ -41,8 +38,10 @@ from asterisk_ext.services.users import Users
 from asterisk_ext.services.virtual_pbx import VirtualPbxs
 from asterisk_ext.store import LocalCopy
 from asterisk_ext.tasks import Tasks
-from dialplan.audio.defaults import LANGUAGES, default_announcements, install_default_audios
+from dialplan.audio.defaults import default_announcements, install_default_audios
 from dialplan.projection import Projection
+from dialplan.registered_phones import RegisteredPhones
+from firewall.guard_client import GuardClient
 from firewall.node_guard import NodeGuard
 
 VERSION = version("asterisk-ext")
@@ -62,6 +61,7 @@ async def run(config: Config) -> None:
 async def running(config: Config) -> AsyncIterator[None]:
     """Everything of a node, for as long as the context lasts."""
     name, state, asterisk, clock = config.node.name, Path(config.node.state), config.asterisk, time.time
+    Path(asterisk.realtime).parent.mkdir(parents=True, exist_ok=True)
     fleet_secret = secret(config.registry.secret_file)
     async with AsyncExitStack() as stack:
         registry: EmbeddedRegistry | RemoteRegistry
@@ -80,12 +80,12 @@ async def running(config: Config) -> AsyncIterator[None]:
         )
         guard = NodeGuard(GuardClient(Path(config.guard.socket)), config.guard.ban_hours)
         install_default_audios(Path(asterisk.sounds))
-        announcements = {language: default_announcements(asterisk.sounds, language) for language in LANGUAGES}
+        announcements = cache(partial(default_announcements, asterisk.sounds))
 
         audit = Audit(registry, copy, clock)
         calls = LiveCalls(name, acting, copy, audit)
         serving = Serving(name, copy, Projection(Path(asterisk.realtime)))
-        reporting = Reporting(name, VERSION, serving, AriPhoneBook(looking), calls.count)
+        reporting = Reporting(name, VERSION, serving, RegisteredPhones(asterisk.program), calls.count)
         services = Services(
             servers=Servers(registry, copy, audit, clock),
             maintenance=Maintenance(registry, copy, audit, clock),
@@ -98,7 +98,7 @@ async def running(config: Config) -> AsyncIterator[None]:
             clock=clock,
             node=name,
             is_peer=is_fleet_secret(fleet_secret),
-            ban_policy=BanPolicy(config.guard.failures, config.guard.window_hours, config.guard.ban_hours),
+            ban_policy=BanPolicy.of(config.guard),
             version=VERSION,
         )
         app = build(services)
@@ -112,7 +112,7 @@ async def running(config: Config) -> AsyncIterator[None]:
         tasks.keep("projection to Asterisk", serving.run)
         tasks.keep("guard's never-ban list", Friends(copy, guard).run)
         tasks.keep("live calls", Follower(looking, acting, calls, f"asterisk-ext-{name}", clock).run)
-        gate = Gate(FleetDirectory(copy, announcements), LoggedBlockedCalls(), clock)
+        gate = Gate(FleetDirectory(copy, announcements), RecentBlockedCalls(), clock)
         await stack.enter_async_context(FastAgi({"gate": gate}, config.fastagi.host, config.fastagi.port))
         await stack.enter_async_context(
             listening(app, config.admin_http.host, config.admin_http.port, Path(config.node.run) / "admin.sock")

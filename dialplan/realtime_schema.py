@@ -30,10 +30,10 @@ class Table:
 
     def row(self, **values: str | None) -> Row:
         """A row by column name; raises KeyError for a column the table does not have."""
-        unknown = values.keys() - set(self.columns)
-        if unknown:
-            raise KeyError(f"{self.name} has no column {', '.join(sorted(unknown))}")
-        return tuple(values.get(column) for column in self.columns)
+        row = tuple(map(values.get, self.columns))
+        if len(row) - row.count(None) != len(values) - list(values.values()).count(None):
+            raise KeyError(f"{self.name} has no column {', '.join(sorted(values.keys() - set(self.columns)))}")
+        return row
 
 
 ENDPOINTS = Table(
@@ -56,7 +56,7 @@ AORS = Table(
 )  # fmt: skip
 IDENTIFIES = Table("ps_endpoint_id_ips", "ps_endpoint_id_ips", ("id", "endpoint", "match", "match_request_uri"))
 PBXS = Table("pbx", "asterisk_ext_pbx", ("id", "status", "language", "max_calls", "prefixes", "trunks"))
-NUMBERS = Table("number", "asterisk_ext_number", ("id", "kind", "dial", "timeout"))
+NUMBERS = Table("number", "asterisk_ext_number", ("id", "kind", "ring", "timeout"))
 DIDS = Table("did", "asterisk_ext_did", ("number", "pbx", "target"))
 
 TABLES = (ENDPOINTS, AUTHS, AORS, IDENTIFIES, PBXS, NUMBERS, DIDS)

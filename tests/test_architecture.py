@@ -22,7 +22,6 @@ MAY_IMPORT = {
     "asterisk_ext/registry": (*COMMON, "asterisk_ext.registry"),
     "asterisk_ext/store.py": COMMON,
     "asterisk_ext/peer.py": COMMON,
-    "asterisk_ext/blocked_calls.py": COMMON,
     **{edge: (*COMMON, "asterisk_ext.config", "asterisk_ext.tasks", edge) for edge in EDGES},
 }
 KNOW_EVERYTHING = ("asterisk_ext/runtime.py", "asterisk_ext/cli", "asterisk_ext/lab")

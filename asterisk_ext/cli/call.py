@@ -2,20 +2,77 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
+import sys
 from pathlib import Path
+from urllib.parse import quote
 
 import click
 import msgspec
 
 from ari_apps.recording import read
-from asterisk_ext.domain.call_legs import Row
-from asterisk_ext.domain.errors import Refusal
+from asterisk_ext import config
+from asterisk_ext.cli.call_stream import Table, follow
+from asterisk_ext.cli.options import as_json, ask, settings, show_json, show_table
+from asterisk_ext.domain.call_rows import Row
 from asterisk_ext.domain.live_calls import LiveCalls
+from asterisk_ext.tasks import Tasks
 
 
 @click.group()
 def call() -> None:
     """Calls in progress."""
+
+
+@call.command("list")
+@settings
+@click.option("--watch", is_flag=True, help="Show every change as it happens, until interrupted.")
+@as_json
+def list_(settings: Path, watch: bool, as_json: bool) -> None:
+    """The calls in progress on this node, a line a leg, the newest first."""
+    if watch:
+        socket = str(Path(config.load(settings).node.run) / "admin.sock")
+        with contextlib.suppress(KeyboardInterrupt):
+            asyncio.run(_watch(socket, as_json))
+    elif as_json:
+        show_json(ask(settings, "GET", "calls"))
+    else:
+        show_rows(ask(settings, "GET", "calls"))
+
+
+async def _watch(socket: str, as_json: bool) -> None:
+    table, changed = Table(), asyncio.Event()
+    async with Tasks() as tasks:
+        tasks.start("screen", _draw(table, changed, as_json))
+        await follow(socket, table, changed)
+
+
+async def _draw(table: Table, changed: asyncio.Event, as_json: bool) -> None:
+    """The table whenever it has changed, five times a second at most; as JSON one table a line."""
+    while True:
+        await changed.wait()
+        changed.clear()
+        if as_json:
+            click.echo(msgspec.json.encode(table.rows()))
+        else:
+            click.clear()
+            show_rows(table.rows())
+            if not table.sure:
+                click.echo("Not sure: out of touch with Asterisk, these are the calls last known.")
+        await asyncio.sleep(0.2)
+
+
+@call.command()
+@settings
+@click.argument("linkedid")
+@click.option("--yes", is_flag=True, help="Do not ask; a script is never asked.")
+def hangup(settings: Path, linkedid: str, yes: bool) -> None:
+    """End every leg of the call LINKEDID; a call to an emergency number is refused."""
+    if not yes and sys.stdin.isatty():
+        click.confirm(f"Hang up the call {linkedid}?", abort=True)
+    ask(settings, "POST", f"calls/{quote(linkedid, safe='')}/hangup", {})
+    click.echo(f"{linkedid} was hung up")
 
 
 @call.command()
@@ -27,14 +84,14 @@ def call() -> None:
     help="Stop that many seconds after the first event; default: the end.",
 )
 @click.option("--server", default=None, help="The server's name, as the rows are to bear it.")
-@click.option("--json", "as_json", is_flag=True, help="One JSON array instead of a table.")
+@as_json
 def replay(file: Path, at: float | None, server: str | None, as_json: bool) -> None:
     """Print the calls as they were at a moment of a recorded ARI event stream."""
     rows = rows_at(file, at, server)
     if as_json:
-        click.echo(msgspec.json.format(msgspec.json.encode(rows), indent=2))
+        show_json(rows)
     else:
-        click.echo(table(rows))
+        show_rows(rows)
 
 
 def rows_at(file: Path, at: float | None, server: str | None) -> list[Row]:
@@ -53,36 +110,19 @@ def rows_at(file: Path, at: float | None, server: str | None) -> list[Row]:
     return calls.rows()
 
 
-def table(rows: list[Row]) -> str:
-    """The rows as text, a line a leg."""
-    lines = [_line("LINKED ID", "CHANNEL", "STATE", "NUMBER", "DIALLED / ANSWERER", "CODECS")]
+def show_rows(rows: list[Row]) -> None:
+    """A table with a line a leg."""
+    lines: list[list[object]] = []
     for row in rows:
         origin = row["origin"]
         codecs = " ".join(origin["codecs"])
-        lines.append(
-            _line(row["linkedid"], origin["channel"], origin["state"], origin["caller"], origin["dialled"], codecs)
-        )
+        lines.append([row["linkedid"], origin["channel"], origin["state"], origin["caller"], origin["dialled"], codecs])
         for leg in row["destinations"]:
             codecs = " ".join(leg["codecs"])
-            lines.append(_line("", "  " + leg["channel"], leg["state"], leg["name"], leg["answerer"] or "", codecs))
-    return "\n".join(lines)
+            lines.append(["", f"  {leg['channel']}", leg["state"], leg["name"], leg["answerer"] or "", codecs])
+    heads = ["LINKED ID", "CHANNEL", "STATE", "CALLER", "DIALLED, ANSWERER", "CODECS"]
+    show_table(heads, [[_printable(cell) for cell in line] for line in lines])
 
 
-def _line(*cells: str) -> str:
-    widths = (20, 32, 8, 16, 20, 0)
-    printable = ("".join(c if c.isprintable() else "�" for c in cell) for cell in cells)
-    return " ".join(cell.ljust(width) for cell, width in zip(printable, widths, strict=True)).rstrip()
-
-
-def main() -> None:
-    """This group alone, refusals on standard error."""
-    try:
-        call()
-    except Refusal as refusal:
-        problem = {"error_id": refusal.error_id, "what": refusal.what, "remedy": refusal.remedy}
-        click.echo(msgspec.json.encode(problem), err=True)
-        raise SystemExit(1) from None
-
-
-if __name__ == "__main__":
-    main()
+def _printable(cell: object) -> str:
+    return "".join(character if character.isprintable() else "�" for character in str(cell))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import signal
 import sys
 from pathlib import Path
 
@@ -31,13 +32,24 @@ def lab() -> None:
 def up(name: str, nodes: int, calls: int, port: int, detach: bool) -> None:
     """Bring the lab up; without --detach it stays until Ctrl-C and then leaves nothing behind."""
     plan = plans.make(name=name, nodes=nodes, calls=calls, port=port, detach=detach)
-    pid = life.up(plan, lambda step: click.echo(f"lab: {step}", err=True))
+    for ending in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(ending, signal.default_int_handler)
+    try:
+        pid = life.up(plan, lambda step: click.echo(f"lab: {step}", err=True))
+    except KeyboardInterrupt:
+        raise life.INTERRUPTED.refuse(name=name) from None
     click.echo(statuses.as_text(statuses.status(name)))
-    if detach:
-        return
+    if not detach:
+        _stay(name, pid)
+
+
+def _stay(name: str, pid: int) -> None:
     click.echo("Ctrl-C ends the lab.", err=True)
     try:
         life.wait(pid)
+        raise life.ENDED.refuse(name=name)
+    except KeyboardInterrupt:
+        click.echo(f"lab {name} is down.", err=True)
     finally:
         life.down(name)
 
@@ -98,10 +110,11 @@ def register(name: str, account: str, node: str) -> None:
 @click.option("--node", default="node1", show_default=True)
 @click.option("--failures", default=4, show_default=True, help="Wrong passwords to try.")
 @click.option("--from", "attacker", default="attacker1", show_default=True, help="The attacking machine.")
-def attack(name: str, node: str, failures: int, attacker: str) -> None:
+@click.option("--tcp", is_flag=True, help="Over TCP, where an address cannot be forged.")
+def attack(name: str, node: str, failures: int, attacker: str, tcp: bool) -> None:
     """Register with wrong passwords; silence instead of refusals means that the attacker is banned."""
     life.check_root()
-    tried = probes.attack(name, node=node, failures=failures, attacker=attacker)
+    tried = probes.attack(name, node=node, failures=failures, attacker=attacker, tcp=tcp)
     click.echo(f"statuses {' '.join(map(str, tried.statuses))}; {'refused' if tried.as_expected else 'no answer'}")
 
 

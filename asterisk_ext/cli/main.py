@@ -55,3 +55,7 @@ def main() -> None:
     except Refusal as refusal:
         click.echo(f"{refusal.what}\n{refusal.remedy}\n({refusal.error_id})", err=True)
         sys.exit(1)
+
+
+if __name__ == "__main__":
+    main()

@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
-from asterisk_ext.domain.call_legs import Destination, Origin, Row
+from asterisk_ext.domain.call_rows import Destination, Origin, Row
 
 RINGING = frozenset({"Ring", "Ringing"})
 

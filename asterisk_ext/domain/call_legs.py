@@ -1,4 +1,4 @@
-"""Legs and calls: what is kept of each channel, and how it reads as a row of the live calls table.
+"""Legs and calls: what is kept of each channel, and which of them is the origin.
 
 A call is all channels with one linkedid. Its origin is the leg that nobody called, or where all were called (a
 click-to-call through a Local channel, a call whose caller transferred himself away) the oldest that is left; the other
@@ -9,10 +9,9 @@ shown: they carry no party of their own.
 from __future__ import annotations
 
 import re
-from datetime import UTC, datetime
-from typing import TypedDict
 
 from asterisk_ext.domain.call_events import Snapshot
+from asterisk_ext.domain.call_rows import Row
 
 UP = 3
 _RANKS = {
@@ -31,42 +30,6 @@ _CALLED_BY = frozenset({"AppDial", "AppQueue"})
 _NO_NUMBER = frozenset({"", "s", "h", "i", "t", "T", "e", "a", "o"})
 _TENANT = re.compile(r"^\d+_")
 _ENDPOINT = re.compile(r"[^/]+/(?:(?P<pbx>\d+)_)?(?P<rest>.+?)(?:-[0-9a-f]{8,})?")
-
-
-class Origin(TypedDict):
-    channel: str
-    state: str
-    caller: str
-    """The caller's number."""
-    name: str
-    dialled: str
-    codecs: list[str]
-
-
-class Destination(TypedDict):
-    channel: str
-    state: str
-    codecs: list[str]
-    answerer: str | None
-    """The extension or number that picked up, on the leg that did; else None."""
-    name: str
-
-
-class Row(TypedDict):
-    """One call in progress. Times are ISO 8601 UTC to the millisecond, from Asterisk's own timestamps.
-
-    ``started`` is the creation of the oldest leg seen, ``answered`` the first answer that the caller got; None while
-    there is none, and where it came before anybody watched and no bridge tells it. ``codecs``: offered while it rings,
-    negotiated once up. ``pbx``: the tenant of the origin, or else of the first destination that has one.
-    """
-
-    linkedid: str
-    pbx: str | None
-    server: str | None
-    started: str
-    answered: str | None
-    origin: Origin
-    destinations: list[Destination]
 
 
 class Leg:
@@ -107,12 +70,18 @@ class Leg:
         self.codecs = found or self.codecs
         return changed
 
-    def take_parties(self, channel: Snapshot) -> bool:
-        """Whether the party or the tenant is another now."""
-        before = (self.number, self.caller_name, self.tenant, self.account)
+    def is_of(self, channel: Snapshot) -> bool:
+        """Whether party and tenant are still the same."""
+        return (
+            self.number == channel.number
+            and self.caller_name == channel.caller_name
+            and self.tenant == channel.tenant
+            and self.account == channel.account
+        )
+
+    def take_parties(self, channel: Snapshot) -> None:
         self.number, self.caller_name = channel.number, channel.caller_name
         self.tenant, self.account = channel.tenant, channel.account
-        return before != (channel.number, channel.caller_name, channel.tenant, channel.account)
 
     def take_dialled(self, channel: Snapshot) -> bool:
         """Whether the number dialled is known better now: the first extension until ``dnid`` says it."""
@@ -124,8 +93,10 @@ class Leg:
         return changed
 
     @property
-    def offering(self) -> bool:
-        return self.state == "Up" and len(self.codecs) > 1 and not self.settled
+    def unsettled(self) -> bool:
+        """Up, and no event has told the codec (an application answered) or the number (Asterisk called the caller)."""
+        unknown = len(self.codecs) > 1 or not (self.dialled or self.called)
+        return unknown and self.state == "Up" and not self.settled
 
     @property
     def pbx(self) -> str | None:
@@ -171,39 +142,6 @@ class Call:
         return sorted((leg for leg in self.legs.values() if not leg.hidden), key=_origin_first)
 
 
-def row_of(call: Call, server: str | None) -> Row | None:
-    """The call as a row, None when no leg of it is to be shown."""
-    legs = call.shown()
-    if not legs:
-        return None
-    first, *others = legs
-    return {
-        "linkedid": call.linkedid,
-        "pbx": next((leg.pbx for leg in legs if leg.pbx), None),
-        "server": server,
-        "started": iso_utc(call.started),
-        "answered": call.answered,
-        "origin": {
-            "channel": first.name,
-            "state": first.state,
-            "caller": first.number,
-            "name": first.caller_name,
-            "dialled": first.dialled,
-            "codecs": list(first.codecs),
-        },
-        "destinations": [
-            {
-                "channel": leg.name,
-                "state": leg.state,
-                "codecs": list(leg.codecs),
-                "answerer": leg.answerer,
-                "name": leg.caller_name,
-            }
-            for leg in others
-        ],
-    }
-
-
 def _origin_first(leg: Leg) -> tuple[bool, tuple[str, int]]:
     return leg.called, leg.order
 
@@ -242,14 +180,3 @@ def dialled(exten: str) -> str:
 def dialled_by(dialstring: str) -> str:
     """The number in a dial string, for a caller that Asterisk called up itself: 200 of ``PJSIP/1_200``."""
     return _TENANT.sub("", dialstring.partition("@")[0].rpartition("/")[2])
-
-
-def iso_utc(stamp: str) -> str:
-    """Asterisk's timestamp, which bears its local offset, as ISO 8601 UTC to the millisecond."""
-    if stamp.endswith("+0000"):
-        return stamp[:-5] + "Z"
-    try:
-        moment = datetime.fromisoformat(stamp)
-    except ValueError:
-        return stamp
-    return moment.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")

@@ -2,93 +2,38 @@
 
 What it holds to, whatever the order and age of what it is told:
 
-- a channel that has ended is never shown again (its id is remembered for ``REMEMBER`` seconds), and every channel heard
-  of that has not ended is in exactly one call;
+- a channel that has ended is not shown again (its id is remembered for ``REMEMBER`` seconds) unless it is created anew,
+  and every channel heard of that has not ended is in exactly one call;
 - a state never goes backwards: snapshots inside Dial events are older than the last change of state at times;
 - a leg that was busy ends within a millisecond, so it stays in its row as Busy for ``KEEP_BUSY`` seconds.
-
-Changes are numbered: ``changes_since`` names the calls to look at again, so that followers cost what has changed.
 """
 
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable, Iterator
-from typing import NamedTuple
+from collections.abc import Iterable
 
 from asterisk_ext.domain.call_events import Bridge, Changed, Created, Dialled, Event, Snapshot
-from asterisk_ext.domain.call_legs import (
-    UP,
-    Call,
-    Leg,
-    Row,
-    dialled_by,
-    is_hidden,
-    is_local_caller,
-    iso_utc,
-    rank,
-    row_of,
-)
-from asterisk_ext.domain.change_log import ChangeLog
+from asterisk_ext.domain.call_legs import UP, Leg, dialled_by, is_hidden, is_local_caller, rank
+from asterisk_ext.domain.call_rows import iso_utc
+from asterisk_ext.domain.call_table import CallTable
 
 KEEP_BUSY = 5.0
 REMEMBER = 120.0
 _USER_BUSY = 17  # Q.850
 
 
-class Changes(NamedTuple):
-    """What differs between two numbers: rows to send anew, and linkedids that have no row any more."""
-
-    number: int
-    rows: list[Row]
-    removed: list[str]
-
-
-class LiveCalls:
+class LiveCalls(CallTable):
     """The calls of one server. ``now`` is in epoch seconds everywhere and must not run backwards."""
 
     def __init__(self, server: str | None = None) -> None:
-        self.server = server
-        self._legs: dict[str, Leg] = {}
-        self._calls: dict[str, Call] = {}
+        super().__init__(server)
         self._ended: dict[str, float] = {}
         self._busy: deque[tuple[float, Leg]] = deque()
-        self._log = ChangeLog()
 
-    @property
-    def number(self) -> int:
-        """Counts the changes of what is shown."""
-        return self._log.number
-
-    def rows(self) -> list[Row]:
-        """All calls, the oldest first."""
-        return sorted((row for call in self._calls.values() if (row := self._row(call))), key=_age)
-
-    def row(self, linkedid: str) -> Row | None:
-        call = self._calls.get(linkedid)
-        return self._row(call) if call else None
-
-    def living(self) -> Iterator[str]:
-        """The ids of the channels that live and are shown."""
-        return (leg.id for leg in self._legs.values() if not leg.hidden and not leg.ended)
-
-    def living_in(self, linkedid: str) -> list[str]:
-        """The ids of one call's channels, the origin's first."""
-        call = self._calls.get(linkedid)
-        return [leg.id for leg in call.shown() if not leg.ended] if call else []
-
-    def offering(self) -> list[str]:
-        """The ids of legs that are up and still show an offer; no event tells what an application settled on."""
-        return [leg.id for leg in self._legs.values() if not leg.hidden and leg.offering]
-
-    def changes_since(self, number: int) -> Changes | None:
-        """What has changed since ``number``; None when that is too long ago to tell: begin from ``rows``."""
-        touched = self._log.since(number)
-        if touched is None:
-            return None
-        rows = {linkedid: self.row(linkedid) for linkedid in touched}
-        removed = [linkedid for linkedid, row in rows.items() if row is None]
-        return Changes(self.number, [row for row in rows.values() if row], removed)
+    def unsettled(self) -> list[str]:
+        """The ids of legs that are up and of which something is worth asking for, once."""
+        return [leg.id for leg in self._legs.values() if not leg.hidden and leg.unsettled]
 
     def apply(self, event: Event, now: float) -> None:
         """Take one event in."""
@@ -133,17 +78,19 @@ class LiveCalls:
         if leg:
             leg.settled = True
 
-    def clear(self, now: float) -> None:
+    def clear(self) -> None:
         """Asterisk has started anew: nothing that was known lives."""
-        self._ended.update(dict.fromkeys(self._legs, now))
         gone = [linkedid for linkedid, call in self._calls.items() if call.shown()]
         self._legs.clear()
         self._calls.clear()
         self._busy.clear()
+        self._ended.clear()
         for linkedid in gone:
             self._log.note_gone(linkedid, self._calls)
 
     def _create(self, channel: Snapshot, now: float) -> None:
+        if self._ended.pop(channel.id, None) is not None and (former := self._legs.get(channel.id)):
+            self._drop(former)  # whoever originates a call may choose its id, and choose it again
         leg = self._change(channel, now, "")
         if leg and channel.linkedid and channel.linkedid != channel.id and not leg.called:
             leg.called = True  # its linkedid was handed down by the one who calls it
@@ -160,9 +107,13 @@ class LiveCalls:
         if channel.linkedid and channel.linkedid != leg.linkedid:
             self._move(leg, channel.linkedid)
         changed = channel.state != leg.state and self._advance(leg, channel.state, at)
-        changed |= channel.formats != leg.formats and leg.take_formats(channel.formats)
-        changed |= leg.take_parties(channel)
-        changed |= leg.take_dialled(channel)
+        if channel.formats != leg.formats:
+            changed |= leg.take_formats(channel.formats)
+        if not leg.is_of(channel):
+            leg.take_parties(channel)
+            changed = True
+        if not leg.called and (not leg.dialled or channel.dnid != leg.dialled):
+            changed |= leg.take_dialled(channel)
         if channel.name != leg.name:
             self._rename(leg, channel.name)
         if changed:
@@ -194,8 +145,10 @@ class LiveCalls:
             return None
         leg.seen = now
         changed = rank(channel.state) > leg.rank and self._advance(leg, channel.state, "")
-        changed |= leg.rank < UP and channel.formats != leg.formats and leg.take_formats(channel.formats)
-        changed |= leg.take_dialled(channel)
+        if channel.formats != leg.formats and leg.rank < UP:
+            changed |= leg.take_formats(channel.formats)
+        if not leg.dialled or channel.dnid != leg.dialled:
+            changed |= leg.take_dialled(channel)
         if changed:
             self._note(leg)
         return leg
@@ -225,33 +178,6 @@ class LiveCalls:
         leg = self._legs[channel.id] = Leg(channel, now)
         self._join(leg, linkedid)
         return leg
-
-    def _join(self, leg: Leg, linkedid: str) -> Call:
-        call = self._calls.get(linkedid)
-        if call is None:
-            call = self._calls[linkedid] = Call(linkedid)
-        leg.linkedid = linkedid
-        call.add(leg)
-        self._note(leg)
-        return call
-
-    def _move(self, leg: Leg, linkedid: str) -> None:
-        left = self._leave(leg)
-        call = self._join(leg, linkedid)
-        call.answered = call.answered or left.answered
-
-    def _leave(self, leg: Leg) -> Call:
-        call = self._calls[leg.linkedid]
-        del call.legs[leg.id]
-        if not call.legs:
-            del self._calls[leg.linkedid]
-        if not leg.hidden:
-            self._note_call(call)
-        return call
-
-    def _drop(self, leg: Leg) -> None:
-        del self._legs[leg.id]
-        self._leave(leg)
 
     def _rename(self, leg: Leg, name: str) -> None:
         """A masquerade gives one channel the other's name, and the other an end as a zombie."""
@@ -284,27 +210,6 @@ class LiveCalls:
                 self._note(leg)
             self._answer(leg.linkedid, bridge.created)
 
-    def _note(self, leg: Leg) -> None:
-        if not leg.hidden:
-            self._calls[leg.linkedid].row = None
-            self._log.note(leg.linkedid)
-
-    def _note_call(self, call: Call) -> None:
-        call.row = None
-        if call.shown():
-            self._log.note(call.linkedid)
-        else:
-            self._log.note_gone(call.linkedid, self._calls)
-
     def _forget(self, now: float) -> None:
         while self._ended and self._ended[oldest := next(iter(self._ended))] < now - REMEMBER:
             del self._ended[oldest]
-
-    def _row(self, call: Call) -> Row | None:
-        if call.row is None:
-            call.row = row_of(call, self.server)
-        return call.row
-
-
-def _age(row: Row) -> tuple[str, str]:
-    return row["started"], row["linkedid"]

@@ -1,15 +1,18 @@
-"""A lab node's /etc/asterisk: what is the lab's own, and the hotel's files, which a hoster wrote by hand."""
+"""A lab node's /etc/asterisk: the product's own configuration as a hoster includes it, the lab's choice of modules,
+and the hotel's files, which a hoster wrote by hand.
+"""
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping
 from importlib.resources import files
-from pathlib import Path
 
+from asterisk_ext.config import Config
 from asterisk_ext.lab.asterisk_install import Install
+from asterisk_ext.lab.plan import Plan
 from asterisk_ext.lab.sample import HOTEL, HOTEL_EXTENSIONS, account
 from asterisk_ext.lab.topology import SIP_PORT, Host, Topology
+from dialplan import base_config
 
 VERBATIM = ("modules.conf", "logger.conf", "rtp.conf", "hotel_extensions.conf", "hotel_queues.conf")
 DEFAULTS = (
@@ -27,35 +30,30 @@ DEFAULTS = (
 """Left empty: Asterisk's own defaults serve, and it does not complain of their absence."""
 
 
-def render(
-    node: Host, topology: Topology, install: Install, passwords: Mapping[str, str], ari_secret: str
-) -> dict[str, str]:
-    """The files by name; ``passwords`` are the accounts', of which the hotel's are used here."""
-    own = {name: _resource(name) for name in VERBATIM} | dict.fromkeys(DEFAULTS, "")
-    return own | {
-        "asterisk.conf": _asterisk(node, install),
-        "http.conf": "[general]\nenabled = yes\nbindaddr = 127.0.0.1\nbindport = 8088\n",
-        "ari.conf": _ari(ari_secret),
+def render(node: Host, plan: Plan, install: Install, config: Config) -> dict[str, str]:
+    """The files by name; secrets are among them."""
+    product = base_config.BaseConfig(
+        database=config.asterisk.realtime,
+        sounds=config.asterisk.sounds,
+        tracking=base_config.AriUser(user=config.asterisk.ari_user, password=plan.ari_secret),
+        hangup=base_config.AriUser(user=config.asterisk.ari_acting_user, password=plan.ari_acting_secret),
+    )
+    own = {
+        "asterisk.conf": _asterisk(install),
         "manager.conf": "[general]\nenabled = no\n",
-        "pjsip.conf": _pjsip(node),
-        "hotel_pjsip.conf": _hotel_pjsip(topology, passwords),
-        "extensions.conf": '[general]\nstatic = yes\n\n#include "hotel_extensions.conf"\n',
+        "pjsip.conf": _transports(node) + '\n#include "hotel_pjsip.conf"\n',
+        "hotel_pjsip.conf": _hotel_pjsip(plan.topology, plan.passwords),
+        "extensions.conf": '#include "hotel_extensions.conf"\n',
         "queues.conf": '[general]\npersistentmembers = no\n\n#include "hotel_queues.conf"\n',
         "confbridge.conf": "[general]\n",
+        **dict.fromkeys(DEFAULTS, ""),
+        **{name: _resource(name) for name in VERBATIM},
     }
+    included = {name: own.get(name, "") + f'#include "{theirs}"\n' for name, theirs in base_config.includes().items()}
+    return own | included | base_config.render(product)
 
 
-def write(place: Path, texts: Mapping[str, str], install: Install) -> None:
-    """Secrets are among them: readable by Asterisk alone."""
-    for name, text in texts.items():
-        path = place / name
-        path.touch(mode=0o600)
-        path.write_text(text)
-        path.chmod(0o600)
-        os.chown(path, install.uid, install.gid)
-
-
-def _asterisk(node: Host, install: Install) -> str:
+def _asterisk(install: Install) -> str:
     return (
         "[directories]\n"
         "astetcdir = /etc/asterisk\n"
@@ -63,25 +61,16 @@ def _asterisk(node: Host, install: Install) -> str:
         "astrundir = /run/asterisk\n"
         "astlogdir = /var/log/asterisk\n"
         "\n[options]\n"
-        f"systemname = {node.name}\n"
         "nocolor = yes\n"
         "hideconnect = yes\n"
     )
 
 
-def _ari(secret: str) -> str:
-    return f"[general]\nenabled = yes\n\n[asterisk-ext]\ntype = user\nread_only = no\npassword = {secret}\n"
-
-
-def _pjsip(node: Host) -> str:
-    transports = "".join(
-        f"\n[{protocol}]\ntype = transport\nprotocol = {protocol}\nbind = {node.ipv4}:{SIP_PORT}\n"
+def _transports(node: Host) -> str:
+    return "\n".join(
+        f"[{protocol}{family}]\ntype = transport\nprotocol = {protocol}\nbind = {address}:{SIP_PORT}\n"
+        for family, address in (("4", node.ipv4), ("6", f"[{node.ipv6}]"))
         for protocol in ("udp", "tcp")
-    )
-    return (
-        "[global]\ntype = global\nuser_agent = Asterisk\ndefault_realm = asterisk-ext\n"
-        + transports
-        + '\n#include "hotel_pjsip.conf"\n'
     )
 
 

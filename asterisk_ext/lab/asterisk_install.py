@@ -14,6 +14,8 @@ from asterisk_ext.domain.errors import Problem
 
 OLDEST = 20
 CACHE_VARIABLE = "ASTERISK_EXT_CACHE"
+ROOT_VARIABLE = "ASTERISK_EXT_ASTERISK_ROOT"
+"""Names the one tree to use, whatever else there is."""
 DEFAULT_CACHE = "/var/cache/asterisk-ext"
 
 ABSENT = Problem(
@@ -45,14 +47,19 @@ class Install:
 
 def find() -> Install:
     """The Asterisk to use; refuses ``lab.asterisk_absent`` with what is missing."""
-    kept_apart = Path(os.environ.get(CACHE_VARIABLE, DEFAULT_CACHE)) / "asterisk-root"
     reasons = []
-    for root in (Path("/"), kept_apart):
+    for root in _candidates():
         try:
             return _examine(root)
         except (OSError, LookupError, ValueError, subprocess.SubprocessError) as error:
             reasons.append(f"{root}: {error}")
     raise ABSENT.refuse(reason="; ".join(reasons))
+
+
+def _candidates() -> tuple[Path, ...]:
+    if ROOT_VARIABLE in os.environ:
+        return (Path(os.environ[ROOT_VARIABLE]),)
+    return (Path("/"), Path(os.environ.get(CACHE_VARIABLE, DEFAULT_CACHE)) / "asterisk-root")
 
 
 def required_modules() -> tuple[str, ...]:

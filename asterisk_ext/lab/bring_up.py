@@ -10,6 +10,7 @@ from functools import partial
 from asterisk_ext.lab import machines, node_tree, sample, services, traffic
 from asterisk_ext.lab.asterisk_install import Install
 from asterisk_ext.lab.plan import Plan
+from asterisk_ext.lab.provision import provision
 from asterisk_ext.lab.reach import can_connect
 from asterisk_ext.lab.report import Report
 from asterisk_ext.lab.supervisor import Running, Supervisor
@@ -26,16 +27,18 @@ async def bring_up(
     await asyncio.gather(*(_start_node(plan, install, supervisor, node) for node in topology.nodes))
     report.say(f"services: {', '.join(service.name for service in services.of_node(install))} on every node")
     await _start_relay(plan, supervisor, console_fds)
+    socket = node_tree.inside(machines.node_base(plan, topology.nodes[0].name), "/run/asterisk-ext/admin.sock")
+    await provision(plan, socket)
+    report.say(f"fleet: {len(topology.nodes)} servers, {len(sample.TENANTS) + 1} virtual PBXs")
     await _start_traffic(plan, supervisor, report)
 
 
 async def _start_traffic(plan: Plan, supervisor: Supervisor, report: Report) -> None:
     """Phones first, so that the calls find someone."""
     await traffic.start_carrier(plan, supervisor)
-    accounts = [account for account in plan.accounts if account.pbx == sample.HOTEL]
-    running = await traffic.start_phones(plan, supervisor, accounts)
-    await supervisor.until(running, partial(_are_registered, supervisor, accounts), READY_SECONDS)
-    report.say(f"phones: {len(accounts)} registered")
+    running = await traffic.start_phones(plan, supervisor, plan.phones)
+    await supervisor.until(running, partial(_are_registered, supervisor, plan.phones), READY_SECONDS)
+    report.say(f"phones: {len(plan.phones)} registered")
     calls = await traffic.keep_calls(plan, supervisor)
     if calls:
         report.say(f"calls: {plan.calls} kept up")

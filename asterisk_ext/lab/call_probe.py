@@ -86,7 +86,7 @@ def _write(place: Path, wish: Wish) -> None:
 
 def _record(media: socket.socket, process: subprocess.Popen[bytes]) -> list[tuple[float, rtp.Packet]]:
     """Receive until SIPp ends; every packet is answered by one of our own tone, so that the far side hears it."""
-    packets = []
+    packets: list[tuple[float, rtp.Packet]] = []
     voice = g711.tone(1000, 1)
     media.settimeout(PAYLOAD_SECONDS)
     while process.poll() is None:

@@ -5,12 +5,14 @@ from __future__ import annotations
 import os
 import signal
 import socket
+from contextlib import closing
 from pathlib import Path
 
-from asterisk_ext.lab import asterisk_etc, namespaces, node_settings, node_tree
+from asterisk_ext.lab import asterisk_etc, namespaces, node_settings, node_tree, private_files
 from asterisk_ext.lab.asterisk_install import Install
 from asterisk_ext.lab.plan import Plan
 from asterisk_ext.lab.topology import Host, Kind
+from dialplan.projection import Projection
 
 SCRATCH = Path("/mnt")
 """Where a machine that is no node sees its own directory of the lab's memory file system."""
@@ -24,12 +26,24 @@ def node_base(plan: Plan, node: str) -> Path:
 def make_all(plan: Plan, install: Install) -> dict[str, int]:
     """Make every machine's namespaces and file system; returns the holders' process ids."""
     for node in plan.topology.nodes:
-        base = node_base(plan, node.name)
-        node_tree.make_directories(base, install)
-        node_settings.write(node_tree.inside(base, "/etc/asterisk-ext"), node, plan, install)
-        texts = asterisk_etc.render(node, plan.topology, install, plan.passwords, plan.ari_secret)
-        asterisk_etc.write(node_tree.inside(base, "/etc/asterisk"), texts, install)
+        _furnish(node, plan, install)
     return {host.name: _hold(host, plan, install) for host in plan.topology.hosts}
+
+
+def _furnish(node: Host, plan: Plan, install: Install) -> None:
+    """What an installation leaves on a node: directories, settings, Asterisk's files, an empty realtime database."""
+    base = node_base(plan, node.name)
+    node_tree.make_directories(base, install)
+    config = node_settings.settings(node, plan.topology, install)
+    node_settings.write(node_tree.inside(base, "/etc/asterisk-ext"), config, plan, install)
+    texts = asterisk_etc.render(node, plan, install, config)
+    private_files.write(node_tree.inside(base, "/etc/asterisk"), texts, install.uid, install.gid)
+    database = node_tree.inside(base, config.asterisk.realtime)
+    private_files.write(database.parent, {}, install.uid, install.gid)
+    with closing(Projection(database)) as projection:
+        projection.apply(())
+    for file in database.parent.iterdir():
+        os.chown(file, install.uid, install.gid)
 
 
 def _hold(host: Host, plan: Plan, install: Install) -> int:
@@ -59,7 +73,7 @@ def _make(host: Host, plan: Plan, install: Install) -> None:
     namespaces.unshare(namespaces.CLONE_NEWNET | namespaces.CLONE_NEWNS | namespaces.CLONE_NEWUTS)
     socket.sethostname(host.name)
     if host.kind is Kind.NODE:
-        namespaces.move_root(node_tree.mount_tree(node_base(plan, host.name), install))
+        namespaces.move_root(node_tree.mount_tree(node_base(plan, host.name), install, plan.topology.hosts_file()))
     else:
         (plan.scratch / host.name).mkdir()
         namespaces.bind(plan.scratch / host.name, SCRATCH)

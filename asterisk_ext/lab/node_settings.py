@@ -28,12 +28,13 @@ def settings(node: Host, topology: Topology, install: Install) -> config.Config:
     )
 
 
-def write(place: Path, node: Host, plan: Plan, install: Install) -> None:
+def write(place: Path, whole: config.Config, plan: Plan, install: Install) -> None:
     """Secrets are readable by root and the ``asterisk`` group only."""
-    text = as_toml(settings(node, plan.topology, install)).encode()
+    text = as_toml(whole).encode()
     for name, content, mode in (
         ("config.toml", text, 0o644),
         ("ari.secret", plan.ari_secret.encode(), 0o640),
+        ("ari-act.secret", plan.ari_acting_secret.encode(), 0o640),
         ("fleet.secret", plan.fleet_secret.encode(), 0o640),
     ):
         path = place / name

@@ -58,8 +58,8 @@ def make_directories(base: Path, install: Install) -> None:
         place.chmod(entry.mode)
 
 
-def mount_tree(base: Path, install: Install) -> Path:
-    """Put the tree together in this process's mount namespace; returns its root."""
+def mount_tree(base: Path, install: Install, hosts: str) -> Path:
+    """Put the tree together in this process's mount namespace; returns its root. ``hosts`` is its /etc/hosts."""
     root = base / "root"
     _overlay(Path("/"), base, "machine", root)
     for name, kind in (("run", "tmpfs"), ("tmp", "tmpfs"), ("sys", "sysfs")):
@@ -80,6 +80,8 @@ def mount_tree(base: Path, install: Install) -> Path:
         _mount_asterisk(base, root, install)
     _write_programs(root, install)
     _write_users(root, install)
+    for tree in {root, root / ASTERISK_TREE.relative_to("/") if install.own_tree else root}:
+        _write_names(tree, hosts)
     return root
 
 
@@ -124,7 +126,8 @@ def _write_programs(root: Path, install: Install) -> None:
     """``asterisk`` and ``asterisk-ext`` on the node's PATH."""
     programs = root / "usr/local/bin"
     programs.mkdir(parents=True, exist_ok=True)
-    own = f'#!/bin/sh\nPYTHONPATH={SOURCE} exec {sys.executable} -m asterisk_ext.cli.main "$@"\n'
+    start = "import sys; sys.argv[0] = 'asterisk-ext'; from asterisk_ext.cli.main import main; main()"
+    own = f'#!/bin/sh\nPYTHONPATH={SOURCE} exec {sys.executable} -c "{start}" "$@"\n'
     _write_program(programs / "asterisk-ext", own)
     if install.own_tree:
         # The control command is run by its own loader, not by chroot: the node service's user may use it too.
@@ -146,3 +149,11 @@ def _write_users(root: Path, install: Install) -> None:
     lines = [f"{name}:x:{uid}:{gid}::/nonexistent:/usr/sbin/nologin\n" for name, uid, gid in users]
     passwd.write_text("".join(lines) + passwd.read_text())
     group.write_text("".join(f"{name}:x:{gid}:\n" for name, _, gid in users) + group.read_text())
+
+
+def _write_names(tree: Path, hosts: str) -> None:
+    """The lab has no name server: without one named, a lookup fails at once instead of waiting for the machine's."""
+    for name, text in (("hosts", hosts), ("resolv.conf", "")):
+        file = tree / "etc" / name
+        file.unlink(missing_ok=True)
+        file.write_text(text)

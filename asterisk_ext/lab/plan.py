@@ -23,6 +23,7 @@ class Plan(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True
     accounts: tuple[sample.Account, ...]
     users: dict[str, str]
     ari_secret: str
+    ari_acting_secret: str
     fleet_secret: str
 
     @property
@@ -42,6 +43,11 @@ class Plan(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True
     @property
     def passwords(self) -> dict[str, str]:
         return {account.name: account.password for account in self.accounts}
+
+    @property
+    def phones(self) -> tuple[sample.Account, ...]:
+        """The accounts that phones of the lab hold."""
+        return tuple(account for account in self.accounts if account.extension not in sample.SPARE)
 
     def account(self, name: str) -> sample.Account:
         """Raises KeyError for an account the sample does not have."""
@@ -67,6 +73,7 @@ def make(*, name: str, nodes: int, calls: int, port: int, detach: bool) -> Plan:
         accounts=sample.accounts(names, new_secret),
         users=sample.users(new_secret),
         ari_secret=new_secret(),
+        ari_acting_secret=new_secret(),
         fleet_secret=new_secret(),
     )
 

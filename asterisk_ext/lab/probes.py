@@ -28,6 +28,7 @@ NO_ACCOUNT = Problem(
     "`asterisk-ext lab status` lists them; `carrier` calls from outside.",
 )
 NO_NODE = Problem("lab.no_node", 404, "The lab has no node {node!r}.", "`asterisk-ext lab status` lists them.")
+NO_ATTACKER = Problem("lab.no_attacker", 404, "The lab has no attacker {attacker!r}.", "It has {attackers}.")
 PROBE_FAILED = Problem(
     "lab.probe_failed", 500, "The probe on {machine} failed:\n{lines}", "Look at `asterisk-ext lab status`."
 )
@@ -64,12 +65,21 @@ def register(name: str, account: str, *, node: str = "", seconds: int = 60) -> r
 
 
 def attack(
-    name: str, *, node: str = "node1", failures: int = 4, attacker: str = "attacker1", account: str = "1_200"
+    name: str,
+    *,
+    node: str = "node1",
+    failures: int = 4,
+    attacker: str = "attacker1",
+    account: str = "1_200",
+    tcp: bool = False,
 ) -> register_probe.Tried:
     """Try that many wrong passwords, one after the other."""
     plan = _plan(name)
-    machine = plan.topology.host(attacker)
-    return _register(plan, machine, node_address(plan, node), "attack", account, "wrong", times=failures)
+    machine = next((host for host in plan.topology.of(Kind.ATTACKER) if host.name == attacker), None)
+    if machine is None:
+        known = ", ".join(host.name for host in plan.topology.of(Kind.ATTACKER))
+        raise NO_ATTACKER.refuse(field="attacker", attacker=attacker, attackers=known)
+    return _register(plan, machine, node_address(plan, node), "attack", account, "wrong", times=failures, tcp=tcp)
 
 
 def find_account(plan: Plan, account: str) -> Account:
@@ -96,6 +106,7 @@ def _register(
     *,
     seconds: int = 60,
     times: int = 1,
+    tcp: bool = False,
 ) -> register_probe.Tried:
     wish = register_probe.Wish(
         scenario=scenario,
@@ -106,6 +117,7 @@ def _register(
         password=password,
         seconds=seconds,
         times=times,
+        tcp=tcp,
     )
     answer = _run(plan.name, machine.name, register_probe.__name__, msgspec.json.encode(wish))
     return msgspec.json.decode(answer, type=register_probe.Tried)

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
 import os
+import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import IO
@@ -30,8 +30,11 @@ class Report:
         os.close(self.fd)
 
     def _write(self, line: dict[str, object]) -> None:
-        with contextlib.suppress(BrokenPipeError):
+        try:
             os.write(self.fd, json.dumps(line).encode() + b"\n")
+        except BrokenPipeError:
+            # Whoever started the lab died before it was ready: nobody would ever end it.
+            sys.exit("nobody waits for this lab any more")
 
 
 DIED = Problem(

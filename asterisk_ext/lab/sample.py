@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 HOTEL = 9
 HOTEL_NAME = "Hotel Serra Alta"
-HOTEL_EXTENSIONS = ("700", "701", "702")
+HOTEL_EXTENSIONS = ("700", "701", "702", "709")
+SPARE = frozenset({"209", "709"})
+"""Extensions that no phone of the lab holds: a probe that registers them takes no phone's place."""
 
 CONSOLE_ROLES = ("administrator", "operator", "support", "viewer")
 
@@ -37,7 +39,7 @@ TENANTS = (
         domain="vale-azul.example",
         home=1,
         status="active",
-        extensions={"200": "Recepção", "201": "Triagem", "202": "Consultório"},
+        extensions={"200": "Recepção", "201": "Triagem", "202": "Consultório", "209": "Reserva"},
         trunk="trunk14",
         dids={"4831210114": "600", "4831210117": "200"},
         ring_groups={"600": ("200", "201", "202")},
@@ -48,7 +50,7 @@ TENANTS = (
         domain="litoral.example",
         home=1,
         status="partial_block",
-        extensions={"200": "Balcão", "201": "Oficina"},
+        extensions={"200": "Balcão", "201": "Oficina", "209": "Reserva"},
         trunk="trunk15",
         dids={"4833741428": "200"},
     ),
@@ -58,7 +60,7 @@ TENANTS = (
         domain="pampa.example",
         home=2,
         status="active",
-        extensions={"200": "Despacho", "201": "Garagem"},
+        extensions={"200": "Despacho", "201": "Garagem", "209": "Reserva"},
         trunk="trunk16",
         dids={"5132210300": "200"},
     ),
@@ -97,31 +99,42 @@ def home(tenant: Tenant, nodes: tuple[str, ...]) -> str:
     return nodes[min(tenant.home, len(nodes)) - 1]
 
 
-def document(nodes: dict[str, str], carrier: str, phones: tuple[Account, ...]) -> dict[str, Any]:
-    """The fleet as plain data for import; ``nodes`` are the servers' names and addresses."""
-    passwords = {phone.name: phone.password for phone in phones}
-    names = tuple(nodes)
-    return {
-        "servers": [{"name": name, "technology": "NODE", "ip": ip} for name, ip in nodes.items()],
-        "pbxs": [
-            {
-                "id": tenant.id,
-                "name": tenant.name,
-                "domain": tenant.domain,
-                "home": home(tenant, names),
-                "status": tenant.status,
-                "extensions": [
-                    {"number": number, "name": name, "password": passwords[account(tenant.id, number)]}
-                    for number, name in tenant.extensions.items()
-                ],
-                "trunks": [{"name": tenant.trunk, "host": carrier, "codecs": ["alaw"]}],
-                "emergency_trunks": [tenant.trunk],
-                "ring_groups": [
-                    {"number": number, "members": list(members)} for number, members in tenant.ring_groups.items()
-                ],
-                "dids": [{"number": number, "target": target} for number, target in tenant.dids.items()],
-            }
-            for tenant in TENANTS
-        ]
-        + [{"id": HOTEL, "name": HOTEL_NAME, "domain": "serra-alta.example", "home": names[0], "mode": "gate_only"}],
+def servers(nodes: dict[str, str]) -> list[dict[str, Any]]:
+    """The servers' records as the API takes them; ``nodes`` are names and addresses."""
+    return [
+        {"id": number, "name": name, "technology": "CORE SERVER", "ip": ip, "registration": ip}
+        for number, (name, ip) in enumerate(nodes.items(), start=1)
+    ]
+
+
+def tenants(nodes: tuple[str, ...], carrier: str, passwords: Mapping[str, str]) -> dict[str, Any]:
+    """The virtual PBXs as a file for import; ``passwords`` are the accounts'."""
+    managed = [
+        {
+            "id": tenant.id,
+            "name": tenant.name,
+            "domain": tenant.domain,
+            "home": home(tenant, nodes),
+            "status": tenant.status,
+            "extensions": [
+                {"number": number, "name": name, "secret": passwords[account(tenant.id, number)]}
+                for number, name in tenant.extensions.items()
+            ],
+            "trunks": [{"name": tenant.trunk, "host": carrier, "caller_id": next(iter(tenant.dids))}],
+            "emergency_trunks": [tenant.trunk],
+            "ring_groups": [
+                {"number": number, "members": list(members)} for number, members in tenant.ring_groups.items()
+            ],
+            "dids": [{"number": number, "target": target} for number, target in tenant.dids.items()],
+        }
+        for tenant in TENANTS
+    ]
+    hotel = {
+        "id": HOTEL,
+        "name": HOTEL_NAME,
+        "domain": "serra-alta.example",
+        "home": nodes[0],
+        "mode": "gate_only",
+        "extensions": [{"number": number, "secret": passwords[account(HOTEL, number)]} for number in HOTEL_EXTENSIONS],
     }
+    return {"tenants": [*managed, hotel]}

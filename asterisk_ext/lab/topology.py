@@ -54,8 +54,14 @@ class Topology:
                 return host
         raise KeyError(name)
 
+    def hosts_file(self) -> str:
+        """For /etc/hosts: every machine by its name."""
+        lines = ["127.0.0.1 localhost", "::1 localhost"]
+        lines += [f"{address} {host.name}" for host in self.hosts for address in (host.ipv4, host.ipv6)]
+        return "\n".join(lines) + "\n"
 
-def plan(nodes: int, phones: int = 1, attackers: int = 2) -> Topology:
+
+def plan(nodes: int, phones: int = 1, attackers: int = 4) -> Topology:
     """The lab's machines: ``node1`` … , ``phones1`` … , ``carrier``, ``attacker1`` … and ``operator``."""
     return Topology(
         (

@@ -62,7 +62,7 @@ def sample_calls(plan: Plan) -> list[tuple[Kind, str, list[tuple[str, ...]]]]:
     for tenant in TENANTS:
         if tenant.status != "active":
             continue
-        own = [account for account in plan.accounts if account.pbx == tenant.id]
+        own = [account for account in plan.phones if account.pbx == tenant.id]
         for caller, callee in zip(own, own[1:] + own[:1], strict=True):
             answer = sipp.answer(caller.name, caller.password)
             for number in (callee.extension, "04832210000"):

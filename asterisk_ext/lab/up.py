@@ -59,6 +59,12 @@ PROGRAM_MISSING = Problem(
     "The lab was not started: {programs} not found.",
     "Run `make setup`; it installs what the lab needs.",
 )
+INTERRUPTED = Problem(
+    "lab.interrupted", 500, "The lab {name} was interrupted while it started; nothing of it is left.", "Start it again."
+)
+ENDED = Problem(
+    "lab.ended", 500, "The lab {name} ended; nothing of it is left.", "Start it again if you did not end it yourself."
+)
 PROGRAMS = ("ip", "nsenter", "setpriv", "chroot", "nft", "sipp", "baresip")
 
 
@@ -84,6 +90,8 @@ def up(plan: Plan, say: Callable[[str], None]) -> int:
         raise PROGRAM_MISSING.refuse(programs=", ".join(missing))
     with contextlib.ExitStack() as stack:
         lock = stack.enter_context(_locked(plan.place, plan.name))
+        undo = stack.enter_context(contextlib.ExitStack())
+        undo.callback(remove, plan.place)
         sockets = [stack.enter_context(_listening(port)) for port in plan.ports().values()]
         _write_plan(plan)
         read_end, write_end = os.pipe()
@@ -92,15 +100,12 @@ def up(plan: Plan, say: Callable[[str], None]) -> int:
             child = _start(plan, write_end, [item.fileno() for item in sockets], lock)
         finally:
             os.close(write_end)
-        try:
-            state.write_first_process(plan.place, child.pid)
-            for step in report.follow(pipe, lambda: supervisor.tail(plan.place / "first.log")):
-                say(step)
-        except BaseException:
-            end(child.pid)
-            child.wait()
-            remove(plan.place)
-            raise
+        undo.callback(child.wait)
+        undo.callback(end, child.pid)
+        state.write_first_process(plan.place, child.pid)
+        for step in report.follow(pipe, lambda: supervisor.tail(plan.place / "first.log")):
+            say(step)
+        undo.pop_all()
         child.returncode = 0
         return child.pid
 

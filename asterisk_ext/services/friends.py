@@ -13,7 +13,7 @@ class Friends:
         self._guard = guard
 
     async def run(self) -> None:
-        """Tell the guard whenever the copy has changed, for ever; raises when it does not answer, to be called again."""
+        """Tell the guard whenever the copy has changed, for ever; raises when the guard does not answer."""
         told: list[str] | None = None
         while True:
             revision = self._fleet.revision

@@ -12,11 +12,11 @@ from asterisk_ext.domain.access import Act, Actor, require
 from asterisk_ext.domain.call_events import Bridge, Event
 from asterisk_ext.domain.call_events import Snapshot as Channel
 from asterisk_ext.domain.call_filter import Counters, Filter, count
-from asterisk_ext.domain.call_legs import Row
+from asterisk_ext.domain.call_rows import Row
+from asterisk_ext.domain.call_table import Changes
 from asterisk_ext.domain.emergency import DEFAULT_NUMBERS, dialled_forms
 from asterisk_ext.domain.errors import Problem
-from asterisk_ext.ports import Fleet
-from asterisk_ext.services.audit import Audit
+from asterisk_ext.domain.pbx import Pbx
 
 UNKNOWN = Problem(
     "call.unknown", 404, "There is no call {linkedid} any more; nothing was hung up.", "Look at the table again."
@@ -30,6 +30,18 @@ EMERGENCY = Problem(
 
 PAUSE = 0.05
 """Seconds between two differences to one watcher: what changes within is sent once."""
+
+
+class Tenants(Protocol):
+    """What is known of virtual PBXs."""
+
+    def tenants(self) -> Sequence[Pbx]: ...
+
+
+class Journal(Protocol):
+    """Where acts are noted."""
+
+    async def note(self, actor: Actor, act: Act, thing: str, undo: str = "", **facts: object) -> int: ...
 
 
 class Channels(Protocol):
@@ -75,7 +87,7 @@ Difference = Snapshot | Changed | Ended
 
 
 class LiveCalls:
-    def __init__(self, server: str, channels: Channels, fleet: Fleet, audit: Audit, pause: float = PAUSE) -> None:
+    def __init__(self, server: str, channels: Channels, fleet: Tenants, audit: Journal, pause: float = PAUSE) -> None:
         self._calls = domain.LiveCalls(server)
         self._channels = channels
         self._fleet = fleet
@@ -145,8 +157,8 @@ class LiveCalls:
         self._set("live", now)
         self._tell()
 
-    def offering(self) -> list[str]:
-        return self._calls.offering()
+    def unsettled(self) -> list[str]:
+        return self._calls.unsettled()
 
     def settle(self, channel: Channel, now: float) -> None:
         self._calls.settle(channel, now)
@@ -156,9 +168,9 @@ class LiveCalls:
         self._calls.expire(now)
         self._tell()
 
-    def clear(self, now: float) -> None:
+    def clear(self) -> None:
         """Asterisk has started anew."""
-        self._calls.clear(now)
+        self._calls.clear()
         self._tell()
 
     def lost(self, now: float) -> None:
@@ -201,7 +213,7 @@ def _scoped(actor: Actor, wanted: Filter | None) -> Filter:
     return wanted if actor.pbx is None else replace(wanted, pbx=str(actor.pbx))
 
 
-def _differences(changes: domain.Changes, shown: Filter, sent: set[str]) -> list[Difference]:
+def _differences(changes: Changes, shown: Filter, sent: set[str]) -> list[Difference]:
     """What to send of ``changes`` to one who was sent the calls ``sent``, which is brought up to date."""
     differences: list[Difference] = []
     ended = set(changes.removed)

@@ -1,8 +1,7 @@
-"""What a node says of itself, every two seconds, to whoever looks at the fleet."""
+"""What a node says of itself, every two seconds and after every flip, to whoever looks at the fleet."""
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Callable
 
 from asterisk_ext.domain.server import LATE_AFTER, Report
@@ -23,10 +22,11 @@ class Reporting:
         self._calls = calls
 
     async def run(self, registry: Registry) -> None:
-        """Report for ever; raises when the registry is lost, to be called again."""
+        """Report for ever, at once when a flip is served; raises when the registry is lost, to be called again."""
         while True:
-            await registry.beat(self._node, LATE_AFTER, encode(await self._report()))
-            await asyncio.sleep(PERIOD)
+            report = await self._report()
+            await registry.beat(self._node, LATE_AFTER, encode(report))
+            await self._serving.moved_on(report.map_revision, PERIOD)
 
     async def _report(self) -> Report:
         return Report(

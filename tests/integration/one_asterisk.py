@@ -45,18 +45,21 @@ def tree() -> Path:
 class OneAsterisk:
     """Started by ``start``, gone after ``stop``; ``base`` is a scratch directory."""
 
-    def __init__(self, base: Path, hoster_dialplan: str = "") -> None:
+    def __init__(self, base: Path, hoster_dialplan: str = "", verbose: int = 4) -> None:
         self._base = base
-        self._root = base / "root"
+        self.root = base / "root"
         self.state = base / "state"
         self.etc = base / "etc"
         self._hoster_dialplan = hoster_dialplan
+        self._verbose = verbose
         self._holder: subprocess.Popen[bytes] | None = None
         self._holder_pid = 0
+        self._started: list[subprocess.Popen[str]] = []
         self._agi: subprocess.Popen[str] | None = None
         self._agi_notes: Path = base / "blocked.jsonl"
         self._agi_out: IO[str] | None = None
-        self.projection = Projection(self.state / "realtime.sqlite3")
+        self.database = self.state / "realtime.sqlite3"
+        self.projection = Projection(self.database)
         self.tenants_file = base / "tenants.json"
 
     def start(self, tenants: Iterable[Pbx]) -> None:
@@ -64,9 +67,10 @@ class OneAsterisk:
         self.hold(list(tenants))
         install_default_audios(self.state / "sounds")
         self._configure()
-        self._owned_by_asterisk()
+        self.owned_by_asterisk()
         self._holder = subprocess.Popen(
-            ["unshare", "--net", "--mount", "--pid", "--fork", "--kill-child", "--mount-proc", "sleep", "infinity"]
+            ["unshare", "--net", "--mount", "--pid", "--fork", "--kill-child", "--mount-proc", "sleep", "infinity"],
+            stderr=subprocess.DEVNULL,
         )
         self._holder_pid = _child_of(self._holder.pid)
         self._inside(["ip", "link", "set", "lo", "up"])
@@ -83,7 +87,7 @@ class OneAsterisk:
             if "fully booted" in self.cli("core waitfullybooted"):
                 return
             time.sleep(0.05)
-        raise TimeoutError((self._root / "var/log/asterisk/messages").read_text())
+        raise TimeoutError((self.root / "var/log/asterisk/messages").read_text())
 
     def stop_asterisk(self) -> None:
         self.cli("core stop now")
@@ -92,10 +96,13 @@ class OneAsterisk:
             time.sleep(0.05)
 
     def stop(self) -> None:
+        self.projection.close()
         self.stop_agi()
         if self._holder is not None:
             os.kill(self._holder_pid, signal.SIGKILL)
             self._holder.wait(10)
+        for process in self._started:
+            process.wait(10)
         shutil.rmtree(self._base, ignore_errors=True)
 
     def hold(self, tenants: list[Pbx], *, confirmed: bool = True) -> Difference:
@@ -104,7 +111,7 @@ class OneAsterisk:
         fresh.write_bytes(msgspec.json.encode(tenants))
         fresh.replace(self.tenants_file)
         found = self.projection.apply(tenants, confirmed=confirmed)
-        self._owned_by_asterisk()
+        self.owned_by_asterisk()
         return found
 
     def start_agi(self, program: str = "tests.integration.agi_process", port: int = 4573) -> subprocess.Popen[str]:
@@ -121,13 +128,16 @@ class OneAsterisk:
         raise TimeoutError("the gate did not start")
 
     def signal_agi(self, number: signal.Signals) -> None:
-        """nsenter runs the program as its child in the other pid namespace."""
+        """nsenter runs the program as its child in the other pid namespace, and stops when its child is stopped."""
         assert self._agi is not None
         os.kill(_child_of(self._agi.pid), number)
+        if number is signal.SIGCONT:
+            self._agi.send_signal(number)
 
     def stop_agi(self) -> None:
         if self._agi is not None and self._agi.poll() is None:
             self.signal_agi(signal.SIGKILL)
+            self._agi.send_signal(signal.SIGCONT)
             self._agi.wait(5)
         if self._agi_out is not None:
             self._agi_out.close()
@@ -149,6 +159,7 @@ class OneAsterisk:
             made = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
             made.setblocking(False)
             made.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1 << 20)
+            made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             made.bind((ip, port))
             return made
 
@@ -181,7 +192,9 @@ class OneAsterisk:
         """Start a program inside; it ends with the namespaces."""
         environment = {**os.environ, "PYTHONPATH": str(SOURCE)}
         enter = ["nsenter", "--target", str(self._holder_pid), "--net", "--mount", "--pid", *_at(cwd)]
-        return subprocess.Popen([*enter, "--", *words], text=True, stdout=stdout, env=environment)
+        started = subprocess.Popen([*enter, "--", *words], text=True, stdout=stdout, env=environment)
+        self._started.append(started)
+        return started
 
     def _inside(self, words: list[str], check: bool = True) -> str:
         enter = ["nsenter", "--target", str(self._holder_pid), "--net", "--mount", "--pid", "--"]
@@ -189,15 +202,15 @@ class OneAsterisk:
         return done.stdout + done.stderr
 
     def _chroot(self) -> list[str]:
-        return ["chroot", str(self._root)]
+        return ["chroot", str(self.root)]
 
     def _directories(self) -> None:
-        for place in (self._root, self.state, self.etc, self._base / "log", self._base / "upper", self._base / "work"):
+        for place in (self.root, self.state, self.etc, self._base / "log", self._base / "upper", self._base / "work"):
             place.mkdir(parents=True)
 
     def _mount(self) -> None:
         layers = f"lowerdir={tree()},upperdir={self._base / 'upper'},workdir={self._base / 'work'}"
-        self._inside(["mount", "-t", "overlay", "overlay", "-o", layers, str(self._root)])
+        self._inside(["mount", "-t", "overlay", "overlay", "-o", layers, str(self.root)])
         for source, target in (
             (self.etc, "etc/asterisk"),
             (self.state, "var/lib/asterisk-ext"),
@@ -205,16 +218,17 @@ class OneAsterisk:
             (Path("/dev"), "dev"),
             (Path("/proc"), "proc"),
         ):
-            place = self._root / target
+            place = self.root / target
             self._inside(["mkdir", "-p", str(place)])
             self._inside(["mount", "--bind", str(source), str(place)])
-        self._inside(["mkdir", "-p", str(self._root / "run/asterisk")])
+        self._inside(["mkdir", "-p", str(self.root / "run/asterisk")])
         self._inside([*self._chroot(), "chown", "asterisk:", "/run/asterisk"])
 
     def _configure(self) -> None:
         modules = "/usr/lib/x86_64-linux-gnu/asterisk/modules"
         main = {
-            "asterisk.conf": f"[directories]\nastmoddir = {modules}\n[options]\nhideconnect = yes\nverbose = 4\n",
+            "asterisk.conf": f"[directories]\nastmoddir = {modules}\n[options]\nhideconnect = yes\n"
+            f"verbose = {self._verbose}\n",
             "modules.conf": _modules(),
             "rtp.conf": "[general]\nrtpstart = 20000\nrtpend = 29999\n",
             "cdr.conf": "[general]\nenable = yes\nunanswered = yes\n",
@@ -234,7 +248,8 @@ class OneAsterisk:
         for name, text in {**main, **render(config)}.items():
             (self.etc / name).write_text(text)
 
-    def _owned_by_asterisk(self) -> None:
+    def owned_by_asterisk(self) -> None:
+        """Hand every file over to Asterisk's user, as where the node service runs as that user."""
         uid, gid = _asterisk_user()
         for place in (self.state, self.etc, self._base / "log"):
             for path in (place, *place.rglob("*")):

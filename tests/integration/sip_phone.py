@@ -91,7 +91,12 @@ class Phone:
         """How incoming calls are answered; 0 rings for ever."""
         self.contact = ""
         """Where a 302 points to."""
+        self.contact_user = account
+        self.invited = asyncio.Event()
+        self.hears = asyncio.Event()
         self.payload = "8 0"
+        self._cancel_at = 0
+        self._cancel = b""
         self._transports: list[asyncio.DatagramTransport] = []
 
     async def open(self, make_socket: Callable[[str, int], socket.socket]) -> Phone:
@@ -111,18 +116,28 @@ class Phone:
         address = f"sip:{self.account}@{self._server[0]}"
         return await self._transaction("REGISTER", server, address, "", extra=f"Expires: {expires}\r\n")
 
-    async def call(self, user: str, *, talk: float = 0.0, wait: float = 30.0) -> Heard:
-        """Dial the raw user part ``user``; once answered, hang up after ``talk`` seconds."""
+    async def call(
+        self, user: str, *, talk: float = 0.0, wait: float = 30.0, cancel_at: int = 0, extra: str = ""
+    ) -> Heard:
+        """Dial the raw user part ``user``; once answered, hang up after ``talk`` seconds.
+
+        With ``cancel_at`` the caller hangs up as soon as so many bytes of audio have been heard.
+        """
         self._rtp.clear()
         self.rtp_times.clear()
         uri = f"sip:{user}@{self._server[0]}:{self._server[1]}"
         body = SDP.format(ip=self.ip, port=self.port + 10000, payload=self.payload)
-        heard = await self._transaction("INVITE", uri, uri, body, wait=wait)
+        self._cancel_at = cancel_at
+        heard = await self._transaction("INVITE", uri, uri, body, wait=wait, extra=extra)
         if heard.final == 200 and heard.last is not None:
             await asyncio.sleep(talk)
             self._send(self._request("BYE", uri, heard.last.get("To"), heard.last.get("Call-ID"), 90, "", "", ""))
         heard.rtp = bytes(self._rtp)
         return heard
+
+    def hang_up(self) -> None:
+        """Cancel the call that is being set up."""
+        self._send(self._cancel)
 
     async def _transaction(
         self, method: str, uri: str, to: str, body: str, extra: str = "", wait: float = 10.0
@@ -133,7 +148,8 @@ class Phone:
         for number in (1, 2):
             branch = f"z9hG4bK{next(_serial)}x{self.port}"
             self._send(self._request(method, uri, f"<{to}>", call_id, number, extra + authorization, body, branch))
-            final = await self._final(heard, call_id, number, wait)
+            self._cancel = self._request("CANCEL", uri, f"<{to}>", call_id, number, "", "", branch)
+            final = await self._final(heard, call_id, number, method, wait)
             if method == "INVITE":
                 target = final.get("To")
                 ack = self._request("ACK", uri, target, call_id, number, "", "", branch if final.status != 200 else "")
@@ -147,11 +163,11 @@ class Phone:
             heard.cause = int(reason.split("cause=")[1].split(";")[0])
         return heard
 
-    async def _final(self, heard: Heard, call_id: str, number: int, wait: float) -> Message:
+    async def _final(self, heard: Heard, call_id: str, number: int, method: str, wait: float) -> Message:
         async with asyncio.timeout(wait):
             while True:
                 message = await self._inbox.get()
-                if message.get("Call-ID") != call_id or not message.get("CSeq").startswith(f"{number} "):
+                if message.get("Call-ID") != call_id or message.get("CSeq") != f"{number} {method}":
                     continue
                 heard.statuses.append(message.status)
                 if message.status >= 200:
@@ -178,8 +194,8 @@ class Phone:
         return (
             f"{method} {uri} SIP/2.0\r\nVia: SIP/2.0/UDP {self.ip}:{self.port};branch={branch};rport\r\n"
             f"From: <sip:{self.account}@{self._server[0]}>;tag=t{self.port}\r\nTo: {to}\r\nCall-ID: {call_id}\r\n"
-            f"CSeq: {number} {method}\r\nContact: <sip:{self.account}@{self.ip}:{self.port}>\r\nMax-Forwards: 70\r\n"
-            f"{extra}{kind}Content-Length: {len(body)}\r\n\r\n{body}"
+            f"CSeq: {number} {method}\r\nContact: <sip:{self.contact_user}@{self.ip}:{self.port}>\r\n"
+            f"Max-Forwards: 70\r\n{extra}{kind}Content-Length: {len(body)}\r\n\r\n{body}"
         ).encode()
 
     def _send(self, data: bytes) -> None:
@@ -199,6 +215,7 @@ class Phone:
             self._respond(message, "200 OK", SDP.format(ip=self.ip, port=self.port + 10000, payload="8"))
             return
         self.calls.append(message)
+        self.invited.set()
         self._respond(message, "180 Ringing", "")
         if self.answer == 200:
             self._respond(message, "200 OK", SDP.format(ip=self.ip, port=self.port + 10000, payload="8"))
@@ -222,6 +239,10 @@ class Phone:
 
     def _media(self, data: bytes) -> None:
         self._rtp += data[12:]
+        self.hears.set()
+        if self._cancel_at and len(self._rtp) >= self._cancel_at:
+            self._cancel_at = 0
+            self.hang_up()
         self.rtp_times.append(asyncio.get_running_loop().time())
 
 

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from ari_apps.events import decode_recorded
-from asterisk_ext.domain.call_legs import Row
+from asterisk_ext.domain.call_rows import Row
 from asterisk_ext.domain.live_calls import LiveCalls
 
 LINES = gzip.decompress((Path(__file__).parent / "mixed-load-2200-calls.jsonl.gz").read_bytes()).splitlines()

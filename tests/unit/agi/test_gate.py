@@ -25,6 +25,7 @@ class FakeSession:
             {"network_script": "gate", "channel": "PJSIP/2_200-1", "callerid": "200", **values}
         )
         self.sent: list[tuple[str, ...]] = []
+        self.playing = asyncio.Event()
         self.until_played = asyncio.Event()
         self.until_played.set()
         self.hangs_up_while_playing = False
@@ -39,6 +40,7 @@ class FakeSession:
     async def execute(self, application: str, arguments: str = "", within: float = 2.0) -> Reply:
         if application == "Playback":
             self.sent.append(("EXEC", application, arguments))
+            self.playing.set()
             await self.until_played.wait()
             if self.hangs_up_while_playing:
                 raise HungUp
@@ -150,8 +152,7 @@ async def test_above_the_tenants_cap_a_call_ends_at_once() -> None:
     first = FakeSession("2", "outbound", "1")
     first.until_played.clear()
     playing = asyncio.create_task(run(script, first))
-    while len(first.sent) < 4:
-        await asyncio.sleep(0)
+    await first.playing.wait()
     second = await run(script, FakeSession("2", "outbound", "1"))
     assert second.sent == [("SET VARIABLE", "AST_EXT_VERDICT", "end")]
     first.until_played.set()

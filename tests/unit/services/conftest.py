@@ -29,7 +29,7 @@ class World:
         self.fleet = LocalCopy(path, self.clock)
         self.audit = Audit(self.registry, self.fleet, self.clock)
         self.servers = Servers(self.registry, self.fleet, self.audit, self.clock)
-        self.maintenance = Maintenance(self.registry, self.fleet, self.audit, self.clock)
+        self.maintenance = Maintenance(self.registry, self.fleet, self.audit, self.clock, patience=0)
         self.tenants = VirtualPbxs(self.registry, self.fleet, self.audit, self.clock)
         self.users = Users(self.registry, self.fleet, self.audit)
 

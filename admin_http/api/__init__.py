@@ -1,0 +1,33 @@
+"""The JSON API, ``/api/v1``: twins of the pages."""
+
+from __future__ import annotations
+
+import msgspec
+from aiohttp import web
+
+from admin_http.api import audit, bans, live_calls, maintenance, servers, status, users, virtual_pbx
+from admin_http.api.openapi import document
+from admin_http.api.route import ROOT, Route
+
+ROUTES: tuple[Route, ...] = (
+    *servers.ROUTES,
+    *maintenance.ROUTES,
+    *virtual_pbx.ROUTES,
+    *bans.ROUTES,
+    *live_calls.ROUTES,
+    *users.ROUTES,
+    *audit.ROUTES,
+    *status.ROUTES,
+)
+
+
+def add_routes(app: web.Application, version: str) -> None:
+    """Serve every route, and the document that describes them."""
+    described = msgspec.json.encode(document(ROUTES, version))
+
+    async def describe(request: web.Request) -> web.Response:
+        return web.Response(body=described, content_type="application/json")
+
+    for route in ROUTES:
+        app.router.add_route(route.method, ROOT + route.path, route.__call__)
+    app.router.add_get(f"{ROOT}/openapi.json", describe)

@@ -1,0 +1,66 @@
+"""Maintenance over the API: preview, enter, leave."""
+
+from __future__ import annotations
+
+import msgspec
+
+from admin_http.api.route import Route
+from admin_http.api.servers import WRITES, ServerRow, row_of
+from admin_http.services import Services
+from asterisk_ext.domain import maintenance as domain
+from asterisk_ext.domain.access import Act, Actor
+from asterisk_ext.domain.server import UNKNOWN
+from asterisk_ext.services.maintenance import Preview
+
+
+class Destination(msgspec.Struct, kw_only=True):
+    destination: str
+
+
+class Enter(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
+    destination: str
+    reason: str = ""
+
+
+async def preview(services: Services, actor: Actor, name: str, query: Destination) -> Preview:
+    return services.maintenance.preview(actor, name, query.destination)
+
+
+async def enter(services: Services, actor: Actor, name: str, body: Enter) -> ServerRow:
+    await services.maintenance.enter(actor, name, body.destination, body.reason)
+    return row_of(services.servers.row(actor, name))
+
+
+async def leave(services: Services, actor: Actor, name: str) -> ServerRow:
+    await services.maintenance.leave(actor, name)
+    return row_of(services.servers.row(actor, name))
+
+
+REFUSED = (UNKNOWN, domain.SAME_SERVER, domain.ALREADY, domain.CYCLE, domain.DEAD_END)
+
+ROUTES = (
+    Route(
+        method="GET",
+        path="/servers/{name}/maintenance/preview",
+        handle=preview,
+        summary="What entering maintenance would do",
+        act=Act.MAINTENANCE,
+        problems=REFUSED,
+    ),
+    Route(
+        method="POST",
+        path="/servers/{name}/maintenance/enter",
+        handle=enter,
+        summary="Have another server serve all virtual PBXs of this one, at once",
+        act=Act.MAINTENANCE,
+        problems=(*REFUSED, *WRITES),
+    ),
+    Route(
+        method="POST",
+        path="/servers/{name}/maintenance/leave",
+        handle=leave,
+        summary="Bring exactly those virtual PBXs home again",
+        act=Act.MAINTENANCE,
+        problems=(UNKNOWN, domain.NOT_IN, *WRITES),
+    ),
+)

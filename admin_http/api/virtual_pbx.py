@@ -1,0 +1,173 @@
+"""Virtual PBXs over the API. Answers hold no digest; a password that was made up is told once."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import msgspec
+from aiohttp import web
+
+from admin_http.api.route import Route
+from admin_http.api.servers import WRITES
+from admin_http.services import Services
+from asterisk_ext.domain import pbx as domain
+from asterisk_ext.domain.access import Act, Actor
+from asterisk_ext.domain.pbx import Did, Mode, Pbx, RingGroup, Status, Trunk
+from asterisk_ext.services import tenant_file
+from asterisk_ext.services.tenant_file import TenantEntry
+from asterisk_ext.services.times import iso
+from asterisk_ext.services.virtual_pbx import NO_HOST, UNKNOWN, Imported, Row
+
+
+class ExtensionView(msgspec.Struct, kw_only=True):
+    number: str
+    name: str
+    webrtc: bool
+    codecs: tuple[str, ...]
+    contacts: int
+
+
+class PbxView(msgspec.Struct, kw_only=True):
+    """A virtual PBX without its secrets."""
+
+    id: int
+    name: str
+    domain: str
+    home: str
+    mode: Mode
+    status: Status
+    reason: str
+    since: str
+    language: str
+    max_calls: int
+    extensions: list[ExtensionView]
+    trunks: tuple[Trunk, ...]
+    ring_groups: tuple[RingGroup, ...]
+    dids: tuple[Did, ...]
+    emergency_trunks: tuple[str, ...]
+    outside_prefixes: tuple[str, ...]
+    emergency_numbers: tuple[str, ...]
+    music_class: str
+
+
+class PbxRow(msgspec.Struct, kw_only=True):
+    pbx: PbxView
+    server: str
+    """Who serves it now."""
+    visiting: bool
+    """Served by another server than its home."""
+
+
+class PbxFilter(msgspec.Struct, kw_only=True):
+    text: str = ""
+    """In the name, the domain or a number."""
+    status: Status | None = None
+
+
+class PbxSaved(msgspec.Struct, kw_only=True):
+    changed: bool
+    passwords: Mapping[str, str]
+    """Those that were made up, by account; they are shown this once."""
+
+
+class ImportOptions(msgspec.Struct, kw_only=True):
+    dry_run: bool = False
+
+
+class NewStatus(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
+    status: Status
+    reason: str = ""
+
+
+def row_of(row: Row, actor: Actor) -> PbxRow:
+    """Why it is blocked is for the hoster's staff only."""
+    shown = msgspec.convert(row, PbxRow, from_attributes=True)
+    if actor.pbx is not None:
+        shown.pbx.reason = ""
+    return shown
+
+
+async def table(services: Services, actor: Actor, query: PbxFilter) -> list[PbxRow]:
+    return [row_of(row, actor) for row in services.virtual_pbxs.table(actor, query.text, query.status)]
+
+
+async def one(services: Services, actor: Actor, pbx: int) -> PbxRow:
+    return row_of(services.virtual_pbxs.one(actor, pbx), actor)
+
+
+async def save(services: Services, actor: Actor, pbx: int, body: TenantEntry) -> PbxSaved:
+    """The path's id and the status in force win over the body's."""
+    existing = stored(services, pbx)
+    entry = msgspec.structs.replace(body, id=pbx)
+    if existing is not None:
+        entry = msgspec.structs.replace(entry, status=existing.status, reason=existing.reason)
+    record, passwords = tenant_file.record(entry, existing, iso(services.clock()))
+    changed = await services.virtual_pbxs.save(actor, record)
+    return PbxSaved(changed=changed, passwords=passwords if changed else {})
+
+
+async def bring_in(services: Services, actor: Actor, query: ImportOptions, request: web.Request) -> Imported:
+    return await services.virtual_pbxs.import_file(actor, await request.read(), query.dry_run)
+
+
+async def set_status(services: Services, actor: Actor, pbx: int, body: NewStatus) -> PbxRow:
+    await services.virtual_pbxs.set_status(actor, pbx, body.status, body.reason)
+    return row_of(services.virtual_pbxs.one(actor, pbx), actor)
+
+
+def stored(services: Services, number: int) -> Pbx | None:
+    return next((pbx for pbx in services.fleet.tenants() if pbx.id == number), None)
+
+
+RECORD = (
+    domain.INVALID,
+    domain.MISSING_TARGET,
+    domain.DUPLICATE,
+    domain.EMERGENCY_NUMBER,
+    domain.NO_EMERGENCY_TRUNK,
+    NO_HOST,
+    *WRITES,
+)
+
+ROUTES = (
+    Route(
+        method="GET",
+        path="/pbx",
+        handle=table,
+        summary="The virtual PBXs that you may see, by id",
+        act=Act.SEE_PBX,
+    ),
+    Route(
+        method="POST",
+        path="/pbx/import",
+        handle=bring_in,
+        summary="Save the virtual PBXs of a file (YAML or JSON); all are checked before the first is written",
+        act=Act.CHANGE_PBX,
+        problems=(tenant_file.UNREADABLE, *RECORD),
+        takes=tenant_file.TenantFile,
+    ),
+    Route(
+        method="GET",
+        path="/pbx/{pbx}",
+        handle=one,
+        summary="One virtual PBX",
+        act=Act.SEE_PBX,
+        problems=(UNKNOWN,),
+    ),
+    Route(
+        method="PUT",
+        path="/pbx/{pbx}",
+        handle=save,
+        summary="Create or replace a virtual PBX; its status stays",
+        act=Act.CHANGE_PBX,
+        problems=RECORD,
+    ),
+    Route(
+        method="POST",
+        path="/pbx/{pbx}/status",
+        handle=set_status,
+        summary="Block or unblock; in force at the next call",
+        act=Act.CHANGE_PBX,
+        problems=(UNKNOWN, *WRITES),
+    ),
+)

@@ -1,0 +1,49 @@
+"""The console and the API of a node, as one aiohttp application."""
+
+from __future__ import annotations
+
+from asyncio import Event
+
+from aiohttp import web
+
+from admin_http import api, pages
+from admin_http.headers import add_headers
+from admin_http.i18n import Catalogues
+from admin_http.identity import choose_words, identify, prove_intent
+from admin_http.keys import CATALOGUES, CLOSING, LOGIN_LIMIT, SERVICES, SESSIONS, TEMPLATES
+from admin_http.problems import answer_problems, limit_size
+from admin_http.rate_limit import RateLimit
+from admin_http.services import Services
+from admin_http.sessions import Sessions
+from admin_http.templates import STATIC, Templates
+
+MOST_MOUNTED = 64 * 1024 * 1024
+"""Bytes of a request to a sub-application: aiohttp takes the outermost application's limit. Ours are smaller."""
+
+
+def build(services: Services) -> web.Application:
+    """The application over ``services``.
+
+    A sub-application may be mounted at any path that is not ours (``add_subapp``, before the first request): sessions,
+    languages, sizes and errors are then its own affair. Over a Unix socket root needs no password.
+    """
+    app = web.Application(
+        middlewares=[choose_words, answer_problems, limit_size, identify, prove_intent],
+        client_max_size=MOST_MOUNTED,
+    )
+    app[SERVICES] = services
+    app[SESSIONS] = Sessions()
+    app[CATALOGUES] = Catalogues()
+    app[TEMPLATES] = Templates()
+    app[LOGIN_LIMIT] = RateLimit(burst=10, period=6.0)
+    app[CLOSING] = Event()
+    app.on_response_prepare.append(add_headers)
+    app.on_shutdown.append(_close_streams)
+    app.router.add_static("/static", STATIC)
+    api.add_routes(app, services.version)
+    pages.add_routes(app)
+    return app
+
+
+async def _close_streams(app: web.Application) -> None:
+    app[CLOSING].set()

@@ -1,0 +1,43 @@
+"""The console's pages: plain HTML that works by itself; scripts only add what moves."""
+
+from __future__ import annotations
+
+from aiohttp import web
+
+from admin_http.pages import audit, bans, live_calls, login, maintenance, overview, preferences, servers, virtual_pbx
+
+
+def add_routes(app: web.Application) -> None:
+    """Every page and every act of a page, on one screen."""
+    app.add_routes(
+        [
+            web.get("/", overview.show),
+            web.get("/login", login.show),
+            web.post("/login", login.enter),
+            web.post("/logout", login.leave),
+            web.post("/preferences", preferences.save),
+            web.get("/truth", overview.line),
+            web.get("/calls", live_calls.show),
+            web.get("/calls/{linkedid}/hangup", live_calls.ask),
+            web.post("/calls/{linkedid}/hangup", live_calls.hang_up),
+            web.get("/servers", servers.show),
+            web.get("/servers/add", servers.ask_new),
+            web.post("/servers/add", servers.add),
+            web.get("/servers/{name}", servers.one),
+            web.get("/servers/{name}/edit", servers.ask_edit),
+            web.post("/servers/{name}/edit", servers.edit),
+            web.get("/servers/{name}/remove", servers.ask_remove),
+            web.post("/servers/{name}/remove", servers.remove),
+            web.get("/servers/{name}/maintenance", maintenance.show),
+            web.post("/servers/{name}/maintenance/enter", maintenance.enter),
+            web.post("/servers/{name}/maintenance/leave", maintenance.leave),
+            web.get("/pbx", virtual_pbx.show),
+            web.get("/pbx/{pbx}", virtual_pbx.one),
+            web.post("/pbx/{pbx}/status", virtual_pbx.set_status),
+            web.get("/bans", bans.show),
+            web.get("/bans/add", bans.ask),
+            web.post("/bans/add", bans.add),
+            web.post("/bans/lift", bans.lift),
+            web.get("/audit", audit.show),
+        ]
+    )

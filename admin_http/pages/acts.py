@@ -1,0 +1,123 @@
+"""Entries of the audit journal in words, each with its way back where there still is one."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from markupsafe import Markup
+
+from admin_http.i18n import N_, Words, epoch
+from asterisk_ext.domain.access import Act, Actor, allows
+from asterisk_ext.domain.pbx import Status
+from asterisk_ext.ports import Fleet
+from asterisk_ext.services.audit import Entry
+
+STATUS = {
+    Status.ACTIVE: N_("Active"),
+    Status.PARTIAL_BLOCK: N_("Partial block"),
+    Status.TOTAL_BLOCK: N_("Total block"),
+}
+PLACED = {
+    Status.ACTIVE: N_("Lifted the block of **{pbx}**"),
+    Status.PARTIAL_BLOCK: N_("Put **{pbx}** under partial block"),
+    Status.TOTAL_BLOCK: N_("Put **{pbx}** under total block"),
+}
+RETURN = {
+    Status.ACTIVE: N_("Lift the block"),
+    Status.PARTIAL_BLOCK: N_("Back to partial block"),
+    Status.TOTAL_BLOCK: N_("Back to total block"),
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Undo:
+    """A way back: a link where it asks first, else a form."""
+
+    label: str
+    action: str
+    fields: Mapping[str, str] = field(default_factory=dict)
+    asks: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Told:
+    at: float
+    who: str
+    you: bool
+    text: Markup
+    note: str = ""
+    undo: Undo | None = None
+
+
+def told(entry: Entry, actor: Actor, fleet: Fleet, names: Mapping[int, str], words: Words) -> Told:
+    text, undo = _of(entry, fleet, names, words)
+    may = undo is not None and allows(actor, Act.BAN if entry.act is Act.LIFT_BAN else entry.act)
+    return Told(
+        at=epoch(entry.at),
+        who=entry.who,
+        you=entry.who == actor.name,
+        text=text,
+        note=entry.facts.get("reason", ""),
+        undo=undo if may else None,
+    )
+
+
+def _of(entry: Entry, fleet: Fleet, names: Mapping[int, str], words: Words) -> tuple[Markup, Undo | None]:
+    facts = entry.facts
+    match entry.act:
+        case Act.BAN:
+            undo = Undo(label=N_("Unblock"), action="/bans/lift", fields={"address": entry.thing})
+            return words.rich(N_("Blocked **{address}**"), address=entry.thing), undo
+        case Act.LIFT_BAN:
+            undo = Undo(label=N_("Block again"), action="/bans/add", fields={"address": entry.thing})
+            return words.rich(N_("Unblocked **{address}**"), address=entry.thing), undo
+        case Act.MAINTENANCE if "destination" in facts:
+            return _entered(entry, fleet, words)
+        case Act.MAINTENANCE:
+            return words.rich(N_("Took **{server}** out of maintenance"), server=entry.thing), None
+        case Act.CHANGE_PBX if "after" in facts:
+            return _status(entry, fleet, names, words)
+        case Act.CHANGE_PBX:
+            return words.rich(N_("Saved **{pbx}**"), pbx=_name(entry.thing, names)), None
+        case Act.CHANGE_SERVER:
+            return words.rich(SERVER.get(facts.get("done", ""), SERVER["edited"]), server=entry.thing), None
+        case Act.MANAGE_USERS:
+            return words.rich(N_("Changed the access of **{name}**"), name=entry.thing), None
+        case Act.HANG_UP:
+            return words.rich(N_("Hung up the call **{call}**"), call=entry.thing), None
+    return words.rich(N_("{act}: **{thing}**"), act=entry.act, thing=entry.thing), None
+
+
+SERVER = {
+    "added": N_("Added the server **{server}**"),
+    "edited": N_("Changed the addresses of **{server}**"),
+    "removed": N_("Removed the server **{server}**"),
+}
+
+
+def _entered(entry: Entry, fleet: Fleet, words: Words) -> tuple[Markup, Undo | None]:
+    moved = int(entry.facts["pbx"]) if entry.facts.get("pbx", "").isdecimal() else 0
+    text = words.rich(
+        N_("Put **{server}** into maintenance, {count} PBX to {destination}"),
+        server=entry.thing,
+        count=moved,
+        destination=entry.facts["destination"],
+    )
+    current = fleet.maintenance().entries.get(entry.thing)
+    if current is None or current.destination != entry.facts["destination"]:
+        return text, None
+    return text, Undo(label=N_("Bring back…"), action=f"/servers/{entry.thing}/maintenance", asks=True)
+
+
+def _status(entry: Entry, fleet: Fleet, names: Mapping[int, str], words: Words) -> tuple[Markup, Undo | None]:
+    before, after = Status(entry.facts["before"]), Status(entry.facts["after"])
+    text = words.rich(PLACED[after], pbx=_name(entry.thing, names))
+    now = {str(pbx.id): pbx.status for pbx in fleet.tenants()}.get(entry.thing)
+    if now is not after or before is after:
+        return text, None
+    return text, Undo(label=RETURN[before], action=f"/pbx/{entry.thing}/status", fields={"status": str(before)})
+
+
+def _name(number: str, names: Mapping[int, str]) -> str:
+    return names.get(int(number), number) if number.isdecimal() else number

@@ -1,0 +1,73 @@
+"""What the admin HTTP needs of the node; the composition root fills it in."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable
+from dataclasses import dataclass, field
+from datetime import UTC, tzinfo
+from typing import Protocol, Self
+
+from asterisk_ext.config import Guard
+from asterisk_ext.domain.access import Actor
+from asterisk_ext.ports import Clock, Fleet
+from asterisk_ext.services.audit import Audit
+from asterisk_ext.services.bans import Bans
+from asterisk_ext.services.live_calls import Difference, Snapshot
+from asterisk_ext.services.maintenance import Maintenance
+from asterisk_ext.services.servers import Servers
+from asterisk_ext.services.users import Users
+from asterisk_ext.services.virtual_pbx import VirtualPbxs
+
+
+class LiveCalls(Protocol):
+    """The calls in progress that an actor may see."""
+
+    def table(self, actor: Actor) -> Snapshot:
+        """Newest first."""
+        ...
+
+    def watch(self, actor: Actor) -> AsyncIterator[Difference]:
+        """Differences as they happen, a snapshot first."""
+        ...
+
+    async def hang_up(self, actor: Actor, linkedid: str) -> None:
+        """End every leg; refuses unknown calls and emergency calls."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BanPolicy:
+    """The guard's policy, as the page of blocked IPs says it."""
+
+    failures: int = 4
+    window_hours: float = 6
+    ban_hours: float = 24
+
+    @classmethod
+    def of(cls, settings: Guard) -> Self:
+        return cls(failures=settings.failures, window_hours=settings.window_hours, ban_hours=settings.ban_hours)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Services:
+    """Everything the pages and the API call; nothing is reached by any other way."""
+
+    servers: Servers
+    maintenance: Maintenance
+    virtual_pbxs: VirtualPbxs
+    users: Users
+    audit: Audit
+    bans: Bans
+    live_calls: LiveCalls
+    fleet: Fleet
+    clock: Clock
+    node: str
+    """Name of the server that this console runs on."""
+    is_peer: Callable[[str], bool]
+    """Whether a bearer token is the fleet's own secret, compared in constant time."""
+    hoster: str = "asterisk-ext"
+    """The name above the navigation."""
+    zone: tzinfo = field(default=UTC)
+    """Time zone in which pages say times."""
+    ban_policy: BanPolicy = field(default_factory=BanPolicy)
+    version: str = ""

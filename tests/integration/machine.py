@@ -1,0 +1,45 @@
+"""What the lab must not change about the machine it runs on."""
+
+from __future__ import annotations
+
+import subprocess
+from dataclasses import dataclass
+from pathlib import Path
+
+
+@dataclass(frozen=True, slots=True)
+class Machine:
+    named_namespaces: str
+    mounts: str
+    links: str
+    addresses: str
+    firewall: str
+
+
+def look() -> Machine:
+    """The machine's own namespaces, mounts, interfaces and firewall, now."""
+    return Machine(
+        named_namespaces=_output("ip", "netns", "list"),
+        mounts=Path("/proc/self/mountinfo").read_text(),
+        links=_output("ip", "-oneline", "link", "show"),
+        addresses=_output("ip", "-oneline", "address", "show"),
+        firewall=_output("nft", "list", "ruleset"),
+    )
+
+
+def processes_of(name: str) -> list[int]:
+    """The machine's processes that belong to the lab of this name: they share its first process's namespace."""
+    mark = f"/run/asterisk-ext-lab/{name}/".encode()
+    found = []
+    for entry in Path("/proc").iterdir():
+        if entry.name.isdigit():
+            try:
+                if mark in (entry / "cmdline").read_bytes() or mark in (entry / "mountinfo").read_bytes():
+                    found.append(int(entry.name))
+            except (FileNotFoundError, ProcessLookupError, OSError):
+                continue
+    return found
+
+
+def _output(*command: str) -> str:
+    return subprocess.run(command, capture_output=True, text=True, check=True).stdout

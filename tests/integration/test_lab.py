@@ -1,0 +1,287 @@
+from __future__ import annotations
+
+import os
+import re
+import select
+import shutil
+import signal
+import socket
+import subprocess
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import pytest
+
+from asterisk_ext.lab import asterisk_install, state
+from asterisk_ext.lab.plan import STATE
+from tests.integration import machine
+from tests.integration.conftest import free_ports
+from tests.integration.fleet import COMMAND, Lab, lab_command
+
+pytestmark = pytest.mark.lab
+
+
+@pytest.fixture
+def name(request: pytest.FixtureRequest) -> str:
+    """A lab of the test's own, beside the shared one; it is gone afterwards, whatever the test did."""
+    own = f"own-{os.getpid()}"
+    request.addfinalizer(lambda: lab_command("down", "--name", own))
+    return own
+
+
+def up(name: str, *options: str, env: dict[str, str] | None = None) -> subprocess.CompletedProcess[str]:
+    return lab_command(
+        "up", "--detach", "--name", name, "--nodes", "1", "--port", str(free_ports(1)), *options, env=env
+    )
+
+
+def test_every_node_runs_an_asterisk_that_is_fully_booted(lab: Lab) -> None:
+    assert [node["name"] for node in lab.status()["nodes"]] == ["node1", "node2"]
+    assert "fully booted" in lab.asterisk("node1", "core waitfullybooted")
+    assert "fully booted" in lab.asterisk("node2", "core waitfullybooted")
+
+
+def test_the_status_tells_the_machines_own_process_ids(lab: Lab) -> None:
+    for node in lab.status()["nodes"]:
+        pid = node["services"]["asterisk"]["pid"]
+        assert Path(f"/proc/{pid}/comm").read_text() == "asterisk\n"
+
+
+def test_asterisk_runs_as_its_own_user_and_without_capabilities(lab: Lab) -> None:
+    pid = lab.status()["nodes"][0]["services"]["asterisk"]["pid"]
+    facts = dict(line.split(":\t", 1) for line in Path(f"/proc/{pid}/status").read_text().splitlines())
+    assert facts["Uid"].split()[1] != "0"
+    assert int(facts["CapEff"], 16) == 0
+
+
+def test_a_command_runs_on_the_machine_it_is_meant_for(lab: Lab) -> None:
+    addresses = {
+        name: lab.run(name, "ip", "-oneline", "-4", "address", "show", "eth0").stdout.split()[3]
+        for name in ("node1", "phones1", "carrier", "attacker1", "operator")
+    }
+    assert addresses == {
+        "node1": "198.18.1.1/15",
+        "phones1": "198.18.10.1/15",
+        "carrier": "198.18.20.1/15",
+        "attacker1": "198.18.66.1/15",
+        "operator": "198.18.0.10/15",
+    }
+
+
+def test_a_commands_exit_status_is_passed_on(lab: Lab) -> None:
+    assert lab_command("exec", "--name", lab.name, "node1", "--", "sh", "-c", "exit 7").returncode == 7
+
+
+def test_asterisks_command_line_works_in_a_node(lab: Lab) -> None:
+    done = lab_command("exec", "--name", lab.name, "node1", "--", "asterisk", "-rx", "core show channels")
+    assert "active channel" in done.stdout
+
+
+def test_an_unknown_machine_is_refused_by_name(lab: Lab) -> None:
+    done = lab_command("exec", "--name", lab.name, "node7", "--", "true")
+    assert done.returncode != 0
+    assert done.stderr.startswith("lab.no_machine: The lab")
+    assert "node7" in done.stderr
+
+
+def test_machines_reach_each_other_by_both_protocols(lab: Lab) -> None:
+    for address in ("198.18.1.2", "2001:2::1:2"):
+        assert lab.run("node1", "ping", "-c", "1", "-W", "2", address).returncode == 0
+
+
+def test_what_a_node_writes_stays_in_the_node(lab: Lab) -> None:
+    assert lab.run("node1", "touch", "/etc/asterisk-ext/only-here", "/usr/local/only-here").returncode == 0
+    assert not Path("/usr/local/only-here").exists()
+    assert lab.run("node2", "ls", "/etc/asterisk-ext/only-here").returncode != 0
+
+
+def test_secrets_are_readable_by_their_service_alone(lab: Lab) -> None:
+    modes = lab.run("node1", "stat", "-c", "%a %U %G", "/etc/asterisk/ari.conf", "/etc/asterisk-ext/fleet.secret")
+    assert modes.stdout.splitlines() == ["600 asterisk asterisk", "640 root asterisk"]
+    assert (STATE / lab.name).stat().st_mode & 0o077 == 0
+
+
+def test_a_call_between_the_hotels_phones_carries_audio(lab: Lab) -> None:
+    heard = lab.call("9_700", "701")
+    assert heard.final == 200
+    assert len(heard.samples()) > 2 * 8000 * 2
+
+
+def test_a_call_to_a_number_that_does_not_exist_is_refused_without_audio(lab: Lab) -> None:
+    heard = lab.call("9_700", "799")
+    assert (heard.final, heard.samples()) == (404, b"")
+
+
+def test_the_hotels_queue_conference_and_outside_line_answer(lab: Lab) -> None:
+    assert [lab.call("9_700", number, seconds=1).final for number in ("750", "760", "04832210000")] == [200, 200, 200]
+
+
+def test_a_phone_registers_with_its_own_password_and_no_other(lab: Lab) -> None:
+    assert lab.register("9_709").as_expected
+    assert 200 not in lab.attack(node="node2", failures=1, attacker="attacker4").statuses
+
+
+def test_the_console_of_every_node_is_reached_from_the_machine_as_the_operator(lab: Lab) -> None:
+    for node in lab.status()["nodes"]:
+        console = urlsplit(node["console"])
+        with socket.create_connection((console.hostname, console.port), 10) as connection:
+            connection.sendall(b"GET / HTTP/1.1\r\nHost: console\r\n\r\n")
+            assert connection.recv(9) == b"HTTP/1.1 "
+            peers = lab.run(node["name"], "ss", "-Htn", "state", "established", "sport", "=", ":8480").stdout
+            assert "198.18.0.10:" in peers
+
+
+def test_the_phones_are_registered_when_the_lab_is_ready(lab: Lab) -> None:
+    contacts = lab.asterisk("node1", "pjsip show contacts")
+    assert all(f" {account}/sip:" in contacts for account in ("1_200", "2_201", "9_700"))
+
+
+def test_a_second_lab_of_the_same_name_is_refused(lab: Lab) -> None:
+    done = up(lab.name)
+    assert done.returncode != 0
+    assert done.stderr.startswith("lab.name_taken:")
+    assert lab.status()["ready"]
+
+
+def test_a_port_in_use_is_refused_and_leaves_nothing(name: str) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        done = lab_command("up", "--detach", "--name", name, "--port", str(taken.getsockname()[1]))
+    assert done.returncode != 0
+    assert done.stderr.startswith("lab.port_taken:")
+    assert not (STATE / name).exists()
+
+
+def test_a_lab_changes_nothing_of_the_machine_while_it_is_up_nor_afterwards(name: str) -> None:
+    before = machine.look()
+    assert up(name).returncode == 0
+    assert len(machine.processes_of(name)) > 5
+    assert machine.look() == before
+    assert lab_command("down", "--name", name).returncode == 0
+    assert machine.look() == before
+    assert machine.processes_of(name) == []
+    assert not (STATE / name).exists()
+
+
+def test_the_death_of_the_first_process_ends_the_whole_lab(name: str) -> None:
+    before = machine.look()
+    assert up(name).returncode == 0
+    first = state.first_process(STATE / name)
+    assert first is not None
+    handle = os.pidfd_open(first)
+    os.kill(first, signal.SIGKILL)
+    wait_for_end(handle)
+    assert machine.processes_of(name) == []
+    assert machine.look() == before
+
+
+def test_a_lab_can_be_brought_up_again_after_a_crash(name: str) -> None:
+    assert up(name).returncode == 0
+    first = state.first_process(STATE / name)
+    assert first is not None
+    handle = os.pidfd_open(first)
+    os.kill(first, signal.SIGKILL)
+    wait_for_end(handle)
+    assert up(name).returncode == 0
+
+
+def test_taking_down_a_lab_that_is_not_up_is_no_error(name: str) -> None:
+    assert lab_command("down", "--name", name).returncode == 0
+
+
+@pytest.mark.parametrize("ending", [signal.SIGINT, signal.SIGTERM])
+def test_an_interrupted_start_leaves_nothing(name: str, ending: signal.Signals) -> None:
+    before = machine.look()
+    with start_in_foreground(name) as process:
+        assert process.stderr is not None
+        process.stderr.readline()
+        process.send_signal(ending)
+        told = process.stderr.read()
+    assert process.returncode != 0
+    assert "lab.interrupted" in told
+    assert machine.processes_of(name) == []
+    assert machine.look() == before
+    assert not (STATE / name).exists()
+
+
+def test_ctrl_c_ends_a_lab_in_the_foreground(name: str) -> None:
+    with start_in_foreground(name) as process:
+        assert process.stderr is not None
+        while "Ctrl-C" not in process.stderr.readline():
+            assert process.poll() is None
+        process.send_signal(signal.SIGINT)
+        process.communicate()
+    assert process.returncode == 0
+    assert machine.processes_of(name) == []
+    assert not (STATE / name).exists()
+
+
+def test_a_lab_in_the_foreground_ends_with_its_command(name: str) -> None:
+    with start_in_foreground(name) as process:
+        assert process.stderr is not None
+        while "Ctrl-C" not in process.stderr.readline():
+            assert process.poll() is None
+        first = state.first_process(STATE / name)
+        assert first is not None
+        handle = os.pidfd_open(first)
+        process.kill()
+        wait_for_end(handle)
+        process.communicate()
+    assert machine.processes_of(name) == []
+
+
+def test_an_absent_asterisk_is_told_and_leaves_nothing(name: str, tmp_path: Path) -> None:
+    done = up(name, env=dict(os.environ) | {"ASTERISK_EXT_ASTERISK_ROOT": str(tmp_path)})
+    assert done.returncode != 0
+    assert "lab.asterisk_absent" in done.stderr
+    assert "make setup" in done.stderr
+    assert not (STATE / name).exists()
+
+
+def test_an_asterisk_that_dies_is_told_with_its_last_lines(name: str, broken_asterisk: Path) -> None:
+    before = machine.look()
+    done = up(name, env=dict(os.environ) | {"ASTERISK_EXT_ASTERISK_ROOT": str(broken_asterisk)})
+    assert done.returncode != 0
+    assert "lab.service_ended: asterisk on node1" in done.stderr
+    assert "the disk is on fire" in done.stderr
+    assert machine.processes_of(name) == []
+    assert machine.look() == before
+
+
+@pytest.fixture
+def broken_asterisk(tmp_path: Path) -> Path:
+    """A tree whose Asterisk tells its version and cannot start."""
+    root = tmp_path / "root"
+    shell = Path("/bin/sh").resolve()
+    libraries = re.findall(r"(/\S+) \(0x", subprocess.run(["ldd", shell], capture_output=True, text=True).stdout)
+    for file in (str(shell), *libraries):
+        (root / file.lstrip("/")).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(file, root / file.lstrip("/"))
+    program = root / "usr/sbin/asterisk"
+    program.parent.mkdir(parents=True)
+    program.write_text(
+        f'#!{shell}\nif [ "$1" = -V ]; then echo Asterisk 22.0.0; exit 0; fi\necho the disk is on fire\nexit 1\n'
+    )
+    program.chmod(0o755)
+    for module in asterisk_install.required_modules():
+        file = root / "usr/lib/any/asterisk/modules" / f"{module}.so"
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.touch()
+    for directory in ("proc", "dev", "etc"):
+        (root / directory).mkdir(exist_ok=True)
+    (root / "etc/passwd").write_text("asterisk:x:101:101::/:/bin/false\n")
+    loader = root / "usr/lib/any/ld-linux-any.so.2"
+    loader.touch()
+    return root
+
+
+def start_in_foreground(name: str) -> subprocess.Popen[str]:
+    command = [*COMMAND, "up", "--name", name, "--nodes", "1", "--port", str(free_ports(1))]
+    return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+
+
+def wait_for_end(handle: int) -> None:
+    """Of the process behind a pidfd."""
+    try:
+        assert select.select([handle], [], [], 20)[0]
+    finally:
+        os.close(handle)

@@ -1,0 +1,100 @@
+"""The checked copy of the realtime database, and building it anew."""
+
+from __future__ import annotations
+
+import sqlite3
+import stat
+from collections.abc import Callable
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from dialplan.last_good import fault, keep, restore
+from dialplan.rebuild import current, rebuild
+from tests.unit.dialplan.damages import DAMAGES, garbled
+from tests.unit.dialplan.tenants import clinic, compare, project, shop
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    path = tmp_path / "realtime.sqlite3"
+    project(path, [clinic(), shop()])
+    return path
+
+
+def test_a_sound_database_has_no_fault_and_is_left_alone(path: Path, tmp_path: Path) -> None:
+    copy = tmp_path / "good.sqlite3"
+    assert fault(path) == ""
+    assert keep(path, copy)
+    before = path.stat()
+    assert restore(path, copy) == ""
+    assert path.stat() == before
+
+
+@pytest.mark.parametrize("damage", DAMAGES)
+def test_a_faulty_database_is_replaced_by_the_copy(path: Path, tmp_path: Path, damage: Callable[[Path], None]) -> None:
+    copy = tmp_path / "good.sqlite3"
+    keep(path, copy)
+    damage(path)
+    assert restore(path, copy) != ""
+    assert compare(path, [clinic(), shop()]).empty
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+    with closing(sqlite3.connect(path)) as database:
+        assert database.execute("PRAGMA journal_mode").fetchone() == ("wal",)
+
+
+@pytest.mark.parametrize("damage", DAMAGES)
+def test_a_faulty_database_never_replaces_the_copy(path: Path, tmp_path: Path, damage: Callable[[Path], None]) -> None:
+    copy = tmp_path / "good.sqlite3"
+    keep(path, copy)
+    damage(path)
+    assert not keep(path, copy)
+    assert fault(copy) == ""
+
+
+def test_without_a_good_copy_nothing_is_touched(path: Path, tmp_path: Path) -> None:
+    garbled(path)
+    before = path.read_bytes()
+    assert restore(path, tmp_path / "missing.sqlite3") != ""
+    assert path.read_bytes() == before
+
+
+def test_the_copy_holds_what_stands_in_the_write_ahead_log(path: Path, tmp_path: Path) -> None:
+    copy = tmp_path / "good.sqlite3"
+    with closing(sqlite3.connect(path)) as reader:
+        reader.execute("SELECT * FROM pbx").fetchall()
+        project(path, [clinic()])
+        keep(path, copy)
+    assert compare(copy, [clinic()]).empty
+
+
+@pytest.fixture
+def settings(path: Path, tmp_path: Path) -> Path:
+    settings = tmp_path / "asterisk-ext.res_config_sqlite3.conf"
+    settings.write_text(f"[asterisk_ext]\ndbfile => {path}\nbatch = 0\n")
+    return settings
+
+
+def test_a_rebuild_is_a_new_file_that_asterisk_is_told_of(path: Path, settings: Path) -> None:
+    told: list[str] = []
+    fresh = rebuild(settings, settings.parent, [shop()], lambda: told.append(settings.read_text()))
+    assert fresh.name == "realtime-1.sqlite3"
+    assert told == [f"[asterisk_ext]\ndbfile => {fresh}\nbatch = 0\n"]
+    assert compare(fresh, [shop()]).empty
+    assert path.exists(), "Asterisk may still be reading the one before"
+
+
+def test_the_last_but_one_file_goes_away(settings: Path) -> None:
+    made = [rebuild(settings, settings.parent, [shop()], lambda: None) for _ in range(3)]
+    assert current(settings) == made[2]
+    assert [path.exists() for path in made] == [False, True, True]
+
+
+def test_a_reload_that_fails_is_told_and_the_rebuild_can_be_run_again(settings: Path) -> None:
+    def fails() -> None:
+        raise OSError("Asterisk does not answer")
+
+    with pytest.raises(OSError, match="does not answer"):
+        rebuild(settings, settings.parent, [shop()], fails)
+    assert compare(rebuild(settings, settings.parent, [shop()], lambda: None), [shop()]).empty

@@ -1,0 +1,31 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import msgspec
+
+from asterisk_ext import config
+from asterisk_ext.lab.asterisk_install import Install
+from asterisk_ext.lab.node_settings import as_toml, settings
+from asterisk_ext.lab.topology import plan
+
+INSTALL = Install(Path("/tree"), "Asterisk 22.0.0", 101, 102)
+
+
+def test_the_settings_file_is_what_the_product_reads() -> None:
+    topology = plan(2)
+    whole = settings(topology.nodes[1], topology, INSTALL)
+    assert msgspec.toml.decode(as_toml(whole), type=config.Config) == whole
+
+
+def test_the_first_node_serves_the_registry_to_the_others() -> None:
+    topology = plan(3)
+    first, *others = (settings(node, topology, INSTALL).registry for node in topology.nodes)
+    assert (first.serve, first.url) == (True, "")
+    assert {(other.serve, other.url) for other in others} == {(False, "http://198.18.1.1:8480")}
+
+
+def test_each_node_serves_its_console_at_its_own_address_and_guards_it_from_its_own_service_user() -> None:
+    topology = plan(2)
+    whole = settings(topology.nodes[1], topology, INSTALL)
+    assert (whole.node.name, whole.admin_http.host, whole.guard.node_service_uid) == ("node2", "198.18.1.2", 101)

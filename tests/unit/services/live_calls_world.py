@@ -1,0 +1,33 @@
+"""What the live calls service needs of the world, in the smallest form."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from asterisk_ext.domain.access import Act, Actor
+from asterisk_ext.domain.pbx import Pbx
+
+
+class FakeTenants:
+    def __init__(self, *tenants: Pbx) -> None:
+        self._tenants = list(tenants)
+
+    def tenants(self) -> Sequence[Pbx]:
+        return self._tenants
+
+
+class FakeAudit:
+    def __init__(self) -> None:
+        self.noted: list[tuple[str, Act, str, dict[str, object]]] = []
+
+    async def note(self, actor: Actor, act: Act, thing: str, undo: str = "", **facts: object) -> int:
+        self.noted.append((actor.name, act, thing, facts))
+        return len(self.noted)
+
+
+class FakeChannels:
+    def __init__(self) -> None:
+        self.hung_up: list[str] = []
+
+    async def hang_up(self, channel: str) -> None:
+        self.hung_up.append(channel)

@@ -1,0 +1,58 @@
+"""What a node gives its Asterisk, and when it says so."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Collection, Sequence
+
+from asterisk_ext.domain.access import ROOT
+from asterisk_ext.domain.maintenance import Entry, Map
+from asterisk_ext.domain.pbx import Mode, Pbx
+from asterisk_ext.services.serving import Serving, known_here
+from asterisk_ext.tasks import Tasks
+from tests.unit.services.conftest import World
+
+
+class FakeProjector:
+    """``ports.Projector`` that remembers."""
+
+    def __init__(self) -> None:
+        self.known: list[list[int]] = []
+        self.elsewhere: set[int] = set()
+
+    def apply(self, tenants: Sequence[Pbx], *, elsewhere: Collection[int] = ()) -> object:
+        self.known.append([pbx.id for pbx in tenants])
+        self.elsewhere = set(elsewhere)
+        return None
+
+
+def tenant(number: int, home: str) -> Pbx:
+    return Pbx(id=number, name="P", domain=f"p{number}.example.net", home=home, mode=Mode.GATE_ONLY)
+
+
+TENANTS = [tenant(1, "node1"), tenant(2, "node2")]
+MOVED = Map({"node1": Entry("node2", "", "")})
+
+
+def test_a_destination_knows_its_own_and_the_visitors() -> None:
+    assert [pbx.id for pbx in known_here("node2", MOVED, TENANTS)] == [1, 2]
+
+
+def test_a_source_still_knows_its_own_so_that_its_phones_keep_emergency_calls() -> None:
+    assert [pbx.id for pbx in known_here("node1", MOVED, TENANTS)] == [1]
+
+
+async def test_a_flip_is_projected_and_then_acknowledged(world: World) -> None:
+    await world.tenants.save(ROOT, TENANTS[0])
+    projector = FakeProjector()
+    serving = Serving("node2", world.fleet, projector)
+    async with Tasks() as tasks:
+        tasks.start("serving", serving.run())
+        await world.maintenance.enter(ROOT, "node1", "node2")
+        await asyncio.wait_for(serving.moved_on(0, 60), 5)
+        assert (projector.known[-1], serving.tenants) == ([1], 1)
+        assert serving.map_revision == world.fleet.map_revision
+        seen = serving.map_revision
+        await world.maintenance.leave(ROOT, "node1")
+        await asyncio.wait_for(serving.moved_on(seen, 60), 5)
+    assert (projector.known[-1], projector.elsewhere) == ([], {1})
