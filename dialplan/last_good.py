@@ -44,8 +44,7 @@ def keep(path: Path, copy: Path) -> bool:
         target.execute("PRAGMA journal_mode = DELETE")
     if fault(fresh):
         return False
-    _to_disk(fresh)
-    fresh.replace(copy)
+    _put(fresh, copy, like=path)
     return True
 
 
@@ -64,11 +63,10 @@ def restore(path: Path, copy: Path) -> str:
             part.replace(path.with_name(f"{path.name}.faulty{ending}"))
     fresh = path.with_name(f"{path.name}.new")
     shutil.copyfile(copy, fresh)
-    owner = copy.stat()
-    os.chown(fresh, owner.st_uid, owner.st_gid)
-    fresh.chmod(0o600)
-    _to_disk(fresh)
-    fresh.replace(path)
+    with closing(sqlite3.connect(fresh)) as database:
+        # Without a write-ahead log a writer would keep Asterisk from reading.
+        database.execute("PRAGMA journal_mode = WAL")
+    _put(fresh, path, like=copy)
     return found
 
 
@@ -88,9 +86,14 @@ def _fault(database: sqlite3.Connection) -> str:
     return ""
 
 
-def _to_disk(path: Path) -> None:
-    handle = os.open(path, os.O_RDONLY)
+def _put(fresh: Path, target: Path, like: Path) -> None:
+    """Let ``fresh`` take the place of ``target``, owned as ``like`` is: root may do this for Asterisk's user."""
+    owner = like.stat()
+    os.chown(fresh, owner.st_uid, owner.st_gid)
+    fresh.chmod(0o600)
+    handle = os.open(fresh, os.O_RDONLY)
     try:
         os.fsync(handle)
     finally:
         os.close(handle)
+    fresh.replace(target)

@@ -30,10 +30,10 @@ class Table:
 
     def row(self, **values: str | None) -> Row:
         """A row by column name; raises KeyError for a column the table does not have."""
-        unknown = values.keys() - set(self.columns)
-        if unknown:
-            raise KeyError(f"{self.name} has no column {', '.join(sorted(unknown))}")
-        return tuple(values.get(column) for column in self.columns)
+        row = tuple(map(values.get, self.columns))
+        if len(row) - row.count(None) != len(values) - list(values.values()).count(None):
+            raise KeyError(f"{self.name} has no column {', '.join(sorted(values.keys() - set(self.columns)))}")
+        return row
 
 
 ENDPOINTS = Table(

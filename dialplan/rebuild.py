@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable
+from contextlib import closing
 from pathlib import Path
 
 from asterisk_ext.domain.pbx import Pbx
@@ -24,23 +25,25 @@ def current(settings: Path) -> Path:
     return Path(found[2])
 
 
-def rebuild(settings: Path, tenants: Iterable[Pbx], reload: Callable[[], None]) -> Path:
-    """Build the database anew beside the current one and have Asterisk take it up; returns its path.
+def rebuild(settings: Path, directory: Path, tenants: Iterable[Pbx], reload: Callable[[], None]) -> Path:
+    """Build the database anew in ``directory``, beside the current one, and have Asterisk take it up; returns its path.
 
-    ``reload`` runs ``module reload res_config_sqlite3.so``. Files older than the one replaced are removed. Raises
-    OSError and sqlite3.Error; Asterisk then goes on with what it has.
+    ``directory`` may bear another name here than where Asterisk sees it. ``reload`` runs ``module reload
+    res_config_sqlite3.so``. Files older than the one replaced are removed. Raises OSError and sqlite3.Error; Asterisk
+    then goes on with what it has.
     """
     before = current(settings)
-    there = [(int(found[1]), path) for path in before.parent.iterdir() if (found := _NAME.fullmatch(path.name))]
-    fresh = before.with_name(f"realtime-{max((number for number, _ in there), default=0) + 1}.sqlite3")
-    Projection(fresh).apply(tenants, confirmed=True)
+    there = [(int(found[1]), path) for path in directory.iterdir() if (found := _NAME.fullmatch(path.name))]
+    fresh = directory / f"realtime-{max((number for number, _ in there), default=0) + 1}.sqlite3"
+    with closing(Projection(fresh)) as projection:
+        projection.apply(tenants, confirmed=True)
     draft = settings.with_name(f"{settings.name}.new")
     draft.touch(mode=0o600)
-    draft.write_text(_FILE.sub(lambda found: f"{found[1]}{fresh}", settings.read_text()))
+    draft.write_text(_FILE.sub(lambda found: f"{found[1]}{before.with_name(fresh.name)}", settings.read_text()))
     draft.replace(settings)
     reload()
     for _, path in there:
-        if path != before:
+        if path.name != before.name:
             for ending in ("", "-wal", "-shm"):
                 path.with_name(path.name + ending).unlink(missing_ok=True)
     return fresh

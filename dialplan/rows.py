@@ -2,8 +2,10 @@
 
 Carriers: every trunk is an endpoint of its own, so that channels are named ``PJSIP/1_trunk14-…`` in both directions.
 A call from a carrier's address that one trunk alone uses is that trunk's (``match``). Where several tenants share a
-carrier's address, the number called tells the tenant (``match_request_uri``) and the endpoint's ``permit`` admits the
-tenant's carriers alone; a call from there to a number that nobody has reaches an endpoint without a tenant.
+carrier's address, the number called tells the trunk (``match_request_uri``) and the endpoint's ``permit`` admits the
+tenant's carriers alone. What this does not tell comes in by an endpoint without a tenant, and the dialplan finds the
+tenant by the number called. Asterisk compares every stranger's packet with all identities, at a cost that grows with
+their square (1,000: 50 ms); above ``MOST_IDENTITIES`` there is therefore one for all carriers.
 """
 
 from __future__ import annotations
@@ -18,17 +20,58 @@ from dialplan.realtime_schema import AORS, AUTHS, DIDS, ENDPOINTS, IDENTIFIES, N
 
 PHONES_CONTEXT = "asterisk-ext-phones"
 TRUNKS_CONTEXT = "asterisk-ext-trunks"
+CARRIERS = "carriers"
+MOST_IDENTITIES = 100
 EMERGENCY_VARIABLE = "AST_EXT_EMERGENCY"
+
+
+Placed = tuple[Table, Row]
 
 
 def rows(tenants: Iterable[Pbx]) -> Rows:
     """Every row that Asterisk needs to serve ``tenants``; the records must have passed ``domain.pbx.check``."""
+    served = list(tenants)
+    return gathered([*identity_rows(served), *(placed for pbx in served for placed in tenant_rows(pbx))])
+
+
+def gathered(placed: Iterable[Placed]) -> dict[str, dict[str, Row]]:
+    """The rows by table and key."""
     wanted: dict[str, dict[str, Row]] = {table.name: {} for table in TABLES}
-    served = sorted(tenants, key=lambda pbx: pbx.id)
-    shared = _shared_addresses(served)
-    for table, row in _all_rows(served, shared):
+    for table, row in placed:
         wanted[table.name][row[0] or ""] = row
     return wanted
+
+
+def tenant_rows(pbx: Pbx) -> list[Placed]:
+    """The rows that depend on this tenant alone."""
+    placed = [(PBXS, _pbx(pbx))]
+    if pbx.mode is not Mode.MANAGED:
+        return placed
+    common = _tenant(pbx)
+    for extension in pbx.extensions:
+        placed += _phone(pbx, extension, common)
+    for trunk in pbx.trunks:
+        placed += _trunk(pbx, trunk, common)
+    for group in pbx.ring_groups:
+        placed.append((NUMBERS, _number(pbx, group.number, "ring_group", _phones_of(pbx, group.number), group.timeout)))
+    placed += [(DIDS, DIDS.row(number=did.number, pbx=str(pbx.id), target=did.target)) for did in pbx.dids]
+    return placed
+
+
+def identity_rows(tenants: Iterable[Pbx]) -> Iterator[Placed]:
+    """How Asterisk knows carriers, which depends on all tenants together."""
+    managed = sorted((pbx for pbx in tenants if pbx.mode is Mode.MANAGED), key=lambda pbx: pbx.id)
+    uses = Counter(trunk.host for pbx in managed for trunk in pbx.trunks if _is_address(trunk.host))
+    if not uses:
+        return
+    yield ENDPOINTS, _carriers()
+    shared = {address for address, count in uses.items() if count > 1}
+    exact = list(_exact_identities(managed, shared))
+    rest = uses.keys() if len(exact) > MOST_IDENTITIES else shared
+    if rest:
+        yield IDENTIFIES, IDENTIFIES.row(id=CARRIERS, endpoint=CARRIERS, match=",".join(sorted(rest)))
+    if len(exact) <= MOST_IDENTITIES:
+        yield from ((IDENTIFIES, row) for row in exact)
 
 
 def emergency(pbx: Pbx) -> str:
@@ -46,25 +89,6 @@ def emergency_forms(forms: dict[str, str]) -> str:
     return "." + "".join(f"{dialled}>{bare}." for dialled, bare in sorted(forms.items()))
 
 
-def _all_rows(served: list[Pbx], shared: set[str]) -> Iterator[tuple[Table, Row]]:
-    for address in sorted(shared):
-        yield ENDPOINTS, _carrier(address)
-        yield IDENTIFIES, IDENTIFIES.row(id=_carrier_name(address), endpoint=_carrier_name(address), match=address)
-    for pbx in served:
-        yield PBXS, _pbx(pbx)
-        if pbx.mode is not Mode.MANAGED:
-            continue
-        for extension in pbx.extensions:
-            yield from _phone(pbx, extension)
-        for trunk in pbx.trunks:
-            yield from _trunk(pbx, trunk, shared)
-        yield from _numbers_called_over_shared_carriers(pbx, shared)
-        for group in pbx.ring_groups:
-            yield NUMBERS, _number(pbx, group.number, "ring_group", _phones_of(pbx, group.number), group.timeout)
-        for did in pbx.dids:
-            yield DIDS, DIDS.row(number=did.number, pbx=str(pbx.id), target=did.target)
-
-
 def _pbx(pbx: Pbx) -> Row:
     return PBXS.row(
         id=str(pbx.id),
@@ -76,7 +100,7 @@ def _pbx(pbx: Pbx) -> Row:
     )
 
 
-def _phone(pbx: Pbx, extension: Extension) -> Iterator[tuple[Table, Row]]:
+def _phone(pbx: Pbx, extension: Extension, common: dict[str, str]) -> Iterator[tuple[Table, Row]]:
     account = pbx.account(extension.number)
     yield (
         ENDPOINTS,
@@ -92,7 +116,7 @@ def _phone(pbx: Pbx, extension: Extension) -> Iterator[tuple[Table, Row]]:
             webrtc="yes" if extension.webrtc else "no",
             trust_id_inbound="no",
             allow_subscribe="no",
-            **_tenant(pbx),
+            **common,
             **_MEDIA,
         ),
     )
@@ -124,7 +148,7 @@ def _number(pbx: Pbx, number: str, kind: str, phones: list[str], timeout: int) -
     return NUMBERS.row(id=pbx.account(number), kind=kind, ring=ring, timeout=str(timeout))
 
 
-def _trunk(pbx: Pbx, trunk: Trunk, shared: set[str]) -> Iterator[tuple[Table, Row]]:
+def _trunk(pbx: Pbx, trunk: Trunk, common: dict[str, str]) -> Iterator[tuple[Table, Row]]:
     name = f"{pbx.id}_{trunk.name}"
     addresses = sorted({item.host for item in pbx.trunks if _is_address(item.host)})
     yield (
@@ -139,7 +163,7 @@ def _trunk(pbx: Pbx, trunk: Trunk, shared: set[str]) -> Iterator[tuple[Table, Ro
             permit=",".join(addresses) or None,
             trust_id_inbound="yes",
             allow_subscribe="no",
-            **_tenant(pbx),
+            **common,
             **_MEDIA,
         ),
     )
@@ -149,36 +173,33 @@ def _trunk(pbx: Pbx, trunk: Trunk, shared: set[str]) -> Iterator[tuple[Table, Ro
         AORS,
         AORS.row(id=name, contact=f"sip:{host}:{trunk.port}{transport}", max_contacts="0", qualify_frequency="0"),
     )
-    if _is_address(trunk.host) and trunk.host not in shared:
-        yield IDENTIFIES, IDENTIFIES.row(id=name, endpoint=name, match=trunk.host)
 
 
-def _numbers_called_over_shared_carriers(pbx: Pbx, shared: set[str]) -> Iterator[tuple[Table, Row]]:
-    trunk = next((trunk for trunk in pbx.trunks if trunk.host in shared), None)
-    if trunk is None or not pbx.dids:
-        return
-    name = f"{pbx.id}_{trunk.name}"
-    numbers = "|".join(sorted(did.number for did in pbx.dids))
-    yield (
-        IDENTIFIES,
-        IDENTIFIES.row(id=f"{name}_numbers", endpoint=name, match_request_uri=f"/^sips?:[+]?(55)?({numbers})@/"),
-    )
+def _exact_identities(managed: list[Pbx], shared: set[str]) -> Iterator[Row]:
+    for pbx in managed:
+        for trunk in pbx.trunks:
+            if _is_address(trunk.host) and trunk.host not in shared:
+                name = f"{pbx.id}_{trunk.name}"
+                yield IDENTIFIES.row(id=name, endpoint=name, match=trunk.host)
+        over = next((trunk for trunk in pbx.trunks if trunk.host in shared), None)
+        if over and pbx.dids:
+            name = f"{pbx.id}_{over.name}"
+            numbers = "|".join(sorted(did.number for did in pbx.dids))
+            uri = f"/^sips?:[+]?(55)?({numbers})@/"
+            yield IDENTIFIES.row(id=f"{name}_numbers", endpoint=name, match_request_uri=uri)
 
 
-def _carrier(address: str) -> Row:
-    """Whoever calls from a shared address a number that nobody here has: no tenant, so the call goes nowhere."""
+def _carriers() -> Row:
+    """Whoever calls from a carrier's address and is no trunk of one tenant: the number called tells the tenant."""
     return ENDPOINTS.row(
-        id=_carrier_name(address),
+        id=CARRIERS,
         context=TRUNKS_CONTEXT,
         allow=_codecs(("alaw", "ulaw")),
         identify_by="ip",
+        trust_id_inbound="yes",
         allow_subscribe="no",
         **_MEDIA,
     )
-
-
-def _carrier_name(address: str) -> str:
-    return "carrier-" + address.replace(":", "-")
 
 
 _MEDIA = {"direct_media": "no", "rtp_symmetric": "yes", "force_rport": "yes", "rewrite_contact": "yes"}
@@ -215,13 +236,6 @@ def _phones_of(pbx: Pbx, group: str) -> list[str]:
         elif number not in groups:
             phones[number] = None
     return list(phones)
-
-
-def _shared_addresses(served: list[Pbx]) -> set[str]:
-    uses = Counter(
-        trunk.host for pbx in served if pbx.mode is Mode.MANAGED for trunk in pbx.trunks if _is_address(trunk.host)
-    )
-    return {address for address, count in uses.items() if count > 1}
 
 
 def _is_address(host: str) -> bool:

@@ -16,6 +16,7 @@ from asterisk_ext.tasks import Tasks
 from firewall.ban_engine import BanEngine
 from firewall.follower import LogFollower
 from firewall.guard_state import GuardState
+from firewall.iptables import IptablesKernel
 from firewall.kernel import UNKNOWN_DRIVER, Kernel
 from firewall.nftables import NftablesKernel
 from firewall.ruleset import Ruleset
@@ -40,6 +41,8 @@ LOOPBACK = ("127.0.0.0/8", "::1")
 HOUSEKEEPING_SECONDS = 3600.0
 REPAIR_PAUSE_SECONDS = 0.05
 """A foreign change comes as many messages; look once they have ended."""
+LOOK_SECONDS = 2.0
+"""How often to look where the kernel does not tell."""
 WIDEST_FLEET_NETWORK = {4: 24, 6: 48}
 
 
@@ -135,6 +138,8 @@ class Repairs:
         if self._kernel.changes() >= 0:
             self._kernel.drain_changes()
             asyncio.get_running_loop().add_reader(self._kernel.changes(), self._on_change)
+        else:
+            self._look_later(LOOK_SECONDS)
 
     def close(self) -> None:
         if self._timer is not None:
@@ -144,7 +149,10 @@ class Repairs:
 
     def _on_change(self) -> None:
         if self._kernel.drain_changes() and self._timer is None:
-            self._timer = asyncio.get_running_loop().call_later(REPAIR_PAUSE_SECONDS, self._look)
+            self._look_later(REPAIR_PAUSE_SECONDS)
+
+    def _look_later(self, seconds: float) -> None:
+        self._timer = asyncio.get_running_loop().call_later(seconds, self._look)
 
     def _look(self) -> None:
         self._timer = None
@@ -155,12 +163,16 @@ class Repairs:
             self._kernel.drain_changes()
             self._engine.counts.repaired += 1
             self._stream.publish("repaired", {"rules": broken})
+        if self._kernel.changes() < 0:
+            self._look_later(LOOK_SECONDS)
 
 
 def kernel_of(driver: str) -> Kernel:
     """The driver of that name. Refuses ``kernel.unknown_driver``."""
     if driver == "nftables":
         return NftablesKernel()
+    if driver == "iptables":
+        return IptablesKernel()
     raise UNKNOWN_DRIVER.refuse(field="driver", driver=driver)
 
 
@@ -193,3 +205,4 @@ def ruleset_of(config: Config) -> Ruleset:
 
 async def _tidy(engine: BanEngine) -> None:
     engine.forget_old()
+    engine.repair()

@@ -2,8 +2,8 @@
 
 What it holds to, whatever the order and age of what it is told:
 
-- a channel that has ended is never shown again (its id is remembered for ``REMEMBER`` seconds), and every channel heard
-  of that has not ended is in exactly one call;
+- a channel that has ended is not shown again (its id is remembered for ``REMEMBER`` seconds) unless it is created anew,
+  and every channel heard of that has not ended is in exactly one call;
 - a state never goes backwards: snapshots inside Dial events are older than the last change of state at times;
 - a leg that was busy ends within a millisecond, so it stays in its row as Busy for ``KEEP_BUSY`` seconds.
 """
@@ -78,17 +78,19 @@ class LiveCalls(CallTable):
         if leg:
             leg.settled = True
 
-    def clear(self, now: float) -> None:
+    def clear(self) -> None:
         """Asterisk has started anew: nothing that was known lives."""
-        self._ended.update(dict.fromkeys(self._legs, now))
         gone = [linkedid for linkedid, call in self._calls.items() if call.shown()]
         self._legs.clear()
         self._calls.clear()
         self._busy.clear()
+        self._ended.clear()
         for linkedid in gone:
             self._log.note_gone(linkedid, self._calls)
 
     def _create(self, channel: Snapshot, now: float) -> None:
+        if self._ended.pop(channel.id, None) is not None and (former := self._legs.get(channel.id)):
+            self._drop(former)  # whoever originates a call may choose its id, and choose it again
         leg = self._change(channel, now, "")
         if leg and channel.linkedid and channel.linkedid != channel.id and not leg.called:
             leg.called = True  # its linkedid was handed down by the one who calls it

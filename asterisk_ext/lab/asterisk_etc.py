@@ -39,7 +39,7 @@ def render(node: Host, plan: Plan, install: Install, config: Config) -> dict[str
         hangup=base_config.AriUser(user=config.asterisk.ari_acting_user, password=plan.ari_acting_secret),
     )
     own = {
-        "asterisk.conf": _asterisk(node, install),
+        "asterisk.conf": _asterisk(install),
         "manager.conf": "[general]\nenabled = no\n",
         "pjsip.conf": _transports(node) + '\n#include "hotel_pjsip.conf"\n',
         "hotel_pjsip.conf": _hotel_pjsip(plan.topology, plan.passwords),
@@ -53,7 +53,7 @@ def render(node: Host, plan: Plan, install: Install, config: Config) -> dict[str
     return own | included | base_config.render(product)
 
 
-def _asterisk(node: Host, install: Install) -> str:
+def _asterisk(install: Install) -> str:
     return (
         "[directories]\n"
         "astetcdir = /etc/asterisk\n"
@@ -61,7 +61,6 @@ def _asterisk(node: Host, install: Install) -> str:
         "astrundir = /run/asterisk\n"
         "astlogdir = /var/log/asterisk\n"
         "\n[options]\n"
-        f"systemname = {node.name}\n"
         "nocolor = yes\n"
         "hideconnect = yes\n"
     )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import socket
+from contextlib import closing
 from pathlib import Path
 
 from asterisk_ext.lab import asterisk_etc, namespaces, node_settings, node_tree, private_files
@@ -39,7 +40,8 @@ def _furnish(node: Host, plan: Plan, install: Install) -> None:
     private_files.write(node_tree.inside(base, "/etc/asterisk"), texts, install.uid, install.gid)
     database = node_tree.inside(base, config.asterisk.realtime)
     private_files.write(database.parent, {}, install.uid, install.gid)
-    Projection(database).apply(())
+    with closing(Projection(database)) as projection:
+        projection.apply(())
     for file in database.parent.iterdir():
         os.chown(file, install.uid, install.gid)
 

@@ -126,7 +126,7 @@ def _write_programs(root: Path, install: Install) -> None:
     """``asterisk`` and ``asterisk-ext`` on the node's PATH."""
     programs = root / "usr/local/bin"
     programs.mkdir(parents=True, exist_ok=True)
-    start = "from asterisk_ext.cli.main import main; main()"
+    start = "import sys; sys.argv[0] = 'asterisk-ext'; from asterisk_ext.cli.main import main; main()"
     own = f'#!/bin/sh\nPYTHONPATH={SOURCE} exec {sys.executable} -c "{start}" "$@"\n'
     _write_program(programs / "asterisk-ext", own)
     if install.own_tree:

@@ -28,9 +28,7 @@ NO_ACCOUNT = Problem(
     "`asterisk-ext lab status` lists them; `carrier` calls from outside.",
 )
 NO_NODE = Problem("lab.no_node", 404, "The lab has no node {node!r}.", "`asterisk-ext lab status` lists them.")
-NO_ATTACKER = Problem(
-    "lab.no_attacker", 404, "The lab has no attacker {attacker!r}.", "It has attacker1 and attacker2."
-)
+NO_ATTACKER = Problem("lab.no_attacker", 404, "The lab has no attacker {attacker!r}.", "It has {attackers}.")
 PROBE_FAILED = Problem(
     "lab.probe_failed", 500, "The probe on {machine} failed:\n{lines}", "Look at `asterisk-ext lab status`."
 )
@@ -79,7 +77,8 @@ def attack(
     plan = _plan(name)
     machine = next((host for host in plan.topology.of(Kind.ATTACKER) if host.name == attacker), None)
     if machine is None:
-        raise NO_ATTACKER.refuse(field="attacker", attacker=attacker)
+        known = ", ".join(host.name for host in plan.topology.of(Kind.ATTACKER))
+        raise NO_ATTACKER.refuse(field="attacker", attacker=attacker, attackers=known)
     return _register(plan, machine, node_address(plan, node), "attack", account, "wrong", times=failures, tcp=tcp)
 
 

@@ -61,7 +61,7 @@ class Topology:
         return "\n".join(lines) + "\n"
 
 
-def plan(nodes: int, phones: int = 1, attackers: int = 2) -> Topology:
+def plan(nodes: int, phones: int = 1, attackers: int = 4) -> Topology:
     """The lab's machines: ``node1`` … , ``phones1`` … , ``carrier``, ``attacker1`` … and ``operator``."""
     return Topology(
         (

@@ -168,9 +168,9 @@ class LiveCalls:
         self._calls.expire(now)
         self._tell()
 
-    def clear(self, now: float) -> None:
+    def clear(self) -> None:
         """Asterisk has started anew."""
-        self._calls.clear(now)
+        self._calls.clear()
         self._tell()
 
     def lost(self, now: float) -> None:

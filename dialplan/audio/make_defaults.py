@@ -19,6 +19,9 @@ FORMATS = {
 }
 """What Asterisk plays to the usual callers without transcoding: its file ending → ffmpeg's options."""
 
+FRAME = 160
+"""Bytes of 20 ms in each of them; a last frame that is not whole would be lost by some receivers."""
+
 LOUDNESS = "adelay=250,apad=pad_dur=0.4,loudnorm=I=-19:TP=-3:LRA=7"
 """EBU R128, at the level of speech on telephone lines; a moment of silence before and after."""
 
@@ -31,6 +34,8 @@ def speak(text: str, voice: str, wave: Path) -> None:
 def convert(wave: Path, target: Path, options: tuple[str, ...]) -> None:
     arguments = ["ffmpeg", "-nostdin", "-v", "error", "-y", "-f", "wav", "-i", str(wave), "-ac", "1"]
     subprocess.run([*arguments, "-af", LOUDNESS, *options, "-bitexact", str(target)], check=True)
+    spoken = target.read_bytes()
+    target.write_bytes(spoken[: len(spoken) // FRAME * FRAME])
 
 
 def make(target: Path) -> None:

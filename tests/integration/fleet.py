@@ -5,7 +5,10 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+import urllib.request
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 from asterisk_ext.lab import probes
@@ -37,6 +40,47 @@ class Lab:
         line = command_line(self.name, machine, command)
         return subprocess.run(line, capture_output=True, text=True, check=False)
 
+    def ext(self, node: str, *words: str, given: str = "") -> str:
+        """What `asterisk-ext` prints, run as root on a node; raises on a refusal."""
+        line = command_line(self.name, node, ("/usr/local/bin/asterisk-ext", *words))
+        done = subprocess.run(line, input=given, capture_output=True, text=True, check=False)
+        assert done.returncode == 0, done.stderr
+        return done.stdout
+
+    def told(self, node: str, *words: str) -> Any:
+        """The same, as JSON."""
+        return json.loads(self.ext(node, *words, "--json"))
+
+    def console(self, node: str = "node1") -> str:
+        """Where a node's console is reached from this machine; ends in a slash."""
+        return _consoles(self)[node]
+
+    def token(self) -> str:
+        """An operator's token for the API."""
+        return _token(self)
+
+    def api(self, path: str, node: str = "node1") -> urllib.request.Request:
+        return urllib.request.Request(  # noqa: S310 - our own console's URL
+            f"{self.console(node)}api/v1/{path}", headers={"Authorization": f"Bearer {self.token()}"}
+        )
+
+    def calls_until(
+        self, happened: Callable[[dict[str, dict[str, Any]]], bool], node: str = "node1", seconds: float = 20
+    ) -> dict[str, dict[str, Any]]:
+        """Follow the stream of live calls until the rows (by linkedid) are as wanted; returns them."""
+        rows: dict[str, dict[str, Any]] = {}
+        with urllib.request.urlopen(self.api("calls/stream", node), timeout=seconds) as stream:  # noqa: S310
+            for kind, data in events(stream):
+                if kind == "snapshot":
+                    rows = {row["linkedid"]: row for row in data["calls"]}
+                elif kind == "call":
+                    rows[data["call"]["linkedid"]] = data["call"]
+                elif kind == "gone":
+                    rows.pop(data["linkedid"], None)
+                if happened(rows):
+                    return rows
+        raise AssertionError(f"the stream of calls ended with {rows}")
+
     def asterisk(self, node: str, command: str) -> str:
         """What Asterisk's command line answers on a node."""
         done = self.run(node, "/usr/local/bin/asterisk", "-rx", command)
@@ -54,3 +98,24 @@ class Lab:
         self, *, node: str = "node1", failures: int = 4, attacker: str = "attacker1", tcp: bool = False
     ) -> Tried:
         return probes.attack(self.name, node=node, failures=failures, attacker=attacker, tcp=tcp)
+
+
+def events(stream: Any) -> Iterator[tuple[str, Any]]:
+    """Server-sent events as they arrive: name and decoded data."""
+    kind = ""
+    for raw in stream:
+        field, _, value = raw.decode().rstrip("\n").partition(": ")
+        if field == "event":
+            kind = value
+        elif field == "data":
+            yield kind, json.loads(value)
+
+
+@cache
+def _consoles(lab: Lab) -> dict[str, str]:
+    return {node["name"]: node["console"] for node in lab.status()["nodes"]}
+
+
+@cache
+def _token(lab: Lab) -> str:
+    return lab.ext("node1", "token", "add", "tests", "--role", "operator").strip()

@@ -45,19 +45,21 @@ def tree() -> Path:
 class OneAsterisk:
     """Started by ``start``, gone after ``stop``; ``base`` is a scratch directory."""
 
-    def __init__(self, base: Path, hoster_dialplan: str = "") -> None:
+    def __init__(self, base: Path, hoster_dialplan: str = "", verbose: int = 4) -> None:
         self._base = base
         self.root = base / "root"
         self.state = base / "state"
         self.etc = base / "etc"
         self._hoster_dialplan = hoster_dialplan
+        self._verbose = verbose
         self._holder: subprocess.Popen[bytes] | None = None
         self._holder_pid = 0
         self._started: list[subprocess.Popen[str]] = []
         self._agi: subprocess.Popen[str] | None = None
         self._agi_notes: Path = base / "blocked.jsonl"
         self._agi_out: IO[str] | None = None
-        self.projection = Projection(self.state / "realtime.sqlite3")
+        self.database = self.state / "realtime.sqlite3"
+        self.projection = Projection(self.database)
         self.tenants_file = base / "tenants.json"
 
     def start(self, tenants: Iterable[Pbx]) -> None:
@@ -65,7 +67,7 @@ class OneAsterisk:
         self.hold(list(tenants))
         install_default_audios(self.state / "sounds")
         self._configure()
-        self._owned_by_asterisk()
+        self.owned_by_asterisk()
         self._holder = subprocess.Popen(
             ["unshare", "--net", "--mount", "--pid", "--fork", "--kill-child", "--mount-proc", "sleep", "infinity"],
             stderr=subprocess.DEVNULL,
@@ -94,6 +96,7 @@ class OneAsterisk:
             time.sleep(0.05)
 
     def stop(self) -> None:
+        self.projection.close()
         self.stop_agi()
         if self._holder is not None:
             os.kill(self._holder_pid, signal.SIGKILL)
@@ -108,7 +111,7 @@ class OneAsterisk:
         fresh.write_bytes(msgspec.json.encode(tenants))
         fresh.replace(self.tenants_file)
         found = self.projection.apply(tenants, confirmed=confirmed)
-        self._owned_by_asterisk()
+        self.owned_by_asterisk()
         return found
 
     def start_agi(self, program: str = "tests.integration.agi_process", port: int = 4573) -> subprocess.Popen[str]:
@@ -224,7 +227,8 @@ class OneAsterisk:
     def _configure(self) -> None:
         modules = "/usr/lib/x86_64-linux-gnu/asterisk/modules"
         main = {
-            "asterisk.conf": f"[directories]\nastmoddir = {modules}\n[options]\nhideconnect = yes\nverbose = 4\n",
+            "asterisk.conf": f"[directories]\nastmoddir = {modules}\n[options]\nhideconnect = yes\n"
+            f"verbose = {self._verbose}\n",
             "modules.conf": _modules(),
             "rtp.conf": "[general]\nrtpstart = 20000\nrtpend = 29999\n",
             "cdr.conf": "[general]\nenable = yes\nunanswered = yes\n",
@@ -244,7 +248,8 @@ class OneAsterisk:
         for name, text in {**main, **render(config)}.items():
             (self.etc / name).write_text(text)
 
-    def _owned_by_asterisk(self) -> None:
+    def owned_by_asterisk(self) -> None:
+        """Hand every file over to Asterisk's user, as where the node service runs as that user."""
         uid, gid = _asterisk_user()
         for place in (self.state, self.etc, self._base / "log"):
             for path in (place, *place.rglob("*")):

@@ -3,16 +3,24 @@
 from __future__ import annotations
 
 import asyncio
-import itertools
 import signal
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import replace
-from pathlib import Path
 
 import pytest
 
-from asterisk_ext.domain.pbx import Did, Extension, Mode, Pbx, RingGroup, Status, Trunk, check, digest
-from tests.integration.one_asterisk import CARRIER, NODE, PHONES, OneAsterisk
+from asterisk_ext.domain.pbx import Status
+from tests.integration.lines import (
+    HEARD_ENOUGH,
+    PORTS,
+    TENANTS,
+    Line,
+    assert_heard_whole,
+    assert_hears_and_is_refused,
+    dial,
+    heard_audio,
+)
+from tests.integration.one_asterisk import NODE, PHONES, OneAsterisk
 from tests.integration.sip_phone import Heard, Phone
 
 HOSTER = """
@@ -34,37 +42,6 @@ exten => _*X.,1,Gosub(asterisk-ext-gate,s,1(outbound,${EXTEN:1},return))
  same => n,Hangup(42)
 """
 
-SOUNDS = Path(__file__).resolve().parents[2] / "dialplan/audio/default"
-
-
-def tenant(number: int, status: Status, trunk: str, did: str) -> Pbx:
-    accounts = [(extension, f"{number}_{extension}") for extension in ("200", "201", "202")]
-    pbx = Pbx(
-        id=number,
-        name=f"PBX {number}",
-        domain=f"pbx{number}.example",
-        home="node1",
-        status=status,
-        extensions=tuple(
-            Extension(number=extension, digest=digest(account, "secret"), contacts=2 if extension == "202" else 1)
-            for extension, account in accounts
-        ),
-        trunks=(Trunk(name=trunk, host=CARRIER),),
-        emergency_trunks=(trunk,),
-        ring_groups=(RingGroup(number="600", members=("200", "201")),),
-        dids=(Did(number=did, target="600"), Did(number=did + "9", target="201")),
-    )
-    check(pbx)
-    return pbx
-
-
-TENANTS = [
-    tenant(1, Status.ACTIVE, "trunk14", "4831210114"),
-    tenant(2, Status.PARTIAL_BLOCK, "trunk15", "4833741428"),
-    tenant(3, Status.TOTAL_BLOCK, "trunk16", "5132210300"),
-    Pbx(id=9, name="Hotel", domain="hotel.example", home="node1", mode=Mode.GATE_ONLY),
-]
-
 
 @pytest.fixture(scope="module")
 def asterisk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[OneAsterisk]:
@@ -85,64 +62,11 @@ def gate(asterisk: OneAsterisk) -> Iterator[OneAsterisk]:
     asterisk.stop_agi()
 
 
-PORTS = itertools.count(6000, 2)
-
-
-class Line:
-    """Registered phones and the carrier, opened when first asked for."""
-
-    def __init__(self, asterisk: OneAsterisk) -> None:
-        self._asterisk = asterisk
-        self._open: dict[str, Phone] = {}
-
-    async def phone(self, account: str, place: int = 0) -> Phone:
-        key = f"{account}/{place}"
-        if key not in self._open:
-            port = next(PORTS)
-            phone = Phone((NODE, 5060), PHONES, port, account, "secret")
-            self._open[key] = await phone.open(self._asterisk.socket)
-            assert (await phone.register()).final == 200
-        return self._open[key]
-
-    async def carrier(self) -> Phone:
-        if "carrier" not in self._open:
-            carrier = Phone((NODE, 5060), CARRIER, 5060, "4899990000")
-            self._open["carrier"] = await carrier.open(self._asterisk.socket)
-        return self._open["carrier"]
-
-    async def close(self) -> None:
-        for phone in self._open.values():
-            if phone.account != "4899990000":
-                phone.contact_user = phone.account
-                await phone.register(expires=0)
-            phone.close()
-        await asyncio.sleep(0)
-
-
 @pytest.fixture
 async def line(asterisk: OneAsterisk) -> AsyncIterator[Line]:
     opened = Line(asterisk)
     yield opened
     await opened.close()
-
-
-def heard_audio(heard: Heard, language: str = "pt_BR") -> str:
-    """Which announcement the recorded RTP is part of; the silence it begins with says nothing."""
-    part = heard.rtp[4000:12000]
-    return " ".join(path.stem for path in (SOUNDS / language).glob("*.alaw") if part and part in path.read_bytes())
-
-
-def assert_heard_whole(heard: Heard, audio: str) -> None:
-    """All of it, but for a frame of the leading silence that may pass before the caller's media is set up."""
-    whole = (SOUNDS / f"{audio}.alaw").read_bytes()
-    assert len(whole) - len(heard.rtp) <= 320
-    assert whole.endswith(heard.rtp)
-
-
-def assert_hears_and_is_refused(heard: Heard, audio: str) -> None:
-    assert heard.early_media, heard.statuses
-    assert 200 not in heard.statuses, "a blocked call must never be answered"
-    assert heard_audio(heard) == audio
 
 
 async def test_phones_of_a_tenant_call_each_other(gate: OneAsterisk, line: Line) -> None:
@@ -151,6 +75,11 @@ async def test_phones_of_a_tenant_call_each_other(gate: OneAsterisk, line: Line)
     assert heard.final == 200
     assert heard.realm == "asterisk-ext"
     assert len(called.calls) == 1
+
+
+async def test_a_phone_that_is_not_registered_is_absent_for_the_moment(gate: OneAsterisk, line: Line) -> None:
+    heard = await (await line.phone("1_200")).call("201")
+    assert (heard.final, heard.cause) == (480, 20)
 
 
 async def test_a_ring_group_rings_all_its_phones(gate: OneAsterisk, line: Line) -> None:
@@ -201,6 +130,15 @@ async def test_a_call_from_outside_to_a_number_that_nobody_has_is_told_so(
     assert heard.final in (404, 484)
 
 
+async def test_a_stranger_cannot_call_a_tenants_number_as_its_carrier_does(gate: OneAsterisk, line: Line) -> None:
+    called = await line.phone("1_201")
+    stranger = await Phone((NODE, 5060), PHONES, next(PORTS), "4899990000").open(gate.socket)
+    heard = await stranger.call("48312101149")
+    stranger.close()
+    assert heard.final in (401, 403)
+    assert called.calls == []
+
+
 async def test_a_call_leaves_by_the_tenants_trunk_without_the_outside_prefix(gate: OneAsterisk, line: Line) -> None:
     carrier = await line.carrier()
     assert (await (await line.phone("1_200")).call("04833334444", talk=0.1)).final == 200
@@ -232,16 +170,6 @@ SECTION_5 = [
     ("carrier", "5132210300", "neutral"),
     *((account, number, "") for account in ("1_200", "2_200", "3_200") for number in ("190", "0192", "+55193", "112")),
 ]
-
-
-async def dial(line: Line, caller: str, number: str) -> Heard:
-    """Call with all the tenants' phones and the carrier there to answer."""
-    carrier = await line.carrier()
-    if caller == "carrier":
-        await line.phone({"4831210114": "1_201", "4833741428": "2_201", "5132210300": "3_201"}[number])
-        return await carrier.call(number, talk=0.05, cancel_at=16000)
-    await line.phone(caller.replace("_200", "_201"))
-    return await (await line.phone(caller)).call(number, talk=0.05, cancel_at=16000)
 
 
 @pytest.mark.parametrize(("caller", "number", "audio"), SECTION_5)
@@ -346,7 +274,7 @@ async def test_a_forward_that_leaves_is_an_outbound_call(gate: OneAsterisk, line
     carrier = await line.carrier()
     called = await line.phone("2_201")
     called.answer, called.contact = 302, f"sip:04833334444@{NODE}"
-    heard = await (await line.phone("2_200")).call("201", cancel_at=16000)
+    heard = await (await line.phone("2_200")).call("201", cancel_at=HEARD_ENOUGH)
     assert carrier.calls == []
     assert 200 not in heard.statuses
     assert heard_audio(heard) == "partial_block"
@@ -380,11 +308,15 @@ async def test_a_hosters_own_dialplan_asks_the_gate_and_gets_everything_back(
     assert f"after the gate: {result} hosters-own kept" in gate.log()
 
 
-async def test_a_hoster_may_take_a_blocked_call_back(gate: OneAsterisk) -> None:
-    gate.stop_agi()
-    gate.hold([*TENANTS[:3], replace(TENANTS[3], status=Status.PARTIAL_BLOCK)])
-    await originate(gate, "*4833")
-    assert "after the gate: blocked" in gate.log()
+async def test_a_missing_audio_ends_the_call_and_a_hoster_may_take_a_blocked_call_back(asterisk: OneAsterisk) -> None:
+    asterisk.hold([*TENANTS[:3], replace(TENANTS[3], status=Status.PARTIAL_BLOCK, language="en")])
+    there = asterisk.state / "sounds/default/en"
+    away = there.rename(there.with_name("away"))
+    try:
+        await originate(asterisk, "*4833")
+    finally:
+        away.rename(there)
+    assert "after the gate: blocked" in asterisk.log()
 
 
 async def originate(asterisk: OneAsterisk, number: str) -> None:

@@ -118,7 +118,7 @@ def test_the_hotels_queue_conference_and_outside_line_answer(lab: Lab) -> None:
 
 def test_a_phone_registers_with_its_own_password_and_no_other(lab: Lab) -> None:
     assert lab.register("9_709").as_expected
-    assert 200 not in lab.attack(node="node2", failures=1, attacker="attacker2").statuses
+    assert 200 not in lab.attack(node="node2", failures=1, attacker="attacker4").statuses
 
 
 def test_the_console_of_every_node_is_reached_from_the_machine_as_the_operator(lab: Lab) -> None:

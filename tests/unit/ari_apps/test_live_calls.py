@@ -70,10 +70,11 @@ async def test_the_table_begins_with_what_asterisk_has(world: World) -> None:
     assert world.calls.table(ROOT).sure
 
 
-async def test_the_socket_comes_first_then_the_filter_then_the_list(world: World) -> None:
-    assert world.ari.done[:5] == [
-        "GET /ari/events?app=asterisk-ext-1&subscribeAll=true",
+async def test_the_socket_comes_first_then_filter_and_subscription_then_the_list(world: World) -> None:
+    assert world.ari.done[:6] == [
+        "GET /ari/events?app=asterisk-ext-1",
         "PUT /ari/applications/asterisk-ext-1/eventFilter",
+        "POST /ari/applications/asterisk-ext-1/subscription?eventSource=channel:,bridge:",
         "GET /ari/asterisk/info?only=status",
         "GET /ari/channels",
         "GET /ari/bridges",
@@ -128,9 +129,13 @@ async def test_events_are_taken_in_while_the_list_is_on_its_way(world: World) ->
 
 async def test_another_asterisk_begins_with_an_empty_table(world: World) -> None:
     world.ari.startup_time = "2026-11-22T20:00:00.000+0000"
-    world.ari.channels = {}
+    world.ari.list_may_go.clear()
     await world.ari.drop()
-    await world.until(lambda: world.table() == {} and world.calls.freshness.state == "live")
+    await world.until(lambda: world.table() == {})
+    assert world.calls.freshness.state == "resyncing"
+    world.ari.list_may_go.set()
+    await world.until_live()
+    assert world.table() == {"100": "Up"}
 
 
 async def test_the_codec_that_an_application_settled_on_is_asked_for(world: World) -> None:

@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from contextlib import closing
+from pathlib import Path
+
 from asterisk_ext.domain.pbx import Did, Extension, Pbx, RingGroup, Status, Trunk, check
+from dialplan.projection import Difference, Projection
 
 CARRIER = "198.18.20.1"
 
@@ -55,3 +60,14 @@ def shop() -> Pbx:
 def _checked(pbx: Pbx) -> Pbx:
     check(pbx)
     return pbx
+
+
+def project(path: Path, tenants: Iterable[Pbx], confirmed: bool = False) -> Difference:
+    """Apply once, as a process of its own would."""
+    with closing(Projection(path)) as projection:
+        return projection.apply(tenants, confirmed=confirmed)
+
+
+def compare(path: Path, tenants: Iterable[Pbx]) -> Difference:
+    with closing(Projection(path)) as projection:
+        return projection.compare(tenants)

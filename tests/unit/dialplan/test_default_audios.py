@@ -34,6 +34,11 @@ def test_an_announcement_is_neither_a_blip_nor_a_lecture(language: str) -> None:
         assert 4 < announcement.seconds < 16
 
 
+def test_an_announcement_is_whole_frames(tmp_path: Path) -> None:
+    for path in install_default_audios(tmp_path):
+        assert path.stat().st_size % 160 == 0
+
+
 def test_an_unknown_language_hears_portuguese() -> None:
     assert default_announcements("/s", "xx")[Audio.TOTAL].file == "/s/default/pt_BR/total_block"
 

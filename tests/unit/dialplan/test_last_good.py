@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sqlite3
 import stat
 from collections.abc import Callable
@@ -12,49 +11,16 @@ from pathlib import Path
 import pytest
 
 from dialplan.last_good import fault, keep, restore
-from dialplan.projection import Projection
 from dialplan.rebuild import current, rebuild
-from tests.unit.dialplan.tenants import clinic, shop
+from tests.unit.dialplan.damages import DAMAGES, garbled
+from tests.unit.dialplan.tenants import clinic, compare, project, shop
 
 
 @pytest.fixture
 def path(tmp_path: Path) -> Path:
     path = tmp_path / "realtime.sqlite3"
-    Projection(path).apply([clinic(), shop()])
+    project(path, [clinic(), shop()])
     return path
-
-
-def _truncate(path: Path) -> None:
-    path.write_bytes(b"")
-
-
-def _garble(path: Path) -> None:
-    path.write_bytes(os.urandom(20_000))
-
-
-def _empty(path: Path) -> None:
-    with closing(sqlite3.connect(path)) as database, database:
-        database.execute("DELETE FROM ps_endpoints")
-
-
-def _age(path: Path) -> None:
-    with closing(sqlite3.connect(path)) as database:
-        database.execute("PRAGMA user_version = 99")
-
-
-def _drop_column(path: Path) -> None:
-    with closing(sqlite3.connect(path)) as database:
-        database.execute("ALTER TABLE pbx DROP COLUMN status")
-
-
-def _remake(path: Path) -> None:
-    """As Asterisk does at its start: an empty database where none was."""
-    path.unlink()
-    with closing(sqlite3.connect(path)) as database:
-        database.execute("CREATE TABLE foo (id)")
-
-
-DAMAGES = [Path.unlink, _truncate, _garble, _empty, _age, _drop_column, _remake]
 
 
 def test_a_sound_database_has_no_fault_and_is_left_alone(path: Path, tmp_path: Path) -> None:
@@ -72,8 +38,10 @@ def test_a_faulty_database_is_replaced_by_the_copy(path: Path, tmp_path: Path, d
     keep(path, copy)
     damage(path)
     assert restore(path, copy) != ""
-    assert Projection(path).compare([clinic(), shop()]).empty
+    assert compare(path, [clinic(), shop()]).empty
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
+    with closing(sqlite3.connect(path)) as database:
+        assert database.execute("PRAGMA journal_mode").fetchone() == ("wal",)
 
 
 @pytest.mark.parametrize("damage", DAMAGES)
@@ -86,7 +54,7 @@ def test_a_faulty_database_never_replaces_the_copy(path: Path, tmp_path: Path, d
 
 
 def test_without_a_good_copy_nothing_is_touched(path: Path, tmp_path: Path) -> None:
-    _garble(path)
+    garbled(path)
     before = path.read_bytes()
     assert restore(path, tmp_path / "missing.sqlite3") != ""
     assert path.read_bytes() == before
@@ -96,9 +64,9 @@ def test_the_copy_holds_what_stands_in_the_write_ahead_log(path: Path, tmp_path:
     copy = tmp_path / "good.sqlite3"
     with closing(sqlite3.connect(path)) as reader:
         reader.execute("SELECT * FROM pbx").fetchall()
-        Projection(path).apply([clinic()])
+        project(path, [clinic()])
         keep(path, copy)
-    assert Projection(copy).compare([clinic()]).empty
+    assert compare(copy, [clinic()]).empty
 
 
 @pytest.fixture
@@ -110,15 +78,15 @@ def settings(path: Path, tmp_path: Path) -> Path:
 
 def test_a_rebuild_is_a_new_file_that_asterisk_is_told_of(path: Path, settings: Path) -> None:
     told: list[str] = []
-    fresh = rebuild(settings, [shop()], lambda: told.append(settings.read_text()))
+    fresh = rebuild(settings, settings.parent, [shop()], lambda: told.append(settings.read_text()))
     assert fresh.name == "realtime-1.sqlite3"
     assert told == [f"[asterisk_ext]\ndbfile => {fresh}\nbatch = 0\n"]
-    assert Projection(fresh).compare([shop()]).empty
+    assert compare(fresh, [shop()]).empty
     assert path.exists(), "Asterisk may still be reading the one before"
 
 
 def test_the_last_but_one_file_goes_away(settings: Path) -> None:
-    made = [rebuild(settings, [shop()], lambda: None) for _ in range(3)]
+    made = [rebuild(settings, settings.parent, [shop()], lambda: None) for _ in range(3)]
     assert current(settings) == made[2]
     assert [path.exists() for path in made] == [False, True, True]
 
@@ -128,5 +96,5 @@ def test_a_reload_that_fails_is_told_and_the_rebuild_can_be_run_again(settings: 
         raise OSError("Asterisk does not answer")
 
     with pytest.raises(OSError, match="does not answer"):
-        rebuild(settings, [shop()], fails)
-    assert Projection(rebuild(settings, [shop()], lambda: None)).compare([shop()]).empty
+        rebuild(settings, settings.parent, [shop()], fails)
+    assert compare(rebuild(settings, settings.parent, [shop()], lambda: None), [shop()]).empty

@@ -69,8 +69,13 @@ def test_a_carrier_that_two_tenants_share_is_known_by_the_number_called() -> Non
         "id=1_trunk14_numbers endpoint=1_trunk14 match_request_uri=/^sips?:[+]?(55)?(4831210114)@/\n"
         "id=1_trunk15 endpoint=1_trunk15 match=2001:2::20:1\n"
         "id=2_trunk16_numbers endpoint=2_trunk16 match_request_uri=/^sips?:[+]?(55)?(4833741428)@/\n"
-        "id=carrier-198.18.20.1 endpoint=carrier-198.18.20.1 match=198.18.20.1"
+        "id=carriers endpoint=carriers match=198.18.20.1"
     )
+
+
+def test_of_many_trunks_one_identity_is_left_since_strangers_packets_are_compared_with_each() -> None:
+    tenants = [replace(clinic(), id=number) for number in range(1, 102)]
+    assert shown(*tenants, table="ps_endpoint_id_ips") == "id=carriers endpoint=carriers match=198.18.20.1,2001:2::20:1"
 
 
 def test_a_trunk_admits_its_tenants_carriers_and_nobody_else() -> None:
@@ -80,10 +85,10 @@ def test_a_trunk_admits_its_tenants_carriers_and_nobody_else() -> None:
     assert "auth=" not in trunk
 
 
-def test_a_carrier_calling_a_number_that_nobody_has_carries_no_tenant() -> None:
-    carrier = shown(clinic(), shop(), table="ps_endpoints").splitlines()[-1]
-    assert carrier.startswith("id=carrier-198.18.20.1 context=asterisk-ext-trunks allow=!all,alaw,ulaw ")
-    assert "tenantid" not in carrier
+def test_a_carriers_call_that_is_no_trunks_carries_no_tenant() -> None:
+    carriers = shown(clinic(), shop(), table="ps_endpoints").splitlines()[-1]
+    assert carriers.startswith("id=carriers context=asterisk-ext-trunks allow=!all,alaw,ulaw ")
+    assert "tenantid" not in carriers
 
 
 def test_groups_within_groups_ring_each_phone_once() -> None:

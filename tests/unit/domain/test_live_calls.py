@@ -50,6 +50,15 @@ def test_a_snapshot_in_a_dial_event_that_is_older_than_the_last_state_takes_noth
     assert calls.row("100") == before
 
 
+def test_no_event_takes_a_leg_back_to_a_state_that_it_has_left(calls: LiveCalls) -> None:
+    ring(calls, "200")
+    calls.apply(Dialled(channel("100"), channel("200", state="Ring", of="100"), "", "RINGING", AT), 2)
+    assert legs(calls.row("100")) == [("Ramal 100", "Ring"), ("Ramal 200", "Ringing")]
+    answer(calls, "200")
+    calls.apply(Changed(channel("200", state="Ringing", of="100"), AT), 2)
+    assert legs(calls.row("100")) == [("Ramal 100", "Up"), ("Ramal 200", "Up")]
+
+
 def test_a_channel_that_has_ended_is_not_revived_by_what_comes_late(calls: LiveCalls) -> None:
     ring(calls, "200")
     calls.apply(Ended("200", 16, AT), 1)
@@ -57,6 +66,14 @@ def test_a_channel_that_has_ended_is_not_revived_by_what_comes_late(calls: LiveC
     calls.apply(Dialled(channel("100"), channel("200", of="100"), "", "CANCEL", AT), 1)
     calls.merge([channel("100"), channel("200", of="100")], [], asked=0.5, now=2)
     assert legs(calls.row("100")) == [("Ramal 100", "Ring")]
+
+
+def test_an_id_that_was_chosen_again_is_a_new_channel(calls: LiveCalls) -> None:
+    for _ in range(2):
+        ring(calls, "220")
+        assert legs(calls.row("100")) == [("Ramal 100", "Ring"), ("Ramal 220", "Ringing")]
+        calls.apply(Ended("220", 17, AT), 1)
+        calls.apply(Ended("100", 17, AT), 1)
 
 
 def test_the_memory_of_what_has_ended_is_given_back(calls: LiveCalls) -> None:
@@ -233,16 +250,19 @@ def test_a_full_list_does_not_touch_what_was_heard_of_after_it_was_asked_for(cal
     ring(calls, "200")
     calls.apply(Changed(channel("200", state="Up", of="100"), AT), 6)
     calls.apply(Created(channel("400"), AT), 6)
+    calls.apply(Changed(channel("100", formats="(alaw)"), AT), 6)
     calls.merge([channel("100"), channel("200", state="Ringing", of="100")], [], asked=5, now=7)
-    assert legs(calls.row("100")) == [("Ramal 100", "Ring"), ("Ramal 200", "Up")]
+    row = calls.row("100")
+    assert legs(row) == [("Ramal 100", "Ring"), ("Ramal 200", "Up")]
+    assert row
+    assert row["origin"]["codecs"] == ["alaw"]
     assert legs(calls.row("400")) == [("Ramal 400", "Ring")]
 
 
 def test_nothing_is_left_when_asterisk_started_anew(calls: LiveCalls) -> None:
     ring(calls, "200")
     number = calls.number
-    calls.clear(1)
-    calls.apply(Changed(channel("200", state="Up", of="100"), AT), 1)
+    calls.clear()
     assert calls.rows() == []
     changes = calls.changes_since(number)
     assert changes

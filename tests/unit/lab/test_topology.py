@@ -26,6 +26,8 @@ def test_machines_are_named_for_what_they_are() -> None:
         "carrier": "198.18.20.1",
         "attacker1": "198.18.66.1",
         "attacker2": "198.18.66.2",
+        "attacker3": "198.18.66.3",
+        "attacker4": "198.18.66.4",
     }
     assert topology.host("carrier").kind is Kind.CARRIER
 

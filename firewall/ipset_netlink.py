@@ -1,0 +1,157 @@
+"""ipsets over netlink: the few commands the iptables driver needs.
+
+Formats: ``linux/netfilter/ipset/ip_set.h``. Time-outs are whole seconds, 24.8 days at most; a longer ban is put back
+by the guard's hourly look.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import socket
+import struct
+from collections.abc import Iterable, Iterator, Mapping
+
+from firewall.nft_netlink import (
+    ACK,
+    AF_NETLINK,
+    ANSWER_SECONDS,
+    CREATE,
+    DUMP,
+    HEADER,
+    MSG_DONE,
+    MSG_ERROR,
+    NESTED,
+    NETLINK_NETFILTER,
+    REQUEST,
+    attribute,
+    attributes,
+    messages_of,
+)
+
+SUBSYSTEM = 6
+CMD_CREATE, CMD_DESTROY, CMD_SWAP, CMD_LIST, CMD_ADD, CMD_DELETE = 2, 3, 6, 7, 9, 10
+PROTOCOL_VERSION = 6
+PROTOCOL, SET_NAME, TYPE_OR_SET2, REVISION, FAMILY, DATA, ADT, LINE = 1, 2, 3, 4, 5, 7, 8, 9
+IP, CIDR, TIMEOUT, HASH_SIZE, MAX_ELEMENTS = 1, 3, 6, 18, 19
+ADDRESS4, ADDRESS6 = 1, 2
+BIG_ENDIAN = 0x4000
+EXCLUSIVE = 0x200
+MOST_SECONDS = 2_147_483
+MOST_ELEMENTS = 1 << 20
+ELEMENTS_A_MESSAGE = 1000
+IPV6_PREFIX = 64
+FIRST_OWN_ERROR, NOT_THERE = 4096, 4103
+"""``IPSET_ERR_PRIVATE`` and ``IPSET_ERR_EXIST``: with the exclusive flag, an element that cannot be deleted."""
+
+
+class IpsetSocket:
+    """Raises ``OSError`` as the kernel answers; an element that is not there is ``FileNotFoundError``."""
+
+    def __init__(self) -> None:
+        self._socket = socket.socket(AF_NETLINK, socket.SOCK_RAW | socket.SOCK_CLOEXEC, NETLINK_NETFILTER)
+        self._socket.bind((0, 0))
+        self._socket.settimeout(ANSWER_SECONDS)
+        self._sequence = 0
+
+    def create(self, name: str, *, ipv6: bool) -> None:
+        """A set of IPv4 addresses, or of IPv6 /64 networks; one that is there already stays as it is."""
+        kind = b"hash:net\0" if ipv6 else b"hash:ip\0"
+        options = attribute(TIMEOUT | BIG_ENDIAN, struct.pack(">I", 0))
+        options += attribute(MAX_ELEMENTS | BIG_ENDIAN, struct.pack(">I", MOST_ELEMENTS))
+        body = attribute(TYPE_OR_SET2, kind) + attribute(REVISION, b"\x01")
+        body += attribute(FAMILY, bytes([socket.AF_INET6 if ipv6 else socket.AF_INET]))
+        body += attribute(DATA | NESTED, options)
+        try:
+            self._ask(CMD_CREATE, name, body, CREATE | EXCLUSIVE)
+        except OSError as error:
+            if error.errno != errno.EEXIST:
+                raise
+
+    def destroy(self, name: str) -> None:
+        self._ask(CMD_DESTROY, name)
+
+    def swap(self, name: str, other: str) -> None:
+        self._ask(CMD_SWAP, name, attribute(TYPE_OR_SET2, other.encode() + b"\0"))
+
+    def add(self, name: str, elements: Mapping[bytes, float]) -> None:
+        """Add addresses, each with its seconds; one that is there gets the new time."""
+        chunk: list[bytes] = []
+        for key, seconds in elements.items():
+            chunk.append(_element(key, seconds))
+            if len(chunk) == ELEMENTS_A_MESSAGE:
+                self._ask(CMD_ADD, name, _many(chunk))
+                chunk = []
+        if chunk:
+            self._ask(CMD_ADD, name, _many(chunk))
+
+    def remove(self, name: str, keys: Iterable[bytes]) -> None:
+        for key in keys:
+            self._ask(CMD_DELETE, name, _many([_element(key, None)]), EXCLUSIVE)
+
+    def elements(self, name: str) -> dict[bytes, float]:
+        """The elements of a set and the seconds each has left."""
+        self._send(CMD_LIST, name, b"", DUMP)
+        found: dict[bytes, float] = {}
+        while True:
+            for kind, _, sequence, _, body in messages_of(self._socket.recv(1 << 17)):
+                if sequence != self._sequence:
+                    continue
+                if kind == MSG_DONE:
+                    return found
+                if kind == MSG_ERROR:
+                    self._raise(body)
+                    return found
+                found.update(_listed(body))
+
+    def close(self) -> None:
+        self._socket.close()
+
+    def _ask(self, command: int, name: str, body: bytes = b"", flags: int = 0) -> None:
+        self._send(command, name, body, ACK | flags)
+        while True:
+            for kind, _, sequence, _, answer in messages_of(self._socket.recv(1 << 17)):
+                if kind == MSG_ERROR and sequence == self._sequence:
+                    self._raise(answer)
+                    return
+
+    def _send(self, command: int, name: str, body: bytes, flags: int) -> None:
+        self._sequence += 1
+        message = struct.pack(">BBH", socket.AF_INET, 0, 0)
+        message += attribute(PROTOCOL, bytes([PROTOCOL_VERSION])) + attribute(SET_NAME, name.encode() + b"\0") + body
+        kind = SUBSYSTEM << 8 | command
+        self._socket.send(HEADER.pack(HEADER.size + len(message), kind, REQUEST | flags, self._sequence, 0) + message)
+
+    @staticmethod
+    def _raise(body: bytes) -> None:
+        code = -struct.unpack_from("=i", body)[0]
+        if code == NOT_THERE:
+            raise FileNotFoundError(errno.ENOENT, "no such element")
+        if code:
+            raise OSError(code, os.strerror(code) if code < FIRST_OWN_ERROR else f"ipset error {code}")
+
+
+def _element(key: bytes, seconds: float | None) -> bytes:
+    ipv6 = len(key) != 4
+    address = attribute((ADDRESS6 if ipv6 else ADDRESS4) | BIG_ENDIAN, key)
+    body = attribute(IP | NESTED, address)
+    if ipv6:
+        body += attribute(CIDR, bytes([IPV6_PREFIX]))
+    if seconds is not None:
+        body += attribute(TIMEOUT | BIG_ENDIAN, struct.pack(">I", max(1, min(round(seconds), MOST_SECONDS))))
+    return body + attribute(LINE | BIG_ENDIAN, struct.pack(">I", 0))
+
+
+def _many(elements: list[bytes]) -> bytes:
+    line = attribute(LINE, struct.pack("=I", 0))
+    return line + attribute(ADT | NESTED, b"".join(attribute(DATA | NESTED, element) for element in elements))
+
+
+def _listed(body: bytes) -> Iterator[tuple[bytes, float]]:
+    for kind, value in attributes(body[4:]):
+        if kind != ADT:
+            continue
+        for _, item in attributes(value):
+            fields = dict(attributes(item))
+            left = struct.unpack(">I", fields[TIMEOUT])[0] if TIMEOUT in fields else float("inf")
+            yield next(value for _, value in attributes(fields[IP])), float(left)

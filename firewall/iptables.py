@@ -1,0 +1,174 @@
+"""The kernel through iptables: static rules by python-iptables, ipsets by netlink.
+
+python-iptables speaks to the legacy tables only, which newer kernels may lack: then the driver refuses to start. There
+is no message when others change these tables; the guard looks every two seconds instead.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from contextlib import suppress
+from typing import Any
+
+from asterisk_ext.domain.errors import Problem
+from firewall.ipset_netlink import IpsetSocket
+from firewall.kernel import KERNEL_REFUSED
+from firewall.nftables import key_of, source_of_key
+from firewall.ruleset import Ruleset
+from firewall.ruleset_iptables import BAN, HOOKS, SLOW, Rule, to_iptables
+
+NO_LEGACY_TABLES = Problem(
+    "kernel.no_legacy_tables",
+    500,
+    "This kernel has no legacy iptables tables ({reason}), and python-iptables speaks no other.",
+    'Set guard.driver to "nftables".',
+)
+
+
+class IptablesKernel:
+    """Owns three chains and four ipsets and hooks the chains in first. Needs CAP_NET_ADMIN and CAP_NET_RAW."""
+
+    def __init__(self) -> None:
+        try:
+            import iptc
+            from iptc import easy
+
+            iptc.Table("raw").refresh()
+            iptc.Table6("raw").refresh()
+        except ImportError as error:
+            raise NO_LEGACY_TABLES.refuse(reason=f"python-iptables is not installed: {error}") from error
+        except Exception as error:
+            # python-iptables raises exceptions of many kinds when the kernel or its libraries lack something.
+            raise NO_LEGACY_TABLES.refuse(reason=error) from error
+        self._iptc: Any = iptc
+        self._easy: Any = easy
+        self._sets = IpsetSocket()
+        self._applied: object = None
+
+    def apply(self, ruleset: Ruleset) -> None:
+        try:
+            for ipv6 in (False, True):
+                self._sets.create(BAN[ipv6], ipv6=ipv6)
+                self._sets.create(SLOW[ipv6], ipv6=ipv6)
+                wanted = to_iptables(ruleset, ipv6=ipv6)
+                for table in ("raw", "filter"):
+                    self._put(table, {chain: rules for (of, chain), rules in wanted.items() if of == table}, ipv6=ipv6)
+        except (OSError, ValueError, self._iptc.IPTCError) as error:
+            raise KERNEL_REFUSED.refuse(reason=error) from error
+        self._applied = self._listing()
+
+    def ban(self, bans: Mapping[str, float]) -> None:
+        self._add(bans, BAN)
+
+    def slow(self, sources: Mapping[str, float]) -> None:
+        self._add(sources, SLOW)
+
+    def lift(self, sources: Iterable[str]) -> None:
+        for source in sources:
+            key = key_of(source)
+            for names in (BAN, SLOW):
+                try:
+                    with suppress(FileNotFoundError):
+                        self._sets.remove(names[len(key) != 4], [key])
+                except OSError as error:
+                    raise KERNEL_REFUSED.refuse(reason=error) from error
+
+    def restore(self, bans: Mapping[str, float]) -> None:
+        try:
+            for ipv6, wanted in _by_family(bans).items():
+                name, fresh = BAN[ipv6], f"{BAN[ipv6]}_new"
+                self._sets.create(fresh, ipv6=ipv6)
+                self._sets.add(fresh, wanted)
+                self._sets.swap(fresh, name)
+                self._sets.destroy(fresh)
+        except OSError as error:
+            raise KERNEL_REFUSED.refuse(reason=error) from error
+
+    def bans(self) -> dict[str, float]:
+        try:
+            listed = {**self._sets.elements(BAN[False]), **self._sets.elements(BAN[True])}
+        except OSError as error:
+            raise KERNEL_REFUSED.refuse(reason=error) from error
+        return {source_of_key(key): left for key, left in listed.items()}
+
+    def is_intact(self) -> bool:
+        try:
+            return self._applied is not None and self._listing() == self._applied
+        except (OSError, ValueError, self._iptc.IPTCError):
+            return False
+
+    def changes(self) -> int:
+        return -1
+
+    def drain_changes(self) -> bool:
+        return False
+
+    def close(self) -> None:
+        self._sets.close()
+
+    def _add(self, sources: Mapping[str, float], names: Mapping[bool, str]) -> None:
+        try:
+            for ipv6, wanted in _by_family(sources).items():
+                self._sets.add(names[ipv6], wanted)
+        except OSError as error:
+            raise KERNEL_REFUSED.refuse(reason=error) from error
+
+    def _put(self, name: str, chains: Mapping[str, list[Rule]], *, ipv6: bool) -> None:
+        """Fill our chains of a table and hook them in first; one commit, so that no packet sees half of it."""
+        table = self._table(name, ipv6=ipv6)
+        table.autocommit = False
+        try:
+            for chain_name, rules in chains.items():
+                known = table.is_chain(chain_name)
+                own = self._iptc.Chain(table, chain_name) if known else table.create_chain(chain_name)
+                own.flush()
+                for rule in rules:
+                    own.append_rule(self._encode(rule, ipv6=ipv6))
+                hook = self._iptc.Chain(table, HOOKS[name, chain_name])
+                jump = self._encode({"target": chain_name}, ipv6=ipv6)
+                if hook.rules[:1] != [jump]:
+                    if jump in hook.rules:
+                        hook.delete_rule(jump)
+                    hook.insert_rule(jump)
+            table.commit()
+        finally:
+            table.autocommit = True
+
+    def _encode(self, rule: Rule, *, ipv6: bool) -> Any:
+        encoded = self._easy.encode_iptc_rule(rule, ipv6)
+        if ipv6:
+            # python-iptables 1.2.0 compares one bit of each character of an IPv6 rule's interface: "-i lo" would let
+            # in whatever comes by "node0".
+            entry = encoded.entry.ipv6
+            for name, mask in (("in-interface", "iniface_mask"), ("out-interface", "outiface_mask")):
+                if name in rule:
+                    setattr(entry, mask, b"\xff" * (len(str(rule[name]).removeprefix("!")) + 1))
+        return encoded
+
+    def _table(self, name: str, *, ipv6: bool) -> Any:
+        table = (self._iptc.Table6 if ipv6 else self._iptc.Table)(name)
+        table.refresh()
+        return table
+
+    def _listing(self) -> list[object]:
+        """Our chains and the first rule of each hook, as the kernel has them."""
+        listed: list[object] = []
+        for ipv6 in (False, True):
+            for (name, chain), hook in HOOKS.items():
+                table = self._table(name, ipv6=ipv6)
+                if not table.is_chain(chain):
+                    return []
+                listed.append([self._plain(rule, ipv6=ipv6) for rule in self._iptc.Chain(table, chain).rules])
+                listed.append([self._plain(rule, ipv6=ipv6) for rule in self._iptc.Chain(table, hook).rules[:1]])
+        return listed
+
+    def _plain(self, rule: Any, *, ipv6: bool) -> dict[str, object]:
+        return {name: value for name, value in self._easy.decode_iptc_rule(rule, ipv6).items() if name != "counters"}
+
+
+def _by_family(sources: Mapping[str, float]) -> dict[bool, dict[bytes, float]]:
+    wanted: dict[bool, dict[bytes, float]] = {False: {}, True: {}}
+    for source, seconds in sources.items():
+        key = key_of(source)
+        wanted[len(key) != 4][key] = seconds
+    return wanted
