@@ -27,8 +27,8 @@ class SocketClosedError(Exception):
 class Follower:
     """Owner of the event socket.
 
-    ``ari`` may be of a read-only user; ``acting`` must not, for it sets the event filter. ``app`` must be this
-    process's own name: a second socket of the same name silences the first.
+    ``ari`` may be of a read-only user; ``acting`` must not, for it sets event filter and subscription. ``app`` must be
+    this process's own name: a second socket of the same name silences the first.
     """
 
     def __init__(self, ari: Ari, acting: Ari, calls: LiveCalls, app: str, clock: Callable[[], float]) -> None:
@@ -48,8 +48,10 @@ class Follower:
             try:
                 await self._follow()
             except* (aiohttp.ClientError, OSError, TimeoutError, SocketClosedError, msgspec.DecodeError) as group:
-                log.warning("ARI: %s; again in %.1f s", _reasons(group), pause)
-            self._calls.lost(self._clock())
+                level = logging.WARNING if self._connected or pause == FIRST_PAUSE else logging.DEBUG
+                log.log(level, "out of touch with Asterisk: %s", _reasons(group))
+            finally:
+                self._calls.lost(self._clock())
             pause = FIRST_PAUSE if self._connected else min(pause * 2, LONGEST_PAUSE)
             await asyncio.sleep(pause)
 
@@ -58,6 +60,7 @@ class Follower:
             self._calls.found(self._clock())
             group.create_task(self._read(messages), name="ari-events")
             await self._acting.let_through(self._app, WANTED)
+            await self._acting.subscribe(self._app)
             await self._recognise()
             while True:
                 await self._resync()
@@ -69,7 +72,7 @@ class Follower:
             try:
                 event = decode(message)
             except msgspec.DecodeError as error:
-                log.warning("ARI: an event that cannot be read: %s", error)
+                log.warning("an event of ARI cannot be read: %s", error)
                 continue
             if event is not None:
                 self._calls.apply(event, self._clock())
@@ -99,6 +102,6 @@ class Follower:
 
 def _reasons(group: BaseExceptionGroup[Exception]) -> str:
     return "; ".join(
-        _reasons(error) if isinstance(error, BaseExceptionGroup) else f"{type(error).__name__} {error}"
+        _reasons(error) if isinstance(error, BaseExceptionGroup) else f"{type(error).__name__} {error}".strip()
         for error in group.exceptions
     )

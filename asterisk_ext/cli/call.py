@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import sys
 from pathlib import Path
 from urllib.parse import quote
 
@@ -65,10 +66,10 @@ async def _draw(table: Table, changed: asyncio.Event, as_json: bool) -> None:
 @call.command()
 @settings
 @click.argument("linkedid")
-@click.option("--yes", is_flag=True, help="Do not ask.")
+@click.option("--yes", is_flag=True, help="Do not ask; a script is never asked.")
 def hangup(settings: Path, linkedid: str, yes: bool) -> None:
     """End every leg of the call LINKEDID; a call to an emergency number is refused."""
-    if not yes:
+    if not yes and sys.stdin.isatty():
         click.confirm(f"Hang up the call {linkedid}?", abort=True)
     ask(settings, "POST", f"calls/{quote(linkedid, safe='')}/hangup", {})
     click.echo(f"{linkedid} was hung up")

@@ -43,6 +43,7 @@ class FakeAri:
         app.router.add_get("/ari/bridges", self._bridges)
         app.router.add_get("/ari/asterisk/info", self._info)
         app.router.add_put("/ari/applications/{app}/eventFilter", self._filter)
+        app.router.add_post("/ari/applications/{app}/subscription", self._subscribe)
         self.server = TestServer(app)
 
     @property
@@ -107,6 +108,9 @@ class FakeAri:
 
     async def _info(self, request: web.Request) -> web.Response:
         return _json({"status": {"startup_time": self.startup_time}})
+
+    async def _subscribe(self, request: web.Request) -> web.Response:
+        return _json({})
 
     async def _filter(self, request: web.Request) -> web.Response:
         wanted = await request.json()

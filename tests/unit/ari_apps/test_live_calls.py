@@ -70,10 +70,11 @@ async def test_the_table_begins_with_what_asterisk_has(world: World) -> None:
     assert world.calls.table(ROOT).sure
 
 
-async def test_the_socket_comes_first_then_the_filter_then_the_list(world: World) -> None:
-    assert world.ari.done[:5] == [
-        "GET /ari/events?app=asterisk-ext-1&subscribeAll=true",
+async def test_the_socket_comes_first_then_filter_and_subscription_then_the_list(world: World) -> None:
+    assert world.ari.done[:6] == [
+        "GET /ari/events?app=asterisk-ext-1",
         "PUT /ari/applications/asterisk-ext-1/eventFilter",
+        "POST /ari/applications/asterisk-ext-1/subscription?eventSource=channel:,bridge:",
         "GET /ari/asterisk/info?only=status",
         "GET /ari/channels",
         "GET /ari/bridges",
