@@ -3,22 +3,49 @@
 from __future__ import annotations
 
 import os
+import signal
 import socket
+import subprocess
 from collections.abc import Iterator
+from functools import partial
+from pathlib import Path
 
 import pytest
 
-from tests.integration.fleet import Lab, lab_command
+from asterisk_ext.lab import namespaces
+from asterisk_ext.lab.plan import STATE
+from tests.integration.fleet import COMMAND, Lab, lab_command
+
+
+@pytest.fixture(scope="session", autouse=True)
+def nothing_left_by_a_run_that_was_killed() -> None:
+    """Its labs bear its process's id in their names."""
+    for place in STATE.glob("*-*"):
+        kind, _, pid = place.name.partition("-")
+        if kind in ("tests", "own") and pid.isdigit() and not Path("/proc", pid).exists():
+            lab_command("down", "--name", place.name)
 
 
 @pytest.fixture(scope="session")
 def lab() -> Iterator[Lab]:
-    """Two nodes with everything on them, brought up once for the test run."""
+    """Two nodes with everything on them, brought up once for the test run; it ends with the run, however that ends."""
     handle = Lab(f"tests-{os.getpid()}")
-    done = lab_command("up", "--detach", "--name", handle.name, "--nodes", "2", "--port", str(free_ports(2)))
-    assert done.returncode == 0, done.stderr
-    yield handle
-    assert lab_command("down", "--name", handle.name).returncode == 0
+    command = [*COMMAND, "up", "--name", handle.name, "--nodes", "2", "--port", str(free_ports(2))]
+    with subprocess.Popen(
+        command,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
+        preexec_fn=partial(namespaces.die_with_parent, True),
+    ) as process:
+        assert process.stderr is not None
+        said: list[str] = []
+        while not said or "Ctrl-C" not in said[-1]:
+            said.append(process.stderr.readline())
+            assert said[-1], "".join(said)
+        yield handle
+        process.send_signal(signal.SIGINT)
+        assert process.wait() == 0
 
 
 def free_ports(count: int) -> int:
