@@ -40,7 +40,7 @@ from asterisk_ext.services.virtual_pbx import VirtualPbxs
 from asterisk_ext.store import LocalCopy
 from asterisk_ext.tasks import Tasks
 from dialplan.audio.defaults import default_announcements, install_default_audios
-from dialplan.projection import Projection
+from dialplan.kept_projection import KeptProjection
 from dialplan.registered_phones import RegisteredPhones
 from firewall.guard_client import GuardClient
 from firewall.node_guard import NodeGuard
@@ -82,7 +82,7 @@ async def running(config: Config) -> AsyncIterator[None]:
 
         audit = Audit(registry, copy, clock)
         calls = LiveCalls(name, acting, copy, audit)
-        serving = Serving(name, copy, Projection(Path(asterisk.realtime)))
+        serving = Serving(name, copy, KeptProjection(Path(asterisk.realtime)))
         reporting = Reporting(name, VERSION, serving, RegisteredPhones(asterisk.program), calls.count)
         services = Services(
             servers=Servers(registry, copy, audit, clock),

@@ -15,7 +15,7 @@ GROUPS = {
     "call": "live calls: list, hangup, replay",
     "guard": "the guard: run it, or scan a log offline",
     "lab": "a whole fleet on this machine: up, status, exec, down",
-    "node": "the node service: run it",
+    "node": "the node service: run it; put a lost realtime database back",
     "pbx": "virtual PBXs: list, import, block, unblock",
     "server": "SIP servers: list, add, maintenance",
     "token": "tokens for the API",

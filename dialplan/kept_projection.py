@@ -1,0 +1,33 @@
+"""The projection that also keeps a checked copy of what Asterisk was given."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable
+from pathlib import Path
+
+from asterisk_ext.domain.pbx import Pbx
+from dialplan import last_good
+from dialplan.projection import Difference, Projection
+
+
+def copy_of(database: Path) -> Path:
+    """Where the last good copy of a realtime database is kept: beside it."""
+    return database.with_name(f"{database.name}.last-good")
+
+
+class KeptProjection:
+    """``ports.Projector``; blocks on the files: call it in a thread."""
+
+    def __init__(self, database: Path) -> None:
+        self._database = database
+        self._projection = Projection(database)
+
+    def apply(self, tenants: Iterable[Pbx], *, elsewhere: Collection[int] = ()) -> Difference:
+        """As ``Projection.apply``; afterwards the copy holds the same, unless there is nothing worth keeping."""
+        found = self._projection.apply(tenants, elsewhere=elsewhere)
+        if not found.empty or not copy_of(self._database).exists():
+            last_good.keep(self._database, copy_of(self._database))
+        return found
+
+    def close(self) -> None:
+        self._projection.close()
