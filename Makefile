@@ -1,4 +1,4 @@
-.PHONY: setup run test lint lock
+.PHONY: setup run test bench lint lock docs
 
 setup:
 	@bash asterisk_ext/lab/setup/setup.sh
@@ -13,6 +13,14 @@ lint: setup
 	@.venv/bin/ruff check .
 	@.venv/bin/ruff format --check .
 	@.venv/bin/mypy
+
+BENCHES = calls fastagi guard_scan guard_memory guard_kernel guard_latency
+
+bench: setup
+	@for bench in $(BENCHES); do echo; echo "== $$bench"; .venv/bin/python -m tests.bench.$$bench || exit 1; done
+
+docs:
+	@.venv/bin/python -m tests.documents
 
 lock:
 	@bash asterisk_ext/lab/setup/lock.sh

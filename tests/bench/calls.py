@@ -1,4 +1,4 @@
-"""How fast events are decoded and applied, and what a live leg costs: ``python -m tests.bench.bench_calls [FILE]``.
+"""How fast events are decoded and applied, and what a live leg costs: ``python -m tests.bench.calls [FILE]``.
 
 Reference: ``json.loads`` alone on the same lines. The best of several rounds is told, for the machine may be shared.
 """

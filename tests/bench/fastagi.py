@@ -1,4 +1,4 @@
-"""FastAGI sessions a second: ``python -m tests.bench.bench_fastagi [SECONDS]``.
+"""FastAGI sessions a second: ``python -m tests.bench.fastagi [SECONDS]``.
 
 The same exchange (a greeting of 25 lines, one command, its reply) against the gate and against a bare asyncio
 server that answers without looking: the floor. Server and client are a process each; CPU is the server's own.
