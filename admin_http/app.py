@@ -10,7 +10,8 @@ from admin_http import api, pages
 from admin_http.headers import add_headers
 from admin_http.i18n import Catalogues
 from admin_http.identity import choose_words, identify, prove_intent
-from admin_http.keys import CATALOGUES, CLOSING, LOGIN_LIMIT, SERVICES, SESSIONS, TEMPLATES
+from admin_http.keys import CATALOGUES, CLOSING, ERROR_PAGE, LOGIN_LIMIT, SERVICES, SESSIONS, TEMPLATES, ErrorPage
+from admin_http.pages.frame import refused
 from admin_http.problems import answer_problems, limit_size
 from admin_http.rate_limit import RateLimit
 from admin_http.services import Services
@@ -37,6 +38,7 @@ def build(services: Services) -> web.Application:
     app[TEMPLATES] = Templates()
     app[LOGIN_LIMIT] = RateLimit(burst=10, period=6.0)
     app[CLOSING] = Event()
+    app[ERROR_PAGE] = ErrorPage(refused)
     app.on_response_prepare.append(add_headers)
     app.on_shutdown.append(_close_streams)
     app.router.add_static("/static", STATIC)

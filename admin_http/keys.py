@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from asyncio import Event
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
 
 from aiohttp import web
 
@@ -12,6 +14,15 @@ from admin_http.services import Services
 from admin_http.sessions import Session, Sessions
 from admin_http.templates import Templates
 from asterisk_ext.domain.access import Actor
+from asterisk_ext.domain.errors import Refusal
+
+
+@dataclass(frozen=True, slots=True)
+class ErrorPage:
+    """Draws the page of a refusal that no other page could show; given here since pages stand above refusals."""
+
+    draw: Callable[[web.Request, Refusal], Awaitable[web.Response]]
+
 
 SERVICES = web.AppKey("services", Services)
 SESSIONS = web.AppKey("sessions", Sessions)
@@ -20,6 +31,8 @@ TEMPLATES = web.AppKey("templates", Templates)
 LOGIN_LIMIT = web.AppKey("login_limit", RateLimit)
 CLOSING = web.AppKey("closing", Event)
 """Set when the application shuts down, so that open streams end."""
+
+ERROR_PAGE = web.AppKey("error_page", ErrorPage)
 
 ACTOR = web.RequestKey("actor", Actor)
 SESSION = web.RequestKey("session", Session)

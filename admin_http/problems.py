@@ -9,7 +9,7 @@ from aiohttp import web
 from aiohttp.typedefs import Handler
 
 from admin_http.i18n import Words
-from admin_http.keys import WORDS, is_api, is_mounted
+from admin_http.keys import ERROR_PAGE, WORDS, is_api, is_mounted
 from asterisk_ext.domain.errors import Problem, Refusal
 
 log = logging.getLogger(__name__)
@@ -115,9 +115,7 @@ async def limit_size(request: web.Request, handler: Handler) -> web.StreamRespon
 async def _answer(request: web.Request, refusal: Refusal) -> web.Response:
     if is_api(request):
         return problem_response(refusal, request[WORDS])
-    from admin_http.pages.frame import refused  # the page of a refusal is drawn like every other page
-
-    return await refused(request, refusal)
+    return await request.app[ERROR_PAGE].draw(request, refusal)
 
 
 def _of_http(error: web.HTTPException, request: web.Request) -> Refusal:
