@@ -15,7 +15,8 @@ from tests.integration.fleet import Lab, lab_command
 def lab() -> Iterator[Lab]:
     """Two nodes with everything on them, brought up once for the test run."""
     handle = Lab(f"tests-{os.getpid()}")
-    done = lab_command("up", "--detach", "--name", handle.name, "--nodes", "2", "--port", str(free_ports(2)))
+    drivers = ("--driver", "nftables", "--driver", "iptables")
+    done = lab_command("up", "--detach", "--name", handle.name, "--nodes", "2", *drivers, "--port", str(free_ports(2)))
     assert done.returncode == 0, done.stderr
     yield handle
     assert lab_command("down", "--name", handle.name).returncode == 0
