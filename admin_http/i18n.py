@@ -25,6 +25,8 @@ LANGUAGES = {"pt_BR": "Português", "en": "English"}
 PHRASES = frozenset({"why", "rule", "role", "name"})
 """Parameters of refusals that are words of the product, and so are translated themselves."""
 
+LOCALE = Path(__file__).with_name("locale")
+
 _BOLD = re.compile(r"\*\*(.+?)\*\*")
 
 
@@ -36,7 +38,7 @@ def N_(msgid: str) -> str:  # noqa: N802 - gettext's own name for a message id t
 class Catalogues:
     """One gettext catalogue a language; English is its own."""
 
-    def __init__(self, directory: Path = Path(__file__).with_name("locale")) -> None:
+    def __init__(self, directory: Path = LOCALE) -> None:
         self._of: dict[str, gettext.NullTranslations] = {"en": gettext.NullTranslations()}
         for path in sorted(directory.glob("*/LC_MESSAGES/messages.po")):
             compiled = io.BytesIO()
@@ -86,7 +88,8 @@ class Words:
 
     def rich(self, msgid: str, **params: object) -> Markup:
         """Like ``text``, with ``**bold**`` in the message; what fills the places is always escaped."""
-        message = Markup(_BOLD.sub(r"<strong>\1</strong>", str(escape(self._catalogue.gettext(msgid)))))
+        escaped = str(escape(self._catalogue.gettext(msgid)))
+        message = Markup(_BOLD.sub(r"<strong>\1</strong>", escaped))  # noqa: S704 - all but the tags is escaped
         return message.format_map(self._shown(params))
 
     def refusal(self, refusal: Refusal) -> tuple[str, str]:

@@ -114,7 +114,7 @@ def same_origin(request: web.Request) -> bool:
 
 def actor_of(request: web.Request) -> Actor:
     """Refuses ``login.needed``."""
-    actor = request.get(ACTOR)
+    actor: Actor | None = request.get(ACTOR)
     if actor is None:
         raise LOGIN_NEEDED.refuse()
     return actor

@@ -123,9 +123,9 @@ class IptablesKernel:
                 own = self._iptc.Chain(table, chain_name) if known else table.create_chain(chain_name)
                 own.flush()
                 for rule in rules:
-                    own.append_rule(self._easy.encode_iptc_rule(rule, ipv6))
+                    own.append_rule(self._encode(rule, ipv6=ipv6))
                 hook = self._iptc.Chain(table, HOOKS[name, chain_name])
-                jump = self._easy.encode_iptc_rule({"target": chain_name}, ipv6)
+                jump = self._encode({"target": chain_name}, ipv6=ipv6)
                 if hook.rules[:1] != [jump]:
                     if jump in hook.rules:
                         hook.delete_rule(jump)
@@ -133,6 +133,17 @@ class IptablesKernel:
             table.commit()
         finally:
             table.autocommit = True
+
+    def _encode(self, rule: Rule, *, ipv6: bool) -> Any:
+        encoded = self._easy.encode_iptc_rule(rule, ipv6)
+        if ipv6:
+            # python-iptables 1.2.0 compares one bit of each character of an IPv6 rule's interface: "-i lo" would let
+            # in whatever comes by "node0".
+            entry = encoded.entry.ipv6
+            for name, mask in (("in-interface", "iniface_mask"), ("out-interface", "outiface_mask")):
+                if name in rule:
+                    setattr(entry, mask, b"\xff" * (len(str(rule[name]).removeprefix("!")) + 1))
+        return encoded
 
     def _table(self, name: str, *, ipv6: bool) -> Any:
         table = (self._iptc.Table6 if ipv6 else self._iptc.Table)(name)

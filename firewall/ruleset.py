@@ -56,12 +56,15 @@ def to_nft(rules: Ruleset) -> str:
             f"add counter inet {TABLE} banned",
             f"add counter inet {TABLE} slowed",
             f"add counter inet {TABLE} denied",
+            f"add chain inet {TABLE} sip",
             f"add chain inet {TABLE} early {{ type filter hook prerouting priority -300; policy accept; }}",
             f"add chain inet {TABLE} early_out {{ type filter hook output priority -300; policy accept; }}",
             f"add chain inet {TABLE} inbound {{ type filter hook input priority 0; policy drop; }}",
+            f"flush chain inet {TABLE} sip",
             f"flush chain inet {TABLE} early",
             f"flush chain inet {TABLE} early_out",
             f"flush chain inet {TABLE} inbound",
+            *(f"add rule inet {TABLE} sip {rule}" for rule in _sip(rules)),
             *(f"add rule inet {TABLE} early {rule}" for rule in _early(rules)),
             *(f"add rule inet {TABLE} early_out {rule}" for rule in _early_out(rules)),
             *(f"add rule inet {TABLE} inbound {rule}" for rule in _inbound(rules)),
@@ -71,25 +74,33 @@ def to_nft(rules: Ruleset) -> str:
 
 
 def _early(rules: Ruleset) -> list[str]:
-    sip = f"udp dport {_ports(rules.sip_udp)}"
-    slow = f'limit rate over {SLOW_RATE} }} counter name "slowed" drop'
     return [
         f'ip saddr @{BAN4} counter name "banned" drop',
         f'ip6 saddr & {SUBSCRIBER_MASK} @{BAN6} counter name "banned" drop',
-        f"{sip} ip saddr @{SLOW4} update @{SLOW4}_rate {{ ip saddr {slow}",
-        f"{sip} ip6 saddr & {SUBSCRIBER_MASK} @{SLOW6} update @{SLOW6}_rate {{ ip6 saddr & {SUBSCRIBER_MASK} {slow}",
-        f'{sip} udp length > {LONGEST_SIP_DATAGRAM} counter name "denied" drop',
-        *([f"iif != lo udp dport {_ports(rules.sip_udp + rules.rtp)} notrack"] if rules.untracked else []),
+        f"udp dport {_ports(rules.sip_udp)} jump sip",
+        *(f"udp dport {port} notrack" for port in rules.rtp if rules.untracked),
+    ]
+
+
+def _sip(rules: Ruleset) -> list[str]:
+    slow = f'limit rate over {SLOW_RATE} }} counter name "slowed" drop'
+    return [
+        f"ip saddr @{SLOW4} update @{SLOW4}_rate {{ ip saddr {slow}",
+        f"ip6 saddr & {SUBSCRIBER_MASK} @{SLOW6} update @{SLOW6}_rate {{ ip6 saddr & {SUBSCRIBER_MASK} {slow}",
+        f'udp length > {LONGEST_SIP_DATAGRAM} counter name "denied" drop',
+        *(["notrack"] if rules.untracked else []),
     ]
 
 
 def _early_out(rules: Ruleset) -> list[str]:
-    return [f"oif != lo udp sport {_ports(rules.sip_udp + rules.rtp)} notrack"] if rules.untracked else []
+    return [f"udp sport {port} notrack" for port in rules.sip_udp + rules.rtp if rules.untracked]
 
 
 def _inbound(rules: Ruleset) -> list[str]:
     fleet4, fleet6 = _families(rules.fleet)
     return [
+        # What is most of the traffic and open to everybody comes first, and a port a rule: ranges in a set are slow.
+        *(f"udp dport {port} accept" for port in rules.sip_udp + rules.rtp),
         "iif lo accept",
         "ct state established,related accept",
         "ct state invalid drop",
@@ -101,9 +112,7 @@ def _inbound(rules: Ruleset) -> list[str]:
         *(
             f"{protocol} dport {_ports(ports)} accept"
             for protocol, ports in (
-                ("udp", rules.sip_udp),
                 ("tcp", rules.sip_tcp),
-                ("udp", rules.rtp),
                 ("tcp", rules.ssh),
                 ("tcp", rules.console),
             )

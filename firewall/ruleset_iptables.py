@@ -47,7 +47,7 @@ def to_iptables(rules: Ruleset, *, ipv6: bool) -> dict[tuple[str, str], list[Rul
             {"conntrack": {"ctstate": "RELATED,ESTABLISHED"}, "target": "ACCEPT"},
             {"conntrack": {"ctstate": "INVALID"}, "target": "DROP"},
             *(_icmpv6() if ipv6 else _icmp()),
-            *({"src": network, "target": "ACCEPT"} for network in sorted(rules.fleet) if (":" in network) == ipv6),
+            *_from_fleet(network for network in sorted(rules.fleet) if (":" in network) == ipv6),
             *({**ports, "target": "ACCEPT"} for ports in _ports("udp", rules.sip_udp)),
             *({**ports, "target": "ACCEPT"} for ports in _ports("tcp", rules.sip_tcp)),
             *({**ports, "target": "ACCEPT"} for ports in _ports("udp", rules.rtp)),
@@ -70,6 +70,10 @@ def _slow(rules: Ruleset, *, ipv6: bool) -> list[Rule]:
         "hashlimit-htable-max": "65536",
     }
     return [{**sip, **_in_set(SLOW[ipv6]), "hashlimit": limit} for sip in _ports("udp", rules.sip_udp)]
+
+
+def _from_fleet(networks: Iterable[str]) -> list[Rule]:
+    return [{"src": network, "target": "ACCEPT"} for network in networks]
 
 
 def _in_set(name: str) -> Rule:

@@ -10,8 +10,9 @@ from types import ModuleType
 from typing import Annotated, get_args, get_origin, get_type_hints
 
 import msgspec
+from msgspec import NODEFAULT
 
-from asterisk_ext.config import Config
+from asterisk_ext.config import Config, Section, ServiceLimit
 from asterisk_ext.domain.errors import Problem
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -54,14 +55,18 @@ def settings_page() -> str:
         "",
     ]
     for section in msgspec.structs.fields(Config):
-        kind = get_type_hints(Config)[section.name]
-        lines += [f"## `[{section.name}]`", "", "| key | default | meaning |", "|---|---|---|"]
-        hints = get_type_hints(kind, include_extras=True)
-        for field in msgspec.structs.fields(kind):
-            default = msgspec.json.encode(field.default).decode()
-            lines.append(f"| `{field.name}` | `{default}` | {_description(hints[field.name])} |")
-        lines.append("")
+        lines += [f"## `[{section.name}]`", "", *_settings(get_type_hints(Config)[section.name])]
+    lines += ["## `[guard.services.NAME]`", "", *_settings(ServiceLimit)]
     return "\n".join(lines)
+
+
+def _settings(kind: type[Section]) -> list[str]:
+    rows = ["| key | default | meaning |", "|---|---|---|"]
+    hints = get_type_hints(kind, include_extras=True)
+    for field in msgspec.structs.fields(kind):
+        default = msgspec.json.encode(field.default if field.default_factory is NODEFAULT else field.default_factory())
+        rows.append(f"| `{field.name}` | `{default.decode()}` | {_description(hints[field.name])} |")
+    return [*rows, ""]
 
 
 def _description(hint: object) -> str:

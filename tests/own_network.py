@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
+import fcntl
 import os
+import signal
 import socket
 import struct
+import subprocess
 import traceback
 from collections.abc import Callable
 
 CLONE_NEWNS, CLONE_NEWNET = 0x00020000, 0x40000000
-SIOCSIFFLAGS, IFF_UP = 0x8914, 0x1
+SIOCSIFFLAGS, IFF_UP, IPV6_FREEBIND = 0x8914, 0x1, 78
+PR_SET_PDEATHSIG = 1
 
 
 def in_own_network(body: Callable[[], None]) -> None:
@@ -35,13 +40,88 @@ def in_own_network(body: Callable[[], None]) -> None:
         raise AssertionError(failure)
 
 
+class Outside:
+    """Another network at the end of a cable: 198.18.0.0/15 and 2001:db8::/32 without the node's own addresses.
+
+    The node is 198.18.0.1 and fd77::1. Sockets made by ``socket`` are out there and may have any of the addresses.
+    """
+
+    NODE4, NODE6 = "198.18.0.1", "fd77::1"
+
+    def __init__(self) -> None:
+        ready, go = os.pipe()
+        self._holder = os.fork()
+        if self._holder == 0:
+            ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+            _enter()
+            os.write(go, b"x")
+            # Whoever waits for the end of one of the parent's pipes must not wait for this process.
+            os.closerange(3, 1024)
+            signal.pause()
+            os._exit(0)
+        os.read(ready, 1)
+        os.close(ready)
+        os.close(go)
+        self._out = os.open(f"/proc/{self._holder}/ns/net", os.O_RDONLY)
+        self._home = os.open("/proc/self/ns/net", os.O_RDONLY)
+        _ip(f"link add node0 type veth peer name out0 netns {self._holder}")
+        for command in (f"addr add {self.NODE4}/15 dev node0", f"addr add {self.NODE6}/64 dev node0 nodad"):
+            _ip(command)
+        _ip("link set node0 up")
+        for command in (
+            "addr add 198.18.0.2/15 dev out0",
+            "addr add fd77::2/64 dev out0 nodad",
+            "link set out0 up",
+            "route add local 198.19.0.0/16 dev lo",
+            "-6 route add local 2001:db8::/32 dev lo",
+        ):
+            self.run("ip", *command.split())
+        _ip("-6 route add 2001:db8::/32 via fd77::2")
+        self._await_ipv6()
+
+    def _await_ipv6(self) -> None:
+        """Neighbours are found only once both ends have their carrier."""
+        with socket.socket(socket.AF_INET6, socket.SOCK_DGRAM) as here, self.socket("2001:db8::1") as there:
+            here.bind((self.NODE6, 9))
+            here.settimeout(0.05)
+            for _ in range(200):
+                there.sendto(b"ready?", (self.NODE6, 9))
+                with contextlib.suppress(TimeoutError):
+                    here.recv(10)
+                    return
+        raise AssertionError("IPv6 does not work in this network namespace")
+
+    def run(self, *command: str) -> None:
+        subprocess.run(["nsenter", f"--net=/proc/{self._holder}/ns/net", *command], check=True)
+
+    def socket(self, source: str, kind: socket.SocketKind = socket.SOCK_DGRAM) -> socket.socket:
+        """A socket out there, bound to that source address."""
+        libc = ctypes.CDLL(None, use_errno=True)
+        family = socket.AF_INET6 if ":" in source else socket.AF_INET
+        libc.setns(self._out, CLONE_NEWNET)
+        try:
+            made = socket.socket(family, kind)
+            if family is socket.AF_INET6:
+                made.setsockopt(socket.IPPROTO_IPV6, IPV6_FREEBIND, 1)
+            made.bind((source, 0))
+        finally:
+            libc.setns(self._home, CLONE_NEWNET)
+        return made
+
+    def close(self) -> None:
+        os.kill(self._holder, signal.SIGKILL)
+        os.waitpid(self._holder, 0)
+        os.close(self._out)
+        os.close(self._home)
+
+
 def add_address(address: str) -> None:
-    """Give loopback another IPv4 address (an alias of its own for each)."""
-    last = address.replace(".", "")[-8:]
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as control:
-        name = f"lo:{last}".encode()
-        value = struct.pack("16sHH4s8x", name, socket.AF_INET, 0, socket.inet_aton(address))
-        _ioctl(control, 0x8916, value)
+    """Give loopback another IPv4 address."""
+    _ip(f"addr add {address}/32 dev lo")
+
+
+def _ip(command: str) -> None:
+    subprocess.run(["ip", *command.split()], check=True)
 
 
 def _enter() -> None:
@@ -49,10 +129,4 @@ def _enter() -> None:
     if libc.unshare(CLONE_NEWNET | CLONE_NEWNS) != 0:
         raise OSError(ctypes.get_errno(), "unshare")
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as control:
-        _ioctl(control, SIOCSIFFLAGS, struct.pack("16sH14x", b"lo", IFF_UP))
-
-
-def _ioctl(control: socket.socket, request: int, value: bytes) -> None:
-    import fcntl
-
-    fcntl.ioctl(control.fileno(), request, value)
+        fcntl.ioctl(control.fileno(), SIOCSIFFLAGS, struct.pack("16sH14x", b"lo", IFF_UP))

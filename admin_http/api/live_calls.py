@@ -17,7 +17,7 @@ from asterisk_ext.services.live_calls import Changed, Ended, Snapshot
 
 
 class Event(msgspec.Struct, kw_only=True, omit_defaults=True):
-    """The data of one server-sent event: ``snapshot`` fills ``calls`` and ``sure``, ``call`` the call, ``gone`` the id."""
+    """Data of a server-sent event: ``snapshot`` fills ``calls`` and ``sure``, ``call`` the call, ``gone`` the id."""
 
     calls: list[Call] | None = None
     sure: bool | None = None

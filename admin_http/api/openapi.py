@@ -26,7 +26,7 @@ def document(routes: Sequence[Route], version: str) -> Json:
     schema_of = dict(zip(map(_key, types), schemas, strict=True))
     paths: dict[str, Json] = {}
     for route in routes:
-        paths.setdefault(route.path, {})[route.method.lower()] = _operation(route, schema_of)
+        paths.setdefault(route.path, {})[route.method.lower()] = _operation(route, schema_of, components)
     return {
         "openapi": "3.1.0",
         "info": {
@@ -66,7 +66,7 @@ def _key(kind: Any) -> str:
     return f"{getattr(kind, '__module__', '')}.{kind!r}"
 
 
-def _operation(route: Route, schema_of: dict[str, Json]) -> Json:
+def _operation(route: Route, schema_of: dict[str, Json], components: Json) -> Json:
     operation: Json = {
         "operationId": f"{route.method.lower()}{re.sub(r'[^A-Za-z0-9]+', '_', route.path).rstrip('_')}",
         "summary": route.summary,
@@ -75,7 +75,7 @@ def _operation(route: Route, schema_of: dict[str, Json]) -> Json:
             {"name": place, "in": "path", "required": True, "schema": schema_of[_key(route.hints[place])]}
             for place in route.places
         ]
-        + _query_parameters(route),
+        + _query_parameters(route, schema_of, components),
         "responses": _responses(route, schema_of),
     }
     if route.act is not None:
@@ -90,11 +90,10 @@ def _operation(route: Route, schema_of: dict[str, Json]) -> Json:
     return operation
 
 
-def _query_parameters(route: Route) -> list[Json]:
+def _query_parameters(route: Route, schema_of: dict[str, Json], components: Json) -> list[Json]:
     if route.query is None:
         return []
-    _, components = msgspec.json.schema_components([route.query], ref_template="#/components/schemas/{name}")
-    schema = components[route.query.__name__]
+    schema = components[schema_of[_key(route.query)]["$ref"].rsplit("/", 1)[1]]
     return [
         {"name": name, "in": "query", "required": name in schema.get("required", ()), "schema": property_schema}
         for name, property_schema in schema["properties"].items()

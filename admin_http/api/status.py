@@ -27,7 +27,7 @@ class Health(msgspec.Struct, kw_only=True):
     status: str
 
 
-class Status(msgspec.Struct, kw_only=True):
+class FleetStatus(msgspec.Struct, kw_only=True):
     """The line of truth: who answers, and how old that knowledge is."""
 
     node: str
@@ -57,9 +57,9 @@ async def health() -> Health:
     return Health(status="ok")
 
 
-async def status(services: Services, actor: Actor) -> Status:
+async def status(services: Services, actor: Actor) -> FleetStatus:
     line = truth(services, actor)
-    return Status(
+    return FleetStatus(
         node=services.node,
         version=services.version,
         answering=line.answering,

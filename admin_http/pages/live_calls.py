@@ -17,12 +17,8 @@ from asterisk_ext.domain.access import Act, require
 from asterisk_ext.domain.call_rows import Destination
 from asterisk_ext.domain.call_rows import Row as Call
 from asterisk_ext.domain.emergency import dialled_forms
-from asterisk_ext.domain.errors import Problem
 from asterisk_ext.ports import Fleet
-
-OVER = Problem(
-    "call.over", 404, "The call {call} is over; there was nothing to hang up.", "Look at the list of live calls."
-)
+from asterisk_ext.services.live_calls import UNKNOWN
 
 ICONS = {
     "Up": "dot",
@@ -94,7 +90,7 @@ def _find(request: web.Request) -> Call:
     for call in request.app[SERVICES].live_calls.table(actor).calls:
         if call["linkedid"] == linkedid:
             return call
-    raise OVER.refuse(call=linkedid)
+    raise UNKNOWN.refuse(linkedid=linkedid)
 
 
 def emergency_forms(fleet: Fleet) -> list[str]:

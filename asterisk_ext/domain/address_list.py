@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator
 from ipaddress import IPv4Address, IPv4Network, IPv6Network, ip_address, ip_network
 
@@ -21,6 +22,7 @@ NOT_A_NETWORK = Problem(
 )
 
 Network = IPv4Network | IPv6Network
+_IPV4 = re.compile(r"(?:(?:25[0-5]|2[0-4]\d|1\d\d|[1-9]?\d)(?:\.(?!$)|$)){4}", re.ASCII)
 SUBSCRIBER_PREFIX = 64
 """An IPv6 subscriber gets a /64 at least (RFC 6177) and may use any address in it."""
 
@@ -30,6 +32,8 @@ def source_of(address: str) -> str:
 
     Refuses ``address.invalid``. An IPv4 address mapped into IPv6 is the IPv4 address; a zone (``%eth0``) is dropped.
     """
+    if _IPV4.fullmatch(address) is not None:
+        return address
     try:
         found = ip_address(address.partition("%")[0].removesuffix(f"/{SUBSCRIBER_PREFIX}"))
     except ValueError as error:

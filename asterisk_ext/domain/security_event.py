@@ -30,7 +30,7 @@ RETRANSMISSION_SECONDS = 32.0
 """RFC 3261 section 17.1.2.2: a request over UDP is repeated for 64 × T1 = 32 s, …"""
 RETRANSMISSIONS = 10
 """… which makes ten repeats (after 0.5, 1.5, 3.5, 7.5 s, then every 4 s)."""
-SESSIONS = 65_536
+SESSIONS = 32_768
 
 
 class SecurityEvent(NamedTuple):

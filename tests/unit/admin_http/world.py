@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Sequence
+from functools import cache
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
-from admin_http.pages.live_calls import OVER
 from admin_http.services import Services
 from asterisk_ext.domain.access import ROOT, Act, Actor, Role, require
 from asterisk_ext.domain.call_rows import Destination
@@ -20,15 +20,17 @@ from asterisk_ext.registry.fake import FakeRegistry
 from asterisk_ext.services import records
 from asterisk_ext.services.audit import Audit
 from asterisk_ext.services.bans import Bans
-from asterisk_ext.services.live_calls import Changed, Difference, Ended, Snapshot
+from asterisk_ext.services.live_calls import UNKNOWN, Changed, Difference, Ended, Snapshot
 from asterisk_ext.services.maintenance import Maintenance
 from asterisk_ext.services.servers import Servers
 from asterisk_ext.services.times import iso
-from asterisk_ext.services.users import Users
+from asterisk_ext.services.users import User, Users, hashed
 from asterisk_ext.services.virtual_pbx import VirtualPbxs
 from asterisk_ext.store import LocalCopy
 
 NOW = 1_786_601_662.0
+ZONE = ZoneInfo("America/Sao_Paulo")
+SALT = bytes(16)
 PASSWORD = "correct horse battery"
 PEER = "the fleet's own secret"
 NOT_BANNED = Problem("ban.not_there", 404, "{address} is not blocked.", "There is nothing to lift.")
@@ -37,6 +39,12 @@ LINE = (
     'Service="PJSIP",AccountID="1_202",LocalAddress="IPV4/UDP/198.18.1.1/5060",'
     'RemoteAddress="IPV4/UDP/203.0.113.45/5071",Challenge="…",Response="…"'
 )
+
+
+@cache
+def _stored_password() -> str:
+    """Computed once: it is slow on purpose."""
+    return hashed(PASSWORD, SALT)
 
 
 class FakeGuard:
@@ -72,6 +80,7 @@ class FakeLiveCalls:
         self.watchers: set[asyncio.Queue[Difference]] = set()
         self.sure = True
         self.hung_up: list[str] = []
+        self.left = asyncio.Event()
 
     def table(self, actor: Actor) -> Snapshot:
         wanted = [call for call in self.calls.values() if actor.pbx is None or call["pbx"] == str(actor.pbx)]
@@ -86,11 +95,12 @@ class FakeLiveCalls:
                 yield await queue.get()
         finally:
             self.watchers.discard(queue)
+            self.left.set()
 
     async def hang_up(self, actor: Actor, linkedid: str) -> None:
         require(actor, Act.HANG_UP)
         if linkedid not in self.calls:
-            raise OVER.refuse(call=linkedid)
+            raise UNKNOWN.refuse(linkedid=linkedid)
         self.hung_up.append(linkedid)
         self.end(linkedid)
 
@@ -130,15 +140,25 @@ class World:
             clock=self.clock,
             node="FLN-CORE-01",
             is_peer=lambda token: token == PEER,
-            zone=ZoneInfo("America/Sao_Paulo"),
+            zone=ZONE,
             version="0.1.0",
         )
 
     def clock(self) -> float:
         return self.now
 
+    root = ROOT
+
+    async def token(self, role: str, pbx: int | None = None) -> str:
+        return await self.users.issue_token(ROOT, f"{role}'s token", Role[role.upper()], pbx)
+
+    async def truth(self) -> tuple[object, ...]:
+        """All that an act could have changed."""
+        kept = [(await self.registry.snapshot(prefix))[0] for prefix in ("server/", "pbx/", "user/", "maintenance")]
+        return kept, dict(self.guard.banned), sorted(self.calls.calls)
+
     async def report(self, node: str, **facts: int) -> None:
-        await self.registry.beat(node, 6.0, records.encode(Report(version="22.10.1", **facts)))  # type: ignore[arg-type]
+        await self.registry.beat(node, 6.0, records.encode(Report(version="22.10.1", **facts)))
         await self.fleet.hear(self.registry)
 
     async def fill(self) -> None:
@@ -167,7 +187,8 @@ class World:
         ):
             await self.tenants.save(ROOT, tenant(number, name, home))
         for role in Role:
-            await self.users.save(ROOT, role.word, PASSWORD, role)
+            user = User(name=role.word, role=role, salt=SALT.hex(), scrypt=_stored_password())
+            await self.registry.create(records.USERS + role.word, records.encode(user))
         self.guard.banned["203.0.113.45"] = Banned(
             address="203.0.113.45",
             since=NOW - 308,

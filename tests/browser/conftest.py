@@ -1,0 +1,84 @@
+"""A real Chromium before a console over a small fleet. Only the loopback is spoken to."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Awaitable, Callable
+from pathlib import Path
+
+import pytest
+from aiohttp.test_utils import TestServer
+from playwright.async_api import Browser, Page, async_playwright
+
+from admin_http.app import build
+from asterisk_ext.tasks import Tasks
+from tests.unit.admin_http.world import PASSWORD, World
+
+ARGUMENTS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
+
+
+class Console:
+    """The console as one person's browser shows it; what the browser complains of is kept."""
+
+    def __init__(self, page: Page, base: str) -> None:
+        self.page = page
+        self.base = base
+        self.complaints: list[str] = []
+        page.on("console", lambda message: self.complaints.append(message.text) if message.type == "error" else None)
+        page.on("pageerror", lambda error: self.complaints.append(str(error)))
+
+    async def open(self, path: str) -> None:
+        await self.page.goto(self.base + path)
+
+    async def log_in(self, name: str) -> None:
+        await self.open("/login")
+        await self.page.fill("input[name=name]", name)
+        await self.page.fill("input[name=password]", PASSWORD)
+        await self.page.keyboard.press("Enter")
+        await self.page.wait_for_url(self.base + "/")
+
+
+@pytest.fixture
+async def world(tmp_path: Path) -> AsyncIterator[World]:
+    made = World(tmp_path / "copy.sqlite")
+    async with Tasks() as tasks:
+        tasks.start("copy", made.fleet.follow(made.registry))
+        await made.fill()
+        yield made
+    made.fleet.close()
+
+
+@pytest.fixture
+async def browser() -> AsyncIterator[Browser]:
+    async with async_playwright() as playwright:
+        chromium = await playwright.chromium.launch(executable_path="/usr/bin/chromium", args=ARGUMENTS)
+        yield chromium
+        await chromium.close()
+
+
+Look = Callable[..., Awaitable[Console]]
+
+
+@pytest.fixture
+async def look(world: World, browser: Browser) -> AsyncIterator[Look]:
+    """Open a browser window of a size and log in as the user of a role."""
+    async with TestServer(build(world.services)) as server:
+
+        async def opened(role: str, width: int = 1440, height: int = 900) -> Console:
+            context = await browser.new_context(
+                viewport={"width": width, "height": height}, locale="pt-BR", reduced_motion="reduce"
+            )
+            console = Console(await context.new_page(), str(server.make_url("")).rstrip("/"))
+            await console.log_in(role)
+            return console
+
+        yield opened
+        for context in browser.contexts:
+            await context.close()

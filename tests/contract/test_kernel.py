@@ -1,0 +1,251 @@
+"""What every driver of the kernel does, shown by counted packets in a network of its own."""
+
+from __future__ import annotations
+
+import contextlib
+import socket
+import subprocess
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from firewall.iptables import IptablesKernel
+from firewall.kernel import Kernel
+from firewall.nftables import NftablesKernel
+from firewall.ruleset import Ruleset
+from tests.own_network import Outside, in_own_network
+
+DRIVERS: dict[str, Callable[[], Kernel]] = {"nftables": NftablesKernel, "iptables": IptablesKernel}
+FLUSH = {
+    "nftables": ["nft", "flush", "ruleset"],
+    "iptables": ["iptables-legacy", "-t", "raw", "-F"],
+}
+FRIEND, ENEMY, NODE2 = "198.19.0.20", "198.19.0.66", "198.19.0.2"
+FRIEND6, ENEMY6, ENEMY6_NEIGHBOUR = "2001:db8:1::20", "2001:db8:2::66", "2001:db8:2::abcd"
+ENEMY6_SOURCE = "2001:db8:2::/64"
+RULES = Ruleset(fleet=(NODE2,))
+
+
+class Node:
+    """A driver that has applied the rules, and counted packets from outside."""
+
+    def __init__(self, driver: str) -> None:
+        self.outside = Outside()
+        self.kernel = DRIVERS[driver]()
+        self.driver = driver
+        self.kernel.apply(RULES)
+
+    def heard(self, source: str, port: int = 5060, packets: int = 3, size: int = 100) -> int:
+        """How many of so many datagrams from a source reach a UDP port of the node."""
+        node = Outside.NODE6 if ":" in source else Outside.NODE4
+        family = socket.AF_INET6 if ":" in source else socket.AF_INET
+        with socket.socket(family, socket.SOCK_DGRAM) as phone, self.outside.socket(source) as sender:
+            phone.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4 << 20)
+            phone.bind((node, port))
+            for _ in range(packets):
+                sender.sendto(b"x" * size, (node, port))
+            phone.settimeout(0.1)
+            count = 0
+            with contextlib.suppress(TimeoutError):
+                while phone.recv(65_536):
+                    count += 1
+            return count
+
+    def close(self) -> None:
+        self.kernel.close()
+        self.outside.close()
+
+
+@pytest.fixture(params=list(DRIVERS))
+def on_node(request: pytest.FixtureRequest) -> Callable[[Callable[[Node], None]], None]:
+    def run(body: Callable[[Node], None]) -> None:
+        def inside() -> None:
+            node = Node(request.param)
+            try:
+                body(node)
+            finally:
+                node.close()
+
+        in_own_network(inside)
+
+    return run
+
+
+OnNode = Callable[[Callable[[Node], None]], None]
+
+
+def test_a_banned_source_is_not_heard_and_others_are(on_node: OnNode) -> None:
+    def body(node: Node) -> None:
+        assert node.heard(ENEMY) == 3
+        node.kernel.ban({ENEMY: 60.0})
+        assert (node.heard(ENEMY), node.heard(FRIEND)) == (0, 3)
+        assert node.heard(ENEMY, port=12_000) == 0
+
+    on_node(body)
+
+
+def test_an_ipv6_ban_holds_for_the_whole_64_and_no_further(on_node: OnNode) -> None:
+    def body(node: Node) -> None:
+        assert node.heard(ENEMY6) == 3
+        node.kernel.ban({ENEMY6_SOURCE: 60.0})
+        assert (node.heard(ENEMY6), node.heard(ENEMY6_NEIGHBOUR), node.heard(FRIEND6)) == (0, 0, 3)
+        assert list(node.kernel.bans()) == [ENEMY6_SOURCE]
+
+    on_node(body)
+
+
+def test_a_ban_ends_an_established_connection(on_node: OnNode) -> None:
+    def body(node: Node) -> None:
+        with (
+            socket.create_server((Outside.NODE4, 5060)) as server,
+            node.outside.socket(ENEMY, socket.SOCK_STREAM) as attacker,
+        ):
+            attacker.connect((Outside.NODE4, 5060))
+            accepted, _ = server.accept()
+            accepted.settimeout(0.3)
+            attacker.send(b"REGISTER")
+            assert accepted.recv(100) == b"REGISTER"
+            node.kernel.ban({ENEMY: 60.0})
+            attacker.send(b"REGISTER")
+            with pytest.raises(TimeoutError):
+                accepted.recv(100)
+            accepted.close()
+
+    on_node(body)
+
+
+def test_a_ban_lifts_itself_though_the_guard_is_dead(on_node: OnNode) -> None:
+    def body(node: Node) -> None:
+        node.kernel.ban({ENEMY: 1.0})
+        assert node.heard(ENEMY) == 0
+        node.kernel.close()
+        deadline = time.monotonic() + 10
+        while node.heard(ENEMY) == 0:
+            assert time.monotonic() < deadline
+
+    on_node(body)
+
+
+def test_applying_the_same_rules_again_changes_nothing_and_keeps_the_bans(on_node: OnNode) -> None:
+    def body(node: Node) -> None:
+        node.kernel.ban({ENEMY: 60.0})
+        assert node.kernel.is_intact()
+        node.kernel.apply(RULES)
+        assert node.kernel.is_intact()
+        assert (node.heard(ENEMY), node.heard(FRIEND)) == (0, 3)
+
+    on_node(body)
+
+
+def test_a_lifted_source_is_heard_and_lifting_a_stranger_is_nothing(on_node: OnNode) -> None:
+    def body(node: Node) -> None:
+        node.kernel.ban({ENEMY: 60.0, ENEMY6_SOURCE: 60.0})
+        node.kernel.lift([ENEMY, ENEMY6_SOURCE, FRIEND, "2001:db8:9::/64"])
+        assert (node.heard(ENEMY), node.heard(ENEMY6)) == (3, 3)
+        assert node.kernel.bans() == {}
+
+    on_node(body)
+
+
+def test_a_ban_given_again_gets_the_new_time(on_node: OnNode) -> None:
+    def body(node: Node) -> None:
+        node.kernel.ban({ENEMY: 60.0})
+        node.kernel.ban({ENEMY: 600.0, FRIEND: 60.0})
+        assert node.kernel.bans()[ENEMY] > 500
+        node.kernel.ban({ENEMY: 60.0})
+        assert node.kernel.bans()[ENEMY] <= 60
+
+    on_node(body)
+
+
+def test_restoring_makes_exactly_these_the_banned_ones(on_node: OnNode) -> None:
+    def body(node: Node) -> None:
+        node.kernel.ban({FRIEND: 60.0})
+        many = {f"203.{i >> 8}.{i & 255}.7": 3600.0 for i in range(5000)}
+        node.kernel.restore({**many, ENEMY: 60.0, ENEMY6_SOURCE: 60.0})
+        assert (node.heard(ENEMY), node.heard(ENEMY6), node.heard(FRIEND)) == (0, 0, 3)
+        assert len(node.kernel.bans()) == 5002
+        node.kernel.restore({})
+        assert (node.heard(ENEMY), node.kernel.bans()) == (3, {})
+
+    on_node(body)
+
+
+def test_what_is_not_open_is_denied_except_to_the_fleet(on_node: OnNode) -> None:
+    def body(node: Node) -> None:
+        assert (node.heard(FRIEND, port=9999), node.heard(FRIEND6, port=9999)) == (0, 0)
+        assert node.heard(NODE2, port=9999) == 3
+        assert (node.heard(FRIEND, port=5060), node.heard(FRIEND, port=10_000)) == (3, 3)
+
+    on_node(body)
+
+
+def test_a_datagram_too_long_for_the_log_does_not_reach_sip(on_node: OnNode) -> None:
+    def body(node: Node) -> None:
+        assert (node.heard(FRIEND, size=6900), node.heard(FRIEND, size=7100)) == (3, 0)
+        assert (node.heard(FRIEND6, size=6900), node.heard(FRIEND6, size=7100)) == (3, 0)
+        assert node.heard(FRIEND, port=12_000, size=7100) == 3
+
+    on_node(body)
+
+
+def test_a_slowed_source_is_limited_in_signalling_and_not_in_media(on_node: OnNode) -> None:
+    def body(node: Node) -> None:
+        node.kernel.slow({ENEMY: 60.0, ENEMY6_SOURCE: 60.0})
+        assert 30 <= node.heard(ENEMY, packets=400) < 300
+        assert 30 <= node.heard(ENEMY6, packets=400) < 300
+        assert node.heard(ENEMY, packets=400, port=12_000) == 400
+        assert node.heard(FRIEND, packets=400) == 400
+        node.kernel.lift([ENEMY])
+        assert node.heard(ENEMY, packets=400) == 400
+
+    on_node(body)
+
+
+def test_sip_and_media_take_no_place_in_connection_tracking(on_node: OnNode) -> None:
+    def body(node: Node) -> None:
+        with socket.create_server((Outside.NODE4, 5060)), node.outside.socket(FRIEND, socket.SOCK_STREAM) as phone:
+            phone.connect((Outside.NODE4, 5060))
+            before = tracked()
+            assert before >= 1
+            for last in range(1, 200):
+                node.heard(f"198.19.7.{last}", packets=1) if last % 50 == 0 else None
+                with node.outside.socket(f"198.19.7.{last}") as sender:
+                    sender.sendto(b"x", (Outside.NODE4, 5060))
+                    sender.sendto(b"x", (Outside.NODE4, 12_000))
+            assert tracked() - before < 20
+
+    on_node(body)
+
+
+def test_a_foreign_change_is_noticed_and_repaired_by_applying_again(on_node: OnNode) -> None:
+    def body(node: Node) -> None:
+        node.kernel.ban({ENEMY: 60.0})
+        node.kernel.drain_changes()
+        subprocess.run(FLUSH[node.driver], check=True)
+        assert not node.kernel.is_intact()
+        if node.kernel.changes() >= 0:
+            assert node.kernel.drain_changes()
+        node.kernel.apply(RULES)
+        node.kernel.restore({ENEMY: 60.0})
+        assert node.kernel.is_intact()
+        assert (node.heard(ENEMY), node.heard(FRIEND)) == (0, 3)
+
+    on_node(body)
+
+
+def test_the_drivers_own_changes_are_not_taken_for_foreign_ones(on_node: OnNode) -> None:
+    def body(node: Node) -> None:
+        node.kernel.drain_changes()
+        node.kernel.ban({ENEMY: 60.0, ENEMY6_SOURCE: 60.0})
+        node.kernel.slow({FRIEND: 60.0})
+        node.kernel.lift([ENEMY])
+        assert not node.kernel.drain_changes()
+
+    on_node(body)
+
+
+def tracked() -> int:
+    return int(Path("/proc/sys/net/netfilter/nf_conntrack_count").read_text())

@@ -1,0 +1,51 @@
+"""A real Chromium for the console."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from playwright.async_api import ConsoleMessage, Page, async_playwright
+
+CHROMIUM = "/usr/bin/chromium"
+ARGUMENTS = [
+    "--headless",
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
+
+
+def is_complaint(message: ConsoleMessage) -> bool:
+    """A refused password is an answer of status 401, which the browser calls an error of loading."""
+    return message.type == "error" and not message.text.startswith("Failed to load resource")
+
+
+@asynccontextmanager
+async def open_page(width: int = 1440, height: int = 900, language: str = "pt-BR") -> AsyncIterator[Page]:
+    """An empty page; leaving the context fails where a page broke a rule of its own or threw an error."""
+    complaints: list[str] = []
+    async with async_playwright() as playwright:
+        browser = await playwright.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
+        try:
+            context = await browser.new_context(viewport={"width": width, "height": height}, locale=language)
+            page = await context.new_page()
+            page.on("console", lambda message: complaints.append(message.text) if is_complaint(message) else None)
+            page.on("pageerror", lambda error: complaints.append(str(error)))
+            yield page
+        finally:
+            await browser.close()
+    assert complaints == []
+
+
+async def log_in(page: Page, console: str, name: str, password: str) -> None:
+    """From the first page to the overview, as a person does."""
+    await page.goto(console)
+    await page.fill("input[name=name]", name)
+    await page.fill("input[name=password]", password)
+    async with page.expect_navigation():
+        await page.keyboard.press("Enter")
