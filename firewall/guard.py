@@ -121,7 +121,7 @@ class Answers:
             network = network_of(text)
             if network.prefixlen < WIDEST_FLEET_NETWORK[network.version]:
                 raise TOO_WIDE.refuse(field="networks", network=network)
-        self._engine.policy.set_derived(networks)
+        self._engine.set_fleet(networks)
 
 
 class Repairs:

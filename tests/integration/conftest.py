@@ -9,6 +9,7 @@ from collections.abc import Iterator
 import pytest
 
 from tests.integration.fleet import Lab, lab_command
+from tests.integration.guard_ground import Ground
 
 
 @pytest.fixture(scope="session")
@@ -20,6 +21,13 @@ def lab() -> Iterator[Lab]:
     assert done.returncode == 0, done.stderr
     yield handle
     assert lab_command("down", "--name", handle.name).returncode == 0
+
+
+@pytest.fixture(scope="session")
+def ground(lab: Lab) -> Iterator[Ground]:
+    opened = Ground(lab.name)
+    yield opened
+    opened.close()
 
 
 def free_ports(count: int) -> int:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import select
+import signal
 import socket
 import subprocess
 import threading
@@ -14,18 +16,26 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import pytest
+
+from asterisk_ext.lab import asterisk_install, services, state
 from asterisk_ext.lab import plan as plans
-from asterisk_ext.lab import state
+from asterisk_ext.lab.enter import command_line
 from asterisk_ext.lab.namespaces import CLONE_NEWNET, setns
 from asterisk_ext.lab.status import place_of
 from asterisk_ext.lab.topology import PREFIX4
 
 SOCKET = "run/asterisk-ext/guard.sock"
 LOG = "var/log/asterisk/security"
-REALTIME = "var/lib/asterisk-ext/realtime.sqlite3"
+REALTIME = "var/lib/asterisk-ext/realtime/realtime.sqlite3"
 PATIENCE = 10.0
 """Seconds after which something awaited is held to be missing."""
 FIRST_NET = 67
+NODES = (
+    pytest.param("node1", "1_200", id="nftables"),
+    pytest.param("node2", "3_200", id="iptables"),
+)
+"""A node with each kernel driver, and an account that lives there."""
 
 
 class Ground:
@@ -36,7 +46,10 @@ class Ground:
         self.plan = plans.read(place / "plan.json")
         pids = state.machine_pids(first)
         self.holders = {name: pids[pid] for name, pid in state.read(place).holders.items()}
-        self._given = self.net("attacker1", "ip", "-o", "-4", "addr").count(" secondary ")
+        self._place, self._first = place, first
+        self._started: dict[str, subprocess.Popen[bytes]] = {}
+        machines = ("attacker1", "attacker2", "phones1")
+        self._given = sum(self.net(name, "ip", "-o", "-4", "addr").count(" secondary ") for name in machines)
 
     def ip(self, node: str) -> str:
         return self.plan.topology.host(node).ipv4
@@ -77,14 +90,19 @@ class Ground:
         thread.join()
         return made[0]
 
-    @contextmanager
-    def udp(self, address: str, machine: str = "attacker1") -> Iterator[socket.socket]:
+    def bound(self, address: str, port: int = 0, machine: str = "attacker1") -> socket.socket:
+        """A UDP socket of a machine at one of its addresses."""
+
         def make() -> socket.socket:
             made = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-            made.bind((address, 0))
+            made.bind((address, port))
             return made
 
-        with self.inside(machine, make) as opened:
+        return self.inside(machine, make)
+
+    @contextmanager
+    def udp(self, address: str, machine: str = "attacker1") -> Iterator[socket.socket]:
+        with self.bound(address, machine=machine) as opened:
             yield opened
 
     @contextmanager
@@ -93,8 +111,8 @@ class Ground:
         with self.inside(machine, lambda: socket.socket(socket.AF_INET, socket.SOCK_RAW, socket.IPPROTO_RAW)) as opened:
             yield opened
 
-    def logged(self, node: str, address: str, event: str = r"ChallengeResponseFailed|InvalidAccountID") -> int:
-        """Lines of the true security log that end as this peer's failure."""
+    def logged(self, node: str, address: str, event: str = "ChallengeResponseFailed") -> int:
+        """Lines of the true security log that name this peer for such an event."""
         peer = re.compile(rf'SecurityEvent="(?:{event})".*,RemoteAddress="IPV4/[A-Z]+/{re.escape(address)}/\d+"')
         return len(peer.findall(self.file(node, LOG).read_text(errors="replace")))
 
@@ -139,6 +157,46 @@ class Ground:
             assert json.loads(lines.readline())["ok"]
             yield (json.loads(line) for line in lines)
 
+    def guard(self, node: str) -> int:
+        """The guard's process."""
+        if node in self._started:
+            entering = self._started[node].pid
+            return int(Path(f"/proc/{entering}/task/{entering}/children").read_text())
+        told = state.read(self._place)
+        inner = next(item.pid for item in told.processes if (item.host, item.name) == (node, "guard"))
+        return state.machine_pids(self._first)[inner]
+
+    def kill_guard(self, node: str) -> None:
+        """At once, as a crash would."""
+        handle = os.pidfd_open(self.guard(node))
+        signal.pidfd_send_signal(handle, signal.SIGKILL)
+        select.select([handle], [], [])
+        os.close(handle)
+        if node in self._started:
+            self._started.pop(node).wait()
+
+    def start_guard(self, node: str) -> None:
+        """Again, by the lab's own command; it ends with the lab or with this process."""
+        self.file(node, SOCKET).unlink(missing_ok=True)
+        service = services.of_node(asterisk_install.find(), self.plan.driver(node))[0]
+        log = self.file(node, "var/log/asterisk-ext/guard.log")
+        with log.open("ab") as output:
+            line = command_line(self.plan.name, node, service.command)
+            process = subprocess.Popen(line, stdin=subprocess.DEVNULL, stdout=output, stderr=subprocess.STDOUT)
+        self._started[node] = process
+        until(self.file(node, SOCKET).exists, "the guard's socket")
+
+    def close(self) -> None:
+        for node in list(self._started):
+            self.kill_guard(node)
+
+    def asterisk_uid(self, node: str) -> int:
+        """The user that Asterisk and the node's service run as."""
+        return self.file(node, REALTIME).stat().st_uid
+
+    def asterisk_gid(self, node: str) -> int:
+        return self.file(node, REALTIME).stat().st_gid
+
     def bans(self, node: str) -> list[str]:
         return sorted(ban["source"] for ban in self.ask(node, verb="list"))
 
@@ -152,10 +210,15 @@ class Ground:
         deadline, size = still + PATIENCE, -1
         while time.monotonic() - still < seconds:
             assert time.monotonic() < deadline, "the log does not come to rest"
-            select.select([], [], [], 0.02)
+            pause(0.02)
             now = path.stat().st_size
             if now != size or self.ask(node, verb="status")["log_offset"] != now:
                 size, still = now, time.monotonic()
+
+
+def pause(seconds: float) -> None:
+    """What an attacker or a network takes; nothing is awaited so."""
+    select.select([], [], [], seconds)
 
 
 def until(happened: Callable[[], bool], what: str, seconds: float = PATIENCE) -> float:
@@ -163,5 +226,5 @@ def until(happened: Callable[[], bool], what: str, seconds: float = PATIENCE) ->
     began = time.monotonic()
     while not happened():
         assert time.monotonic() - began < seconds, f"not within {seconds} s: {what}"
-        select.select([], [], [], 0.01)
+        pause(0.01)
     return time.monotonic() - began

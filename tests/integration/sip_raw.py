@@ -36,15 +36,22 @@ def register(
     return "\r\n".join(lines).encode("latin-1")
 
 
-def wrong_answer(account: str, node: str, challenge: bytes, *, cnonce: str = "") -> str:
-    """Credentials for a challenge, by somebody who does not know the password; a new guess each time."""
+def wrong_answer(account: str, node: str, challenge: bytes, **instead: str) -> str:
+    """Credentials for a challenge, by somebody who does not know the password; a new guess each time.
+
+    ``instead`` are digest fields to be written otherwise than they should be; their text goes in as it is.
+    """
     told = dict(re.findall(r'(\w+)="([^"]*)"', challenge.decode(errors="replace")))
-    realm, nonce, opaque = (told.get(name, "") for name in ("realm", "nonce", "opaque"))
-    return (
-        f'Digest username="{account}",realm="{realm}",nonce="{nonce}",uri="sip:{node}",'
-        f'response="{next(_serial):032x}",algorithm=MD5,opaque="{opaque}",qop=auth,nc=00000001,'
-        f'cnonce="{cnonce or next(_serial)}"'
-    )
+    fields = {
+        "username": account,
+        **{name: told.get(name, "") for name in ("realm", "nonce", "opaque")},
+        "uri": f"sip:{node}",
+        "response": f"{next(_serial):032x}",
+        "cnonce": str(next(_serial)),
+        **instead,
+    }
+    written = ",".join(f'{name}="{value}"' for name, value in fields.items())
+    return f"Digest {written},algorithm=MD5,qop=auth,nc=00000001"
 
 
 class Guesser:
@@ -55,8 +62,7 @@ class Guesser:
         self._socket.settimeout(0.3)
         self._node = node
         self._account = account
-        self._own, self._port = sender.getsockname()
-        self.answers = 0
+        self._own, self.port = sender.getsockname()
 
     def guess(self) -> bool:
         """One challenge and one wrong answer to it; false when the node is silent."""
@@ -64,14 +70,12 @@ class Guesser:
         return bool(challenge) and bool(self._ask(wrong_answer(self._account, self._node, challenge)))
 
     def _ask(self, authorization: str) -> bytes:
-        text = register(self._node, self._account, self._own, port=self._port, authorization=authorization)
+        text = register(self._node, self._account, self._own, port=self.port, authorization=authorization)
         self._socket.sendto(text, (self._node, SIP_PORT))
         try:
-            answer = self._socket.recv(65535)
+            return self._socket.recv(65535)
         except TimeoutError:
             return b""
-        self.answers += 1
-        return answer
 
     def challenge(self) -> bytes:
         return self._ask("")
