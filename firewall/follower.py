@@ -34,9 +34,10 @@ class LogFollower:
         self._file = LogFile(path, position)
         self._base = self._file.offset
         self._timer: asyncio.TimerHandle | None = None
+        self._soon: asyncio.Handle | None = None
 
     def start(self) -> None:
-        """Read what is there, then wait for more. Must be called in the running loop."""
+        """Read what is there, then wait for more. Must be called in the running loop. Refuses ``log.unreadable``."""
         warm = SecurityLogReader()
         before = self._file.before(self._base, WARM_BYTES)
         self._engine.warm(event for event, _ in [*warm.feed(before), *warm.settle()])
@@ -45,8 +46,9 @@ class LogFollower:
 
     def close(self) -> None:
         asyncio.get_running_loop().remove_reader(self._watch.fileno())
-        if self._timer is not None:
-            self._timer.cancel()
+        for handle in (self._timer, self._soon):
+            if handle is not None:
+                handle.cancel()
         self._watch.close()
         self._file.close()
 
@@ -56,20 +58,23 @@ class LogFollower:
 
     def _on_change(self) -> None:
         if self._watch.drain():
+            self._read_on()
+
+    def _read_on(self) -> None:
+        try:
             self._read()
+        except Refusal as refusal:
+            log.error("%s", refusal)
 
     def _read(self) -> None:
-        try:
-            for count, (data, fresh) in enumerate(self._file.read()):
-                if fresh:
-                    self._engine.take(self._reader.settle(), None)
-                    self._reader, self._base = SecurityLogReader(), 0
-                self._engine.take(self._reader.feed(data), self.place)
-                if count >= CHUNKS_A_TURN:
-                    asyncio.get_running_loop().call_soon(self._read)
-                    break
-        except Refusal:
-            log.exception("the security log cannot be read at present")
+        for count, (data, fresh) in enumerate(self._file.read()):
+            if fresh:
+                self._engine.take(self._reader.settle(), None)
+                self._reader, self._base = SecurityLogReader(), 0
+            self._engine.take(self._reader.feed(data), self.place)
+            if count >= CHUNKS_A_TURN:
+                self._soon = asyncio.get_running_loop().call_soon(self._read_on)
+                break
         self._wait_to_settle()
 
     def _wait_to_settle(self) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncGenerator, AsyncIterator, Iterable
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -76,7 +76,7 @@ class GuardClient:
         """Report all addresses of nodes, trunks, proxies and administrators, which are never banned."""
         await self._ask(Fleet(list(networks)))
 
-    async def events(self) -> AsyncIterator[dict[str, Any]]:
+    async def events(self) -> AsyncGenerator[dict[str, Any], None]:
         """What happens from now on: ``banned``, ``slowed``, ``held``, ``lifted``, ``suspended``, ``resumed``,
         ``repaired``, each as ``{"event": …}``; ends when the guard does."""
         async with self._connection() as (reader, writer):

@@ -50,7 +50,7 @@ class Kernel(Protocol):
         """The rules are those last applied; false when something else has changed them."""
 
     def changes(self) -> int:
-        """A file descriptor that becomes readable when the kernel's rules have been changed; −1 if there is none."""
+        """Begin to listen: a descriptor that becomes readable when the rules have been changed; −1 if there is none."""
 
     def drain_changes(self) -> bool:
         """Take what is readable there; true when a change was not this driver's own."""

@@ -64,13 +64,21 @@ def scan(file: Path, bans: bool, as_json: bool, config_path: Path | None) -> Non
 
     # Nothing here refers back to itself, and the collector's rounds would cost a tenth of the time.
     gc.disable()
-    if bans:
-        from firewall.guard import policy_of
+    try:
+        if bans:
+            from firewall.guard import policy_of
 
-        config = _settings(config_path)
-        scan_bans(file, sys.stdout, policy_of(config), (*config.guard.never_ban, *config.guard.fleet), as_json)
-    else:
-        scan_failures(file, sys.stdout, as_json)
+            config = _settings(config_path)
+            scan_bans(file, sys.stdout, policy_of(config), (*config.guard.never_ban, *config.guard.fleet), as_json)
+        else:
+            scan_failures(file, sys.stdout, as_json)
+    except BrokenPipeError:
+        # Whoever read has seen enough; click ends the command.
+        raise
+    except OSError as error:
+        from firewall.log_tail import UNREADABLE
+
+        raise UNREADABLE.refuse(path=file, reason=error.strerror) from error
 
 
 @click.group()

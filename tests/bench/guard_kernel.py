@@ -7,7 +7,6 @@ with 20,000 bans, and what a flood of forged sources leaves in connection tracki
 from __future__ import annotations
 
 import json
-import os
 import socket
 import subprocess
 import tempfile
@@ -110,7 +109,7 @@ def _write(path: Path, found: dict[str, float]) -> None:
 
 def _read(path: Path) -> dict[str, float]:
     found: dict[str, float] = json.loads(path.read_text())
-    os.unlink(path)
+    path.unlink()
     return found
 
 

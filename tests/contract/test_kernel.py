@@ -223,6 +223,7 @@ def test_sip_and_media_take_no_place_in_connection_tracking(on_node: OnNode) -> 
 def test_a_foreign_change_is_noticed_and_repaired_by_applying_again(on_node: OnNode) -> None:
     def body(node: Node) -> None:
         node.kernel.ban({ENEMY: 60.0})
+        node.kernel.changes()
         node.kernel.drain_changes()
         subprocess.run(FLUSH[node.driver], check=True)
         assert not node.kernel.is_intact()
@@ -238,6 +239,7 @@ def test_a_foreign_change_is_noticed_and_repaired_by_applying_again(on_node: OnN
 
 def test_the_drivers_own_changes_are_not_taken_for_foreign_ones(on_node: OnNode) -> None:
     def body(node: Node) -> None:
+        node.kernel.changes()
         node.kernel.drain_changes()
         node.kernel.ban({ENEMY: 60.0, ENEMY6_SOURCE: 60.0})
         node.kernel.slow({FRIEND: 60.0})

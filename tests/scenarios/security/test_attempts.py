@@ -7,7 +7,10 @@ import json
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
 
+from asterisk_ext.cli.guard import guard
+from asterisk_ext.domain.errors import Refusal
 from asterisk_ext.domain.security_event import SUCCEEDED, AttemptCounter, SecurityEvent
 from firewall.log_scan import scan_failures
 from firewall.security_log import SecurityLogReader
@@ -59,3 +62,28 @@ def test_all_cases_in_one_file_are_counted_as_each_alone(tmp_path: Path) -> None
     scan_failures(log, out, as_json=True)
     addresses = [json.loads(row)["address"] for row in out.getvalue().splitlines()]
     assert addresses == [case.address for case in ALL for _ in range(case.attempts)]
+
+
+def test_a_scan_prints_the_bans_the_policy_leads_to_by_the_events_own_times(tmp_path: Path) -> None:
+    log = tmp_path / "security"
+    log.write_bytes(b"".join(case.log for case in ALL for _ in range(2)))
+    done = CliRunner().invoke(guard, ["scan", str(log), "--bans", "--json"])
+    rows = [json.loads(row) for row in done.output.splitlines()]
+    assert rows
+    assert all(list(row) == ["address", "time", "failures"] and row["failures"] == 4 for row in rows)
+    assert "9.9.9.9" not in {row["address"] for row in rows}
+
+
+@pytest.mark.parametrize("path", ["absent", "."])
+def test_a_log_that_cannot_be_read_is_refused(tmp_path: Path, path: str) -> None:
+    done = CliRunner().invoke(guard, ["scan", str(tmp_path / path), "--json"])
+    assert isinstance(done.exception, Refusal)
+    assert done.exception.error_id == "log.unreadable"
+
+
+def test_a_binary_file_and_an_endless_line_hold_no_failures(tmp_path: Path) -> None:
+    log = tmp_path / "security"
+    log.write_bytes(bytes(range(256)) * 20_000)
+    assert CliRunner().invoke(guard, ["scan", str(log), "--json"]).output == ""
+    log.write_bytes(b'x Severity="Error",Service="' * 200_000)
+    assert CliRunner().invoke(guard, ["scan", str(log), "--json"]).output == ""

@@ -187,7 +187,7 @@ async def test_the_socket_bans_lists_explains_and_lifts(guard: Guard) -> None:
 async def test_whoever_listens_is_told_what_happens(guard: Guard) -> None:
     async with served(guard) as client:
         events = client.events()
-        first = asyncio.create_task(anext(events))
+        first: asyncio.Task[dict[str, Any]] = asyncio.create_task(events.__anext__())
         # Requests are answered in the order in which their connections came: the listener's was first.
         await client.status()
         await client.ban(ATTACKER, 3600)
