@@ -38,7 +38,7 @@ INVALID = Problem(
 )
 BAD_REQUEST = Problem("request.bad", 400, "The request was not understood.", "Correct it and send it again.")
 LOGIN_NEEDED = Problem(
-    "login.needed", 401, "Nobody is logged in here.", "Log in at /login, or send a token: Authorization: Bearer …"
+    "login.needed", 401, "Nobody is logged in here.", "Log in at /login, or send a token in the header Authorization."
 )
 
 MOST_API = 8 * 1024 * 1024

@@ -1,7 +1,7 @@
 """A checked copy of the realtime database, and putting it back: a missing file must not be why 190 fails.
 
 Asterisk silently makes a missing database anew, empty, and every phone is then a stranger. ``restore`` runs before
-Asterisk starts; it needs nothing but the two files.
+Asterisk starts, as ``python -m dialplan.last_good DATABASE COPY``; it needs nothing but the two files.
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import shutil
 import sqlite3
+import sys
 from contextlib import closing
 from pathlib import Path
 
@@ -97,3 +98,19 @@ def _put(fresh: Path, target: Path, like: Path) -> None:
     finally:
         os.close(handle)
     fresh.replace(target)
+
+
+def main(arguments: list[str]) -> int:
+    """Restore where needed; 0 where Asterisk can work with what is there now."""
+    path, copy = (Path(argument) for argument in arguments)
+    found = restore(path, copy)
+    if not found:
+        return 0
+    remaining = fault(path)
+    outcome = f"no good copy at {copy}" if remaining else f"the copy {copy} took its place"
+    print(f"{path} was no use to Asterisk: {found}; {outcome}", file=sys.stderr)
+    return 1 if remaining else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

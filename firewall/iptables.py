@@ -6,6 +6,7 @@ is no message when others change these tables; the guard looks every two seconds
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from typing import Any
@@ -30,8 +31,10 @@ class IptablesKernel:
 
     def __init__(self) -> None:
         try:
-            import iptc
-            from iptc import easy
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")  # its source holds escapes that Python warns of
+                import iptc
+                from iptc import easy
 
             iptc.Table("raw").refresh()
             iptc.Table6("raw").refresh()

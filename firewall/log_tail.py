@@ -19,7 +19,7 @@ UNREADABLE = Problem(
     "log.unreadable",
     500,
     "The security log {path} cannot be read: {reason}.",
-    "Check the setting guard.log, and that logger.conf has a line such as: security => security",
+    "Check the setting guard.log, and that logger.conf has the line `security => security`.",
 )
 
 IN_MODIFY, IN_MOVED_FROM, IN_MOVED_TO, IN_CREATE, IN_DELETE = 0x2, 0x40, 0x80, 0x100, 0x200

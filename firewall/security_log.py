@@ -88,7 +88,9 @@ def read_ordinary(found: re.Match[str]) -> SecurityEvent:
 
 def read_record(record: bytes) -> SecurityEvent | None:
     """The event of a record that begins at a line's start; ``None`` if it is not of the kinds watched here, or names
-    nobody. Lines after the record's own, when another program writes to the same file, do not matter."""
+    nobody. Lines after the record's own, when another program writes to the same file, do not matter: but a line that
+    is taken for its last must hold what 36 bytes of account cannot, or a record that was cut further on could end in
+    an account's line break, after an address of the attacker's choice."""
     if len(record) > LONGEST_LINE:
         return read_glued(record)
     start = START.match(record)
@@ -96,8 +98,10 @@ def read_record(record: bytes) -> SecurityEvent | None:
         return read_glued(record)
     end = len(record)
     while end > 0:
-        if (event := _read(record[:end], start, from_start=True)) is not None:
-            return event
+        if end == len(record) or is_settled(record[:end]):
+            event = _read(record[:end], start, from_start=True)
+            if event is not None:
+                return event
         end = record.rfind(b"\n", 0, end)
     return read_glued(record)
 

@@ -182,9 +182,3 @@ def _time(seconds: float) -> str:
     from datetime import UTC, datetime
 
     return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
-
-
-if __name__ == "__main__":
-    from asterisk_ext.cli.main import main
-
-    main()

@@ -9,7 +9,6 @@ from pathlib import Path
 
 import click
 
-from asterisk_ext.domain.errors import Refusal
 from asterisk_ext.lab import enter, g711, probes
 from asterisk_ext.lab import plan as plans
 from asterisk_ext.lab import status as statuses
@@ -51,8 +50,8 @@ def up(name: str, nodes: int, calls: int, port: int, detach: bool, drivers: tupl
 
 
 def _stay(name: str, pid: int) -> None:
-    click.echo("Ctrl-C ends the lab.", err=True)
     try:
+        click.echo("Ctrl-C ends the lab.", err=True)
         life.wait(pid)
         raise life.ENDED.refuse(name=name)
     except KeyboardInterrupt:
@@ -131,15 +130,3 @@ def down(name: str) -> None:
     """End the lab; nothing of it remains. A lab that is not up is no error."""
     was_up = life.down(name)
     click.echo(f"lab {name} is down." if was_up else f"lab {name} was not up.")
-
-
-def main() -> None:
-    try:
-        lab()
-    except Refusal as refusal:
-        click.echo(f"{refusal.error_id}: {refusal.what} {refusal.remedy}", err=True)
-        sys.exit(1)
-
-
-if __name__ == "__main__":
-    main()

@@ -53,7 +53,7 @@ def main() -> None:
     try:
         cli()
     except Refusal as refusal:
-        click.echo(f"{refusal.what}\n{refusal.remedy}\n({refusal.error_id})", err=True)
+        click.echo(f"{refusal.error_id}: {refusal.what} {refusal.remedy}", err=True)
         sys.exit(1)
 
 

@@ -64,7 +64,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as directory:
         log = Path(directory) / "security"
         make_log(log, chosen.lines)
-        scan = seconds(sys.executable, "-m", "asterisk_ext.cli.guard", "guard", "scan", str(log), "--json")
+        scan = seconds(sys.executable, "-m", "asterisk_ext.cli.main", "guard", "scan", str(log), "--json")
         grep = seconds("grep", "-cE", FAILURE, str(log))
         rows = [("what", "lines", "s", "lines/s", "scan is")]
         rows.append(("guard scan --json", f"{chosen.lines:,}", f"{scan:.2f}", f"{chosen.lines / scan:,.0f}", "1"))

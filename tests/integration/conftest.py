@@ -32,7 +32,7 @@ def ground(lab: Lab) -> Iterator[Ground]:
 
 def free_ports(count: int) -> int:
     """The first of ``count`` neighbouring ports of the loopback that nobody uses."""
-    for first in range(18500, 60000, count):
+    for first in range(10000 + os.getpid() * 8 % 20000, 60000, count):
         try:
             sockets = [socket.create_server(("127.0.0.1", first + number)) for number in range(count)]
         except OSError:

@@ -16,7 +16,7 @@ from asterisk_ext.lab.call_probe import Happened
 from asterisk_ext.lab.enter import command_line
 from asterisk_ext.lab.register_probe import Tried
 
-COMMAND = [sys.executable, "-m", "asterisk_ext.cli.lab"]
+COMMAND = [sys.executable, "-m", "asterisk_ext.cli.main", "lab"]
 
 
 def lab_command(*arguments: str, env: dict[str, str] | None = None) -> subprocess.CompletedProcess[str]:

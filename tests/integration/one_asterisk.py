@@ -22,6 +22,7 @@ from typing import IO, TypeVar
 import msgspec
 
 from asterisk_ext.domain.pbx import Pbx
+from asterisk_ext.lab.asterisk_install import find
 from dialplan.audio.defaults import install_default_audios
 from dialplan.base_config import AriUser, BaseConfig, includes, render
 from dialplan.projection import Difference, Projection
@@ -33,20 +34,12 @@ _CLONE_NEWNET = 0x40000000
 Made = TypeVar("Made")
 
 
-def tree() -> Path:
-    """The Asterisk that set-up keeps beside this machine's system."""
-    cache = Path(os.environ.get("ASTERISK_EXT_CACHE", "/var/cache/asterisk-ext"))
-    found = [place for place in (cache / "asterisk-root", cache / "sid-test") if (place / "usr/sbin/asterisk").exists()]
-    if not found:
-        raise FileNotFoundError(f"no Asterisk below {cache}")
-    return found[0]
-
-
 class OneAsterisk:
     """Started by ``start``, gone after ``stop``; ``base`` is a scratch directory."""
 
     def __init__(self, base: Path, hoster_dialplan: str = "", verbose: int = 4) -> None:
         self._base = base
+        self._install = find()
         self.root = base / "root"
         self.state = base / "state"
         self.etc = base / "etc"
@@ -209,7 +202,7 @@ class OneAsterisk:
             place.mkdir(parents=True)
 
     def _mount(self) -> None:
-        layers = f"lowerdir={tree()},upperdir={self._base / 'upper'},workdir={self._base / 'work'}"
+        layers = f"lowerdir={self._install.root},upperdir={self._base / 'upper'},workdir={self._base / 'work'}"
         self._inside(["mount", "-t", "overlay", "overlay", "-o", layers, str(self.root)])
         for source, target in (
             (self.etc, "etc/asterisk"),
@@ -225,11 +218,11 @@ class OneAsterisk:
         self._inside([*self._chroot(), "chown", "asterisk:", "/run/asterisk"])
 
     def _configure(self) -> None:
-        modules = "/usr/lib/x86_64-linux-gnu/asterisk/modules"
+        modules = self._install.modules
         main = {
             "asterisk.conf": f"[directories]\nastmoddir = {modules}\n[options]\nhideconnect = yes\n"
             f"verbose = {self._verbose}\n",
-            "modules.conf": _modules(),
+            "modules.conf": (SOURCE / "asterisk_ext/lab/etc/modules.conf").read_text(),
             "rtp.conf": "[general]\nrtpstart = 20000\nrtpend = 29999\n",
             "cdr.conf": "[general]\nenable = yes\nunanswered = yes\n",
             "cdr_csv.conf": "",
@@ -250,7 +243,7 @@ class OneAsterisk:
 
     def owned_by_asterisk(self) -> None:
         """Hand every file over to Asterisk's user, as where the node service runs as that user."""
-        uid, gid = _asterisk_user()
+        uid, gid = self._install.uid, self._install.gid
         for place in (self.state, self.etc, self._base / "log"):
             for path in (place, *place.rglob("*")):
                 os.chown(path, uid, gid)
@@ -261,30 +254,6 @@ class OneAsterisk:
 
 def _at(directory: Path | None) -> list[str]:
     return [f"--wdns={directory}"] if directory else []
-
-
-def _modules() -> str:
-    wanted = SOURCE / "asterisk_ext/lab/etc/modules.conf"
-    if wanted.exists():
-        return wanted.read_text()
-    unwanted = (
-        "chan_iax2",
-        "pbx_ael",
-        "pbx_dundi",
-        "res_config_ldap",
-        "res_config_pgsql",
-        "res_config_curl",
-        "res_odbc",
-    )
-    return "[modules]\nautoload = yes\n" + "".join(f"noload = {name}.so\n" for name in unwanted)
-
-
-def _asterisk_user() -> tuple[int, int]:
-    for line in (tree() / "etc/passwd").read_text().splitlines():
-        name, _, uid, gid, *_ = line.split(":")
-        if name == "asterisk":
-            return int(uid), int(gid)
-    raise LookupError("no user asterisk")
 
 
 def _child_of(pid: int) -> int:

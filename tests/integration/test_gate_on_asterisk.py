@@ -9,7 +9,7 @@ from dataclasses import replace
 
 import pytest
 
-from asterisk_ext.domain.pbx import Status
+from asterisk_ext.domain.pbx import Status, Trunk
 from tests.integration.lines import (
     HEARD_ENOUGH,
     PORTS,
@@ -190,6 +190,19 @@ async def test_the_policy_table_holds_without_our_service(
         assert_hears_and_is_refused(heard, audio)
     else:
         assert heard.final == 200
+
+
+async def test_when_an_emergency_trunk_cannot_be_reached_the_next_one_carries_the_call(
+    gate: OneAsterisk, line: Line
+) -> None:
+    lost = Trunk(name="trunk99", host="nowhere.invalid")
+    tenant = replace(
+        TENANTS[2], trunks=(lost, *TENANTS[2].trunks), emergency_trunks=("trunk99", *TENANTS[2].emergency_trunks)
+    )
+    gate.hold([*TENANTS[:2], tenant, TENANTS[3]])
+    carrier = await line.carrier()
+    assert (await (await line.phone("3_200")).call("190", talk=0.05)).final == 200
+    assert [call.first.split("@")[0] for call in carrier.calls] == ["INVITE sip:190"]
 
 
 async def test_a_stopped_service_delays_a_blocked_call_by_two_seconds_and_no_other(

@@ -2,7 +2,11 @@
 # Writes requirements.lock anew from pyproject.toml: exact versions, hashes, and no address of any index.
 set -euo pipefail
 cd "$(dirname "$(readlink -f "$0")")/../../.."
-pip-compile --quiet --generate-hashes --strip-extras --allow-unsafe --no-header \
+tool=$(mktemp -d)
+trap 'rm -rf "$tool"' EXIT
+/usr/bin/python3 -m venv "$tool"
+"$tool/bin/pip" install --quiet pip-tools
+"$tool/bin/pip-compile" --quiet --generate-hashes --strip-extras --allow-unsafe --no-header \
     --no-emit-index-url --no-emit-find-links --no-emit-trusted-host \
     --extra dev --build-deps-for editable --output-file requirements.lock pyproject.toml
 # The project's own line (it names its extras) has no hash and no place here.

@@ -67,7 +67,7 @@ class Node:
             [
                 *("setpriv", f"--reuid={UNPRIVILEGED}", f"--regid={UNPRIVILEGED}", "--clear-groups", "--no-new-privs"),
                 *(f"--inh-caps={caps}", f"--ambient-caps={caps}", f"--bounding-set={caps}"),
-                *(sys.executable, "-m", "asterisk_ext.cli.guard", "guard", "run", "--config", str(self.config)),
+                *(sys.executable, "-m", "asterisk_ext.cli.main", "guard", "run", "--config", str(self.config)),
             ],
             cwd=ROOT,
         )
@@ -80,7 +80,7 @@ class Node:
 
     def cli(self, *arguments: str) -> list[dict[str, object]] | None:
         done = subprocess.run(
-            [sys.executable, "-m", "asterisk_ext.cli.guard", "ban", *arguments, "--json", "--config", str(self.config)],
+            [sys.executable, "-m", "asterisk_ext.cli.main", "ban", *arguments, "--json", "--config", str(self.config)],
             cwd=ROOT,
             capture_output=True,
             text=True,

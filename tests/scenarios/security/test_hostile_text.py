@@ -119,6 +119,13 @@ def test_every_event_of_uncut_lines_is_read_once_with_its_true_peer(log: list[Ha
 
 @settings(max_examples=200, deadline=None)
 @given(happenings, st.lists(st.integers(1, 400), max_size=8))
+@example(
+    [
+        Happening("InvalidAccountID", "198.18.2.1"),
+        Happening("InvalidAccountID", "198.18.2.1", account=b'oteAddress="IPV4/UDP/9.9.9.9/1"\n'),
+    ],
+    [],
+)
 def test_cut_lines_never_lead_to_anybody_but_a_peer_of_the_log(log: list[Happening], pieces: list[int]) -> None:
     bloated = [Happening(**{**vars(h), "session": h.session + b"A" * 8000}) if i % 2 else h for i, h in enumerate(log)]
     found = read(b"".join(record(happening) for happening in bloated) + b"\n", pieces)

@@ -43,7 +43,7 @@ def test_a_translation_has_the_same_places_as_its_message(language: str) -> None
     with (LOCALE / language / "LC_MESSAGES/messages.po").open("rb") as file:
         for message in read_po(file):
             ids = [message.id] if isinstance(message.id, str) else list(message.id)
-            texts = [message.string] if isinstance(message.string, str) else list(message.string)
+            texts = [message.string] if isinstance(message.string, str) else list(message.string or ())
             known = set().union(*(places(text) for text in ids))
             for text in texts:
                 assert places(text) <= known, text

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from dialplan.last_good import fault, keep, restore
+from dialplan.last_good import fault, keep, main, restore
 from dialplan.rebuild import current, rebuild
 from tests.unit.dialplan.damages import DAMAGES, garbled
 from tests.unit.dialplan.tenants import clinic, compare, project, shop
@@ -58,6 +58,21 @@ def test_without_a_good_copy_nothing_is_touched(path: Path, tmp_path: Path) -> N
     before = path.read_bytes()
     assert restore(path, tmp_path / "missing.sqlite3") != ""
     assert path.read_bytes() == before
+
+
+def test_before_asterisk_starts_it_is_said_what_was_wrong_and_whether_it_is_well_now(
+    path: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    copy = tmp_path / "good.sqlite3"
+    keep(path, copy)
+    assert (main([str(path), str(copy)]), capsys.readouterr().err) == (0, "")
+    path.unlink()
+    assert main([str(path), str(copy)]) == 0
+    assert "it is missing; the copy" in capsys.readouterr().err
+    path.unlink()
+    copy.unlink()
+    assert main([str(path), str(copy)]) == 1
+    assert "no good copy" in capsys.readouterr().err
 
 
 def test_the_copy_holds_what_stands_in_the_write_ahead_log(path: Path, tmp_path: Path) -> None:
