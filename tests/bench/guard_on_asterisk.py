@@ -50,7 +50,7 @@ def main() -> None:
     options.add_argument("--attackers", type=int, default=50)
     given = options.parse_args()
     ground = Ground(given.lab)
-    rows = [("who", "attackers", "median", "p99", "worst")]
+    rows: list[tuple[str, ...]] = [("who", "attackers", "median", "p99", "worst")]
     for node, account in (("node1", "1_200"), ("node2", "3_200")):
         rows.append(_row(f"guard, {ground.plan.driver(node)}", _measure(ground, node, account, given.attackers)))
         ground.forgive_all(node)
@@ -83,7 +83,9 @@ def _latency(ground: Ground, node: str, account: str, own: str, listening: socke
         sender.sendto(register(to, account, own, port=guesser.port, authorization=answer), (to, 5060))
         text, written, sent, heard = b"", 0.0, list[float](), -1
         began = last = time.perf_counter()
-        while last - began < GIVE_UP_SECONDS and (not written or last - _first_lost(sent, heard, last) < SILENCE_SECONDS):
+        while last - began < GIVE_UP_SECONDS and (
+            not written or last - _first_lost(sent, heard, last) < SILENCE_SECONDS
+        ):
             last = time.perf_counter()
             if not written:
                 text += os.pread(log, 1 << 16, place + len(text))
@@ -106,7 +108,7 @@ def _first_lost(sent: list[float], heard: int, now: float) -> float:
 def _fail2ban(ground: Ground, node: str) -> Iterator[None]:
     """In the guard's place; its files are in the node's own /tmp."""
     ground.kill_guard(node)
-    place = Path("/tmp/fail2ban")  # noqa: S108 - the node's
+    place = Path("/tmp/fail2ban")
     shutil.copytree("/etc/fail2ban", ground.file(node, str(place).lstrip("/")))
     (ground.file(node, "tmp/fail2ban") / "jail.local").write_text(JAIL)
     (ground.file(node, "tmp/fail2ban") / "jail.d").joinpath("defaults-debian.conf").unlink(missing_ok=True)

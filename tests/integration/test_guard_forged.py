@@ -1,4 +1,4 @@
-"""Packets whose sender is forged: nobody who is known can be shut out by them; an unknown address can, and we say so."""
+"""Packets whose sender is forged: nobody who is known can be shut out by them; an unknown address can be framed."""
 
 from __future__ import annotations
 

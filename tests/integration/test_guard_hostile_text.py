@@ -87,8 +87,6 @@ def test_hostile_credentials_are_counted_for_their_true_sender(ground: Ground, n
             for _ in range(4):
                 challenge = guesser.challenge()
                 answer = wrong_answer("stranger", ground.ip(node), challenge, **{field: value})
-                text = register(
-                    ground.ip(node), "stranger", senders[what], port=guesser.port, authorization=answer
-                )
+                text = register(ground.ip(node), "stranger", senders[what], port=guesser.port, authorization=answer)
                 sender.sendto(text, (ground.ip(node), SIP_PORT))
     assert_banned_are(ground, node, senders)

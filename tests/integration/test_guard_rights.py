@@ -29,9 +29,7 @@ with socket.socket(socket.AF_UNIX) as caller:
 def test_the_guard_has_a_user_of_its_own_and_the_firewall_s_and_the_log_s_rights_only(
     ground: Ground, node: str, account: str
 ) -> None:
-    status = dict(
-        line.split(":\t", 1) for line in Path(f"/proc/{ground.guard(node)}/status").read_text().splitlines()
-    )
+    status = dict(line.split(":\t", 1) for line in Path(f"/proc/{ground.guard(node)}/status").read_text().splitlines())
     # The legacy tables are spoken to through a raw socket.
     more = NET_RAW if ground.plan.driver(node) == "iptables" else 0
     assert {int(number) for number in status["Uid"].split()} == {GUARD_UID}
