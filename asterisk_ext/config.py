@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 from typing import Annotated
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import msgspec
 from msgspec import Meta
@@ -82,6 +83,8 @@ class Guard(Section, frozen=True):
 class AdminHttp(Section, frozen=True):
     host: Annotated[str, Meta(description="Address that the console and the API listen on.")] = "127.0.0.1"
     port: Annotated[Port, Meta(description="Its port.")] = 8480
+    hoster: Annotated[str, Meta(description="The hoster's name, above the navigation.")] = "asterisk-ext"
+    zone: Annotated[str, Meta(description="Time zone in which pages tell times.")] = "America/Sao_Paulo"
 
 
 class FastAgi(Section, frozen=True):
@@ -126,6 +129,8 @@ def secret(path: str) -> str:
 def load(path: Path = DEFAULT_PATH) -> Config:
     """Read and check the settings; refuses ``config.unreadable`` with the place of the fault."""
     try:
-        return msgspec.toml.decode(path.read_bytes(), type=Config)
-    except (OSError, msgspec.DecodeError) as error:
+        loaded = msgspec.toml.decode(path.read_bytes(), type=Config)
+        ZoneInfo(loaded.admin_http.zone)
+    except (OSError, msgspec.DecodeError, ZoneInfoNotFoundError, ValueError) as error:
         raise UNREADABLE.refuse(path=path, reason=error) from error
+    return loaded

@@ -9,8 +9,8 @@ import time
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from functools import cache, partial
-from importlib.metadata import version
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 from admin_http.app import build
 from admin_http.listen import listening
@@ -21,6 +21,7 @@ from agi.gate import Gate
 from agi.server import Server as FastAgi
 from ari_apps.client import Ari
 from ari_apps.live_calls import Follower
+from asterisk_ext import VERSION
 from asterisk_ext.config import Config, secret
 from asterisk_ext.peer import is_fleet_secret
 from asterisk_ext.registry import served, wire
@@ -44,8 +45,6 @@ from dialplan.registered_phones import RegisteredPhones
 from firewall.guard_client import GuardClient
 from firewall.node_guard import NodeGuard
 
-VERSION = version("asterisk-ext")
-
 
 async def run(config: Config) -> None:
     """Run until SIGTERM or SIGINT."""
@@ -61,7 +60,6 @@ async def run(config: Config) -> None:
 async def running(config: Config) -> AsyncIterator[None]:
     """Everything of a node, for as long as the context lasts."""
     name, state, asterisk, clock = config.node.name, Path(config.node.state), config.asterisk, time.time
-    Path(asterisk.realtime).parent.mkdir(parents=True, exist_ok=True)
     fleet_secret = secret(config.registry.secret_file)
     async with AsyncExitStack() as stack:
         registry: EmbeddedRegistry | RemoteRegistry
@@ -99,6 +97,8 @@ async def running(config: Config) -> AsyncIterator[None]:
             node=name,
             is_peer=is_fleet_secret(fleet_secret),
             ban_policy=BanPolicy.of(config.guard),
+            hoster=config.admin_http.hoster,
+            zone=ZoneInfo(config.admin_http.zone),
             version=VERSION,
         )
         app = build(services)

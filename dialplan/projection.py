@@ -168,6 +168,7 @@ class _Open:
 
 def create_private(path: Path) -> None:
     """Make the file if it is missing, readable by its owner alone: it holds digests of every phone's password."""
+    path.parent.mkdir(parents=True, exist_ok=True)
     os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
 
 

@@ -38,7 +38,7 @@ def lab() -> None:
 def up(name: str, nodes: int, calls: int, port: int, detach: bool, drivers: tuple[str, ...]) -> None:
     """Bring the lab up; without --detach it stays until Ctrl-C and then leaves nothing behind."""
     plan = plans.make(name=name, nodes=nodes, calls=calls, port=port, detach=detach, drivers=drivers)
-    for ending in (signal.SIGTERM, signal.SIGHUP):
+    for ending in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(ending, signal.default_int_handler)
     try:
         pid = life.up(plan, lambda step: click.echo(f"lab: {step}", err=True))

@@ -15,7 +15,7 @@ import msgspec
 
 from asterisk_ext.lab import sipp
 
-ANSWER_MS = 1500
+ANSWER_MS = 3000
 
 
 class Wish(msgspec.Struct, frozen=True, kw_only=True):

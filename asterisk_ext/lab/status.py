@@ -93,4 +93,6 @@ def as_text(told: dict[str, Any]) -> str:
     lines += [f"  {user:<15} {password}" for user, password in told["users"].items()]
     lines.append("phones")
     lines += [f"  {item['account']:<15} {item['password']}  on {item['node']}" for item in told["accounts"]]
+    administrator = told["users"]["administrator"]
+    lines.append(f"open {told['nodes'][0]['console']} and log in as administrator with {administrator}")
     return "\n".join(lines)

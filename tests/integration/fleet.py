@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+import time
 import urllib.request
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -69,8 +70,10 @@ class Lab:
     ) -> dict[str, dict[str, Any]]:
         """Follow the stream of live calls until the rows (by linkedid) are as wanted; returns them."""
         rows: dict[str, dict[str, Any]] = {}
+        until = time.monotonic() + seconds
         with urllib.request.urlopen(self.api("calls/stream", node), timeout=seconds) as stream:  # noqa: S310
             for kind, data in events(stream):
+                assert time.monotonic() < until, f"after {seconds} s the calls are {rows}"
                 if kind == "snapshot":
                     rows = {row["linkedid"]: row for row in data["calls"]}
                 elif kind == "call":
@@ -101,7 +104,7 @@ class Lab:
 
 
 def events(stream: Any) -> Iterator[tuple[str, Any]]:
-    """Server-sent events as they arrive: name and decoded data."""
+    """Server-sent events as they arrive: name and decoded data; a comment, which says that it lives, has no name."""
     kind = ""
     for raw in stream:
         field, _, value = raw.decode().rstrip("\n").partition(": ")
@@ -109,6 +112,8 @@ def events(stream: Any) -> Iterator[tuple[str, Any]]:
             kind = value
         elif field == "data":
             yield kind, json.loads(value)
+        elif raw.startswith(b":"):
+            yield "", None
 
 
 @cache

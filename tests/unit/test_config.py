@@ -23,6 +23,8 @@ def test_what_is_left_out_has_its_default(tmp_path: Path) -> None:
         "[node]\nnmae = 'typo'\n",
         "[guard]\nfailures = 0\n",
         "[admin_http]\nport = 70000\n",
+        "[admin_http]\nzone = 'Atlantis/Capital'\n",
+        "[admin_http]\nzone = '../../etc/passwd'\n",
         "not toml",
         "[guard]\nfailures = 'x'",
     ],
