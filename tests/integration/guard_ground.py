@@ -204,6 +204,11 @@ class Ground:
         for source in self.bans(node):
             self.ask(node, verb="lift", address=source)
 
+    def read_up(self, node: str) -> None:
+        """Wait until the guard has read all that is in the log at present."""
+        size = self.file(node, LOG).stat().st_size
+        until(lambda: self.ask(node, verb="status")["log_offset"] >= size, "the guard reads the log")
+
     def settled(self, node: str, seconds: float = 0.2) -> None:
         """Wait until the guard has read all that is logged and Asterisk has logged nothing for a while."""
         path, still = self.file(node, LOG), time.monotonic()
