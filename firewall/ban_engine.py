@@ -81,6 +81,7 @@ class BanEngine:
             self.policy.protect(source, account, at)
         for network, _ in self._state.never_ban():
             self.policy.never_ban.add(network)
+        self.policy.set_derived(self._state.fleet())
         bans = self._state.bans(now)
         settled = self._state.settled(now)
         for failure in self._state.failures_since(now - self._longest_window()):
@@ -154,6 +155,12 @@ class BanEngine:
     def set_emergency(self, addresses: Iterable[str], seconds: float) -> None:
         until = self._clock() + seconds
         self.policy.set_emergency({source_of(address): until for address in addresses})
+
+    def set_fleet(self, networks: Sequence[str]) -> None:
+        """Take these for the fleet's own addresses; remembered, since they are told again only when they change."""
+        self.policy.set_derived(networks)
+        with self._state.change():
+            self._state.set_fleet(networks)
 
     def bans(self) -> list[Ban]:
         return self._state.bans(self._clock())

@@ -41,7 +41,7 @@ LOOPBACK = ("127.0.0.0/8", "::1")
 HOUSEKEEPING_SECONDS = 3600.0
 REPAIR_PAUSE_SECONDS = 0.05
 """A foreign change comes as many messages; look once they have ended."""
-LOOK_SECONDS = 2.0
+LOOK_SECONDS = 0.5
 """How often to look where the kernel does not tell."""
 WIDEST_FLEET_NETWORK = {4: 24, 6: 48}
 
@@ -121,7 +121,7 @@ class Answers:
             network = network_of(text)
             if network.prefixlen < WIDEST_FLEET_NETWORK[network.version]:
                 raise TOO_WIDE.refuse(field="networks", network=network)
-        self._engine.policy.set_derived(networks)
+        self._engine.set_fleet(networks)
 
 
 class Repairs:
@@ -133,6 +133,8 @@ class Repairs:
         self._rules = rules
         self._stream = stream
         self._timer: asyncio.TimerHandle | None = None
+        self._last = (0, 0)
+        """Bans in the kernel and bans ever made, at the last look: where the kernel does not tell of changes."""
 
     def start(self) -> None:
         if self._kernel.changes() >= 0:
@@ -159,12 +161,20 @@ class Repairs:
         broken = not self._kernel.is_intact()
         if broken:
             self._kernel.apply(self._rules)
-        if self._engine.repair() or broken:
+        told = self._kernel.changes() >= 0
+        repaired = (told or broken or self._may_have_lost_bans()) and self._engine.repair()
+        if repaired or broken:
             self._kernel.drain_changes()
             self._engine.counts.repaired += 1
             self._stream.publish("repaired", {"rules": broken})
-        if self._kernel.changes() < 0:
+        if not told:
+            self._last = (self._kernel.count(), self._engine.counts.bans)
             self._look_later(LOOK_SECONDS)
+
+    def _may_have_lost_bans(self) -> bool:
+        """Some have run out at least; listing them all twice a second would be no idling."""
+        count, made = self._last
+        return self._kernel.count() < count or self._engine.counts.bans != made
 
 
 def kernel_of(driver: str) -> Kernel:

@@ -26,6 +26,7 @@ CREATE INDEX IF NOT EXISTS failures_by_source ON failures (source, at);
 CREATE TABLE IF NOT EXISTS successes (
     source TEXT NOT NULL, account TEXT NOT NULL, at REAL NOT NULL, PRIMARY KEY (source, account)) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS never_ban (network TEXT PRIMARY KEY, note TEXT NOT NULL) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS fleet (network TEXT PRIMARY KEY) WITHOUT ROWID;
 """
 
 
@@ -144,6 +145,14 @@ class GuardState:
 
     def remove_never_ban(self, network: str) -> None:
         self._db.execute("DELETE FROM never_ban WHERE network = ?", (network,))
+
+    def fleet(self) -> list[str]:
+        """The addresses last reported as the fleet's own."""
+        return [network for (network,) in self._db.execute("SELECT network FROM fleet ORDER BY network")]
+
+    def set_fleet(self, networks: Iterable[str]) -> None:
+        self._db.execute("DELETE FROM fleet")
+        self._db.executemany("INSERT OR REPLACE INTO fleet VALUES (?)", ((network,) for network in networks))
 
     def forget_before(self, evidence: float, window: float) -> None:
         """Delete what no decision needs: failures older than ``evidence``, and those older than ``window`` of sources

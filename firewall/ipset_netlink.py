@@ -32,7 +32,8 @@ from firewall.nft_netlink import (
 SUBSYSTEM = 6
 CMD_CREATE, CMD_DESTROY, CMD_SWAP, CMD_LIST, CMD_ADD, CMD_DELETE = 2, 3, 6, 7, 9, 10
 PROTOCOL_VERSION = 6
-PROTOCOL, SET_NAME, TYPE_OR_SET2, REVISION, FAMILY, DATA, ADT, LINE = 1, 2, 3, 4, 5, 7, 8, 9
+PROTOCOL, SET_NAME, TYPE_OR_SET2, REVISION, FAMILY, FLAGS, DATA, ADT, LINE = 1, 2, 3, 4, 5, 6, 7, 8, 9
+HEADER_ONLY, ELEMENTS = 4, 24
 IP, CIDR, TIMEOUT, HASH_SIZE, MAX_ELEMENTS = 1, 3, 6, 18, 19
 ADDRESS4, ADDRESS6 = 1, 2
 BIG_ENDIAN = 0x4000
@@ -91,21 +92,32 @@ class IpsetSocket:
 
     def elements(self, name: str) -> dict[bytes, float]:
         """The elements of a set and the seconds each has left."""
-        self._send(CMD_LIST, name, b"", DUMP)
         found: dict[bytes, float] = {}
+        for body in self._dump(name, b""):
+            found.update(_listed(body))
+        return found
+
+    def count(self, name: str) -> int:
+        """How many elements a set has, without listing them."""
+        flags = attribute(FLAGS | BIG_ENDIAN, struct.pack(">I", HEADER_ONLY))
+        fields = {kind: value for body in self._dump(name, flags) for kind, value in attributes(body[4:])}
+        return int(struct.unpack(">I", dict(attributes(fields[DATA]))[ELEMENTS])[0])
+
+    def close(self) -> None:
+        self._socket.close()
+
+    def _dump(self, name: str, flags: bytes) -> Iterator[bytes]:
+        self._send(CMD_LIST, name, flags, DUMP)
         while True:
             for kind, _, sequence, _, body in messages_of(self._socket.recv(1 << 17)):
                 if sequence != self._sequence:
                     continue
                 if kind == MSG_DONE:
-                    return found
+                    return
                 if kind == MSG_ERROR:
                     self._raise(body)
-                    return found
-                found.update(_listed(body))
-
-    def close(self) -> None:
-        self._socket.close()
+                    return
+                yield body
 
     def _ask(self, command: int, name: str, body: bytes = b"", flags: int = 0) -> None:
         self._send(command, name, body, ACK | flags)

@@ -46,6 +46,9 @@ class Kernel(Protocol):
     def bans(self) -> dict[str, float]:
         """Who is out, and for how much longer."""
 
+    def count(self) -> int:
+        """How many are out."""
+
     def is_intact(self) -> bool:
         """The rules are those last applied; false when something else has changed them."""
 

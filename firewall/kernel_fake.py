@@ -53,6 +53,9 @@ class FakeKernel:
         self._until.clear()
         self.tampered = True
 
+    def count(self) -> int:
+        return len(self.bans())
+
     def is_intact(self) -> bool:
         return not self.tampered
 

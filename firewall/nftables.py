@@ -59,6 +59,9 @@ class NftablesKernel:
             raise KERNEL_REFUSED.refuse(reason=error) from error
         return {source_of_key(key): left for key, left in listed.items()}
 
+    def count(self) -> int:
+        return len(self.bans())
+
     def is_intact(self) -> bool:
         return self._applied != "" and self._listing() == self._applied
 

@@ -28,9 +28,16 @@ def lab() -> None:
 @click.option("--calls", default=0, show_default=True, type=click.IntRange(0, 200), help="Sample calls to keep up.")
 @click.option("--port", default=8480, show_default=True, type=click.IntRange(1, 65526), help="Of the first console.")
 @click.option("--detach", is_flag=True, help="Return when it is ready and leave it running.")
-def up(name: str, nodes: int, calls: int, port: int, detach: bool) -> None:
+@click.option(
+    "--driver",
+    "drivers",
+    multiple=True,
+    type=click.Choice(["nftables", "iptables"]),
+    help="Of the guard; given several times, the nodes take them by turns.",
+)
+def up(name: str, nodes: int, calls: int, port: int, detach: bool, drivers: tuple[str, ...]) -> None:
     """Bring the lab up; without --detach it stays until Ctrl-C and then leaves nothing behind."""
-    plan = plans.make(name=name, nodes=nodes, calls=calls, port=port, detach=detach)
+    plan = plans.make(name=name, nodes=nodes, calls=calls, port=port, detach=detach, drivers=drivers)
     for ending in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(ending, signal.default_int_handler)
     try:

@@ -141,7 +141,7 @@ class BanPolicy:
         count = self._table.add(table_key, int(at), int(at - limit.window))
         if count < limit.failures:
             return None
-        if known is not None:
+        if known is not None and self.hold_reason(source, at) is None:
             return Verdict(Decision.SLOW, source, at, at + limit.window, count, "protected", (event.account,))
         return self._ban_unless_held(source, at, limit, count, table_key, (event.account,))
 

@@ -14,7 +14,7 @@ from asterisk_ext.lab.plan import Plan
 from asterisk_ext.lab.topology import CONSOLE_PORT, Host, Kind, Topology
 
 
-def settings(node: Host, topology: Topology, install: Install) -> config.Config:
+def settings(node: Host, topology: Topology, install: Install, driver: str = config.Guard().driver) -> config.Config:
     """The first node holds the registry and serves it to the others."""
     first = topology.nodes[0]
     friends = (*topology.nodes, *topology.of(Kind.CARRIER), *topology.of(Kind.OPERATOR))
@@ -23,7 +23,9 @@ def settings(node: Host, topology: Topology, install: Install) -> config.Config:
         registry=config.Registry(
             serve=node == first, url="" if node == first else f"http://{first.ipv4}:{CONSOLE_PORT}"
         ),
-        guard=config.Guard(node_service_uid=install.uid, never_ban=tuple(friend.ipv4 for friend in friends)),
+        guard=config.Guard(
+            driver=driver, node_service_uid=install.uid, never_ban=tuple(friend.ipv4 for friend in friends)
+        ),
         admin_http=config.AdminHttp(host=node.ipv4, port=CONSOLE_PORT),
     )
 

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import msgspec
 
+from asterisk_ext.config import Guard
 from asterisk_ext.lab import sample, topology
 
 STATE = Path("/run/asterisk-ext-lab")
@@ -22,6 +23,7 @@ class Plan(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True
     detach: bool
     accounts: tuple[sample.Account, ...]
     users: dict[str, str]
+    drivers: tuple[str, ...] = ()
     ari_secret: str
     ari_acting_secret: str
     fleet_secret: str
@@ -39,6 +41,11 @@ class Plan(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True
     def scratch(self) -> Path:
         """Where the lab's own memory file system is mounted, seen by the lab's processes only."""
         return self.place / "mnt"
+
+    def driver(self, node: str) -> str:
+        """The kernel driver of a node's guard: the drivers go by turns."""
+        names = [host.name for host in self.topology.nodes]
+        return self.drivers[names.index(node) % len(self.drivers)] if self.drivers else Guard().driver
 
     @property
     def passwords(self) -> dict[str, str]:
@@ -61,7 +68,7 @@ class Plan(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True
         return {node.name: self.port + number for number, node in enumerate(self.topology.nodes)}
 
 
-def make(*, name: str, nodes: int, calls: int, port: int, detach: bool) -> Plan:
+def make(*, name: str, nodes: int, calls: int, port: int, detach: bool, drivers: tuple[str, ...] = ()) -> Plan:
     """A plan with fresh secrets."""
     names = tuple(node.name for node in topology.plan(nodes).nodes)
     return Plan(
@@ -70,6 +77,7 @@ def make(*, name: str, nodes: int, calls: int, port: int, detach: bool) -> Plan:
         calls=calls,
         port=port,
         detach=detach,
+        drivers=drivers,
         accounts=sample.accounts(names, new_secret),
         users=sample.users(new_secret),
         ari_secret=new_secret(),

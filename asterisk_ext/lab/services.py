@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from asterisk_ext.config import Guard
 from asterisk_ext.lab.asterisk_install import Install
 from asterisk_ext.lab.node_tree import ASTERISK_TREE, GUARD_UID
 from asterisk_ext.lab.topology import CONSOLE_PORT
@@ -37,10 +38,10 @@ class Service:
     ready: Answers | Listens | Exists
 
 
-def of_node(install: Install) -> tuple[Service, ...]:
+def of_node(install: Install, driver: str = Guard().driver) -> tuple[Service, ...]:
     """The node service before Asterisk: it has the virtual PBXs in the database before Asterisk opens that."""
     asterisk = Service("asterisk", _asterisk(install), Answers(("asterisk", "-rx", "core waitfullybooted")))
-    guard = Service("guard", _guard(), Exists("/run/asterisk-ext/guard.sock"))
+    guard = Service("guard", _guard(driver), Exists("/run/asterisk-ext/guard.sock"))
     node = Service("node", _node(install), Listens(CONSOLE_PORT))
     return (guard, node, asterisk)
 
@@ -57,9 +58,11 @@ def _asterisk(install: Install) -> tuple[str, ...]:
     return ("chroot", f"--userspec={install.uid}:{install.gid}", "--groups=", str(ASTERISK_TREE), *daemon)
 
 
-def _guard() -> tuple[str, ...]:
-    """Its own user and two capabilities: the firewall's, and reading Asterisk's log."""
-    return _setpriv(GUARD_UID, GUARD_UID, "-all,+net_admin,+dac_read_search", ("asterisk-ext", "guard", "run"))
+def _guard(driver: str) -> tuple[str, ...]:
+    """Its own user and two capabilities: the firewall's, and reading Asterisk's log; the legacy tables are spoken to
+    through a raw socket."""
+    capabilities = "-all,+net_admin,+dac_read_search" + (",+net_raw" if driver == "iptables" else "")
+    return _setpriv(GUARD_UID, GUARD_UID, capabilities, ("asterisk-ext", "guard", "run"))
 
 
 def _node(install: Install) -> tuple[str, ...]:

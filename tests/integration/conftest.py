@@ -15,6 +15,10 @@ import pytest
 from asterisk_ext.lab import namespaces
 from asterisk_ext.lab.plan import STATE
 from tests.integration.fleet import COMMAND, Lab, lab_command
+from tests.integration.guard_ground import Ground
+
+DRIVERS = ("--driver", "nftables", "--driver", "iptables")
+"""The first node's kernel driver and the second's."""
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -28,9 +32,9 @@ def nothing_left_by_a_run_that_was_killed() -> None:
 
 @pytest.fixture(scope="session")
 def lab() -> Iterator[Lab]:
-    """Two nodes with everything on them, brought up once for the test run; it ends with the run, however that ends."""
+    """Two nodes with everything on them, one a kernel driver, brought up once; it ends with the run, however that ends."""
     handle = Lab(f"tests-{os.getpid()}")
-    command = [*COMMAND, "up", "--name", handle.name, "--nodes", "2", "--port", str(free_ports(2))]
+    command = [*COMMAND, "up", "--name", handle.name, "--nodes", "2", *DRIVERS, "--port", str(free_ports(2))]
     with subprocess.Popen(
         command,
         stdout=subprocess.DEVNULL,
@@ -46,6 +50,13 @@ def lab() -> Iterator[Lab]:
         yield handle
         process.send_signal(signal.SIGINT)
         assert process.wait() == 0
+
+
+@pytest.fixture(scope="session")
+def ground(lab: Lab) -> Iterator[Ground]:
+    opened = Ground(lab.name)
+    yield opened
+    opened.close()
 
 
 def free_ports(count: int) -> int:

@@ -113,6 +113,12 @@ def test_forgeable_failures_never_ban_who_has_authenticated_within_a_day() -> No
     assert verdicts[3].reason == "protected"
 
 
+def test_a_trunk_that_authenticates_is_not_even_slowed_by_forged_failures() -> None:
+    policy = policy_with(never_ban=(OFFICE,))
+    policy.succeed(event(OFFICE), NOON - HOUR)
+    assert set(decisions(fail(policy, *[event(OFFICE)] * 10))) == {None, Decision.HELD}
+
+
 def test_protection_ends_a_day_after_the_last_success() -> None:
     policy = policy_with()
     policy.succeed(event(OFFICE), NOON - 25 * HOUR)

@@ -97,6 +97,13 @@ def test_a_restart_restores_bans_counts_and_protection(guard: Guard) -> None:
     assert OFFICE in guard.kernel.slowed()
 
 
+def test_after_a_restart_the_fleet_s_addresses_are_known_although_nobody_tells_them_again(guard: Guard) -> None:
+    guard.engine.set_fleet([OFFICE])
+    guard.again()
+    guard.fail(OFFICE, 1, 2, 3, 4)
+    assert guard.kernel.bans() == {}
+
+
 def test_the_place_in_the_log_and_what_was_counted_are_written_together(guard: Guard) -> None:
     guard.fail(ATTACKER, 1, 2)
     guard.again()

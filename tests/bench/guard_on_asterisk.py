@@ -1,0 +1,130 @@
+"""From the fourth failure's line in real Asterisk's log to the first packet dropped, on a running lab; fail2ban beside.
+
+asterisk-ext lab up --detach --name bench --driver nftables --driver iptables
+python -m tests.bench.guard_on_asterisk bench [--attackers 50]
+
+Each attacker is an address of its own that guesses four passwords at once as fast as the node answers. Meanwhile it
+sends numbered packets to an open port of the node's; the first that does not arrive is the first dropped. fail2ban
+(where it is installed) runs in node1's namespaces in the guard's place, with the same limit, on the same log.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import shutil
+import socket
+import statistics
+import subprocess
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+from asterisk_ext.lab.enter import command_line
+from tests.bench.table import show
+from tests.integration.guard_ground import LOG, Ground, until
+from tests.integration.sip_raw import Guesser, register, wrong_answer
+
+LISTENING = 15999
+"""Among the open ports of media."""
+PROBE_SECONDS = 0.0002
+SILENCE_SECONDS = 0.05
+GIVE_UP_SECONDS = 5.0
+JAIL = """[DEFAULT]
+banaction = nftables[type=allports]
+[asterisk]
+enabled = true
+filter = asterisk
+logpath = /var/log/asterisk/security
+backend = pyinotify
+maxretry = 4
+findtime = 6h
+bantime = 24h
+"""
+
+
+def main() -> None:
+    options = argparse.ArgumentParser()
+    options.add_argument("lab")
+    options.add_argument("--attackers", type=int, default=50)
+    given = options.parse_args()
+    ground = Ground(given.lab)
+    rows: list[tuple[str, ...]] = [("who", "attackers", "median", "p99", "worst")]
+    for node, account in (("node1", "1_200"), ("node2", "3_200")):
+        rows.append(_row(f"guard, {ground.plan.driver(node)}", _measure(ground, node, account, given.attackers)))
+        ground.forgive_all(node)
+    if shutil.which("fail2ban-server"):
+        with _fail2ban(ground, "node1"):
+            rows.append(_row("fail2ban, nftables", _measure(ground, "node1", "1_200", given.attackers)))
+    show("Fourth failure's line written by Asterisk → first packet dropped", rows)
+
+
+def _row(who: str, took: list[float]) -> tuple[str, ...]:
+    p99 = took[min(len(took) - 1, int(len(took) * 0.99))]
+    return (who, str(len(took)), *(f"{value * 1e3:.2f} ms" for value in (statistics.median(took), p99, took[-1])))
+
+
+def _measure(ground: Ground, node: str, account: str, attackers: int) -> list[float]:
+    with ground.bound(ground.ip(node), LISTENING, node) as listening:
+        listening.setblocking(False)
+        return sorted(_latency(ground, node, account, own, listening) for own in ground.addresses(attackers))
+
+
+def _latency(ground: Ground, node: str, account: str, own: str, listening: socket.socket) -> float:
+    to, mark = ground.ip(node), f"/{own}/".encode()
+    log = os.open(ground.file(node, LOG), os.O_RDONLY)
+    place = os.fstat(log).st_size
+    with ground.udp(own) as sender:
+        guesser = Guesser(sender, to, account)
+        for _ in range(3):
+            guesser.guess()
+        answer = wrong_answer(account, to, guesser.challenge())
+        sender.sendto(register(to, account, own, port=guesser.port, authorization=answer), (to, 5060))
+        text, written, sent, heard = b"", 0.0, list[float](), -1
+        began = last = time.perf_counter()
+        while last - began < GIVE_UP_SECONDS and (
+            not written or last - _first_lost(sent, heard, last) < SILENCE_SECONDS
+        ):
+            last = time.perf_counter()
+            if not written:
+                text += os.pread(log, 1 << 16, place + len(text))
+                failures = [row for row in text.split(b"\n")[:-1] if mark in row and b"ChallengeResponseFailed" in row]
+                written = last if len(failures) == 4 else 0.0
+            if not sent or last - sent[-1] >= PROBE_SECONDS:
+                sender.sendto(str(len(sent)).encode(), (to, LISTENING))
+                sent.append(last)
+            with suppress(BlockingIOError):
+                heard = int(listening.recv(16))
+    os.close(log)
+    return max(0.0, _first_lost(sent, heard, last) - written)
+
+
+def _first_lost(sent: list[float], heard: int, now: float) -> float:
+    return sent[heard + 1] if len(sent) > heard + 1 else now
+
+
+@contextmanager
+def _fail2ban(ground: Ground, node: str) -> Iterator[None]:
+    """In the guard's place; its files are in the node's own /tmp."""
+    ground.kill_guard(node)
+    place = Path("/tmp/fail2ban")
+    shutil.copytree("/etc/fail2ban", ground.file(node, str(place).lstrip("/")))
+    (ground.file(node, "tmp/fail2ban") / "jail.local").write_text(JAIL)
+    (ground.file(node, "tmp/fail2ban") / "jail.d").joinpath("defaults-debian.conf").unlink(missing_ok=True)
+    files = ("-c", str(place), "-s", f"{place}/socket", "-p", f"{place}/pid")
+    command = ("fail2ban-server", "-f", *files, "--loglevel", "WARNING", "--logtarget", "STDERR")
+    running = subprocess.Popen(command_line(ground.plan.name, node, command), stdin=subprocess.DEVNULL)
+    ask = command_line(ground.plan.name, node, ("fail2ban-client", "-s", f"{place}/socket", "status", "asterisk"))
+    until(lambda: subprocess.run(ask, capture_output=True, check=False).returncode == 0, "fail2ban's jail", 30)
+    try:
+        yield
+    finally:
+        running.kill()
+        running.wait()
+        ground.start_guard(node)
+        ground.close()
+
+
+if __name__ == "__main__":
+    main()
