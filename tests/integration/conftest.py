@@ -32,7 +32,7 @@ def nothing_left_by_a_run_that_was_killed() -> None:
 
 @pytest.fixture(scope="session")
 def lab() -> Iterator[Lab]:
-    """Two nodes with everything on them, one a kernel driver, brought up once; it ends with the run, however that ends."""
+    """Two nodes with everything on them, one for each kernel driver; brought up once, gone with the run."""
     handle = Lab(f"tests-{os.getpid()}")
     command = [*COMMAND, "up", "--name", handle.name, "--nodes", "2", *DRIVERS, "--port", str(free_ports(2))]
     with subprocess.Popen(
