@@ -42,26 +42,24 @@ def build(packet: Packet) -> bytes:
 def assemble(packets: Iterable[tuple[float, Packet]]) -> array[int]:
     """The samples as a listener would have heard them, silence where nothing came.
 
-    Each packet comes with the second of its arrival; within one source the timestamps place it, and a new source, or
-    a jump, begins where it arrived.
+    Each packet comes with the second of its arrival. Within one source the timestamps place it after the one before;
+    a new source, a jump, or a second of nothing begins where it arrived, never on what was heard already.
     """
     heard: array[int] = array("h")
     began: float | None = None
-    anchors: dict[int, tuple[int, int]] = {}
+    ends: dict[int, tuple[int, int]] = {}
     for arrived, packet in packets:
         if packet.payload_type not in (g711.ALAW, g711.ULAW):
             continue
         began = arrived if began is None else began
         now = round((arrived - began) * g711.RATE)
-        timestamp, place = anchors.setdefault(packet.source, (packet.timestamp, now))
-        at = place + (packet.timestamp - timestamp)
-        if abs(at - now) > g711.RATE:
-            anchors[packet.source] = (packet.timestamp, now)
-            at = now
         samples = g711.decode(packet.payload_type, packet.payload)
-        missing = at + len(samples) - len(heard)
-        if missing > 0:
-            heard.extend([0] * missing)
-        if at >= 0:
-            heard[at : at + len(samples)] = samples
+        expected, end = ends.get(packet.source, (packet.timestamp, now))
+        step = (packet.timestamp - expected + 0x80000000) % 0x100000000 - 0x80000000
+        at = end + step if abs(step) <= g711.RATE else max(now, end)
+        at = now if now - at > g711.RATE else max(at, 0)
+        if at + len(samples) >= end:
+            ends[packet.source] = (packet.timestamp + len(samples), at + len(samples))
+        heard.extend([0] * (at + len(samples) - len(heard)))
+        heard[at : at + len(samples)] = samples
     return heard

@@ -90,10 +90,12 @@ def test_with_sipvicious_it_is_four_and_of_passwords_what_is_on_its_way_by_then(
 ) -> None:
     enumerator, cracker = (ground.plan.topology.host(name).ipv4 for name in ("attacker3", "attacker4"))
     before = [ground.logged(node, enumerator, "ChallengeSent"), ground.logged(node, cracker)]
-    for requests in (2, 4):
+    while (through := ground.logged(node, enumerator, "ChallengeSent") - before[0]) < THROUGH:
         # It gives up after two: every account looks alike to it, existing or not.
-        with sipvicious(ground, "attacker3", "svwar", "--force", "-e100-110", ground.ip(node)):
-            until(partial(_has_logged, ground, node, enumerator, before[0] + requests), "svwar's requests")
+        with sipvicious(ground, "attacker3", "svwar", "--force", "-e100-110", ground.ip(node)) as running:
+            wanted = before[0] + through + 2
+            until(partial(_has_ended_or_logged, running, ground, node, enumerator, wanted), "svwar's requests")
+        assert ground.logged(node, enumerator, "ChallengeSent") > before[0] + through, "svwar got no answer"
         ground.read_up(node)
     for machine, tool in (("attacker3", ("svwar", "--force", "-e100-110")), ("attacker4", ("svcrack", "-u", account))):
         with sipvicious(ground, machine, *tool, ground.ip(node)):
@@ -101,13 +103,13 @@ def test_with_sipvicious_it_is_four_and_of_passwords_what_is_on_its_way_by_then(
     ground.settled(node)
     after = [ground.logged(node, enumerator, "ChallengeSent"), ground.logged(node, cracker)]
     found, guessed = (now - then for now, then in zip(after, before, strict=True))
-    assert found == THROUGH
+    assert THROUGH <= found <= THROUGH + 1
     assert THROUGH <= guessed < THROUGH + IN_FLIGHT
     assert ground.bans(node) == sorted([enumerator, cracker])
 
 
-def _has_logged(ground: Ground, node: str, own: str, requests: int) -> bool:
-    return ground.logged(node, own, "ChallengeSent") >= requests
+def _has_ended_or_logged(tool: subprocess.Popen[bytes], ground: Ground, node: str, own: str, requests: int) -> bool:
+    return tool.poll() is not None or ground.logged(node, own, "ChallengeSent") >= requests
 
 
 def _has_dropped(ground: Ground, node: str, before: int) -> bool:
@@ -115,7 +117,7 @@ def _has_dropped(ground: Ground, node: str, before: int) -> bool:
 
 
 @contextmanager
-def sipvicious(ground: Ground, machine: str, *command: str) -> Iterator[None]:
+def sipvicious(ground: Ground, machine: str, *command: str) -> Iterator[subprocess.Popen[bytes]]:
     """The tool, until what it is watched for has happened."""
     running = subprocess.Popen(
         ["nsenter", f"--target={ground.holders[machine]}", "--net", "--", *command],
@@ -125,7 +127,7 @@ def sipvicious(ground: Ground, machine: str, *command: str) -> Iterator[None]:
         cwd=ground.file(machine, "tmp"),
     )
     try:
-        yield
+        yield running
     finally:
         running.kill()
         running.wait()

@@ -56,3 +56,11 @@ def test_every_code_encodes_to_itself() -> None:
 
 def test_a_tone_lasts_as_long_as_asked() -> None:
     assert len(g711.tone(440, 1.5)) == 12000
+
+
+def test_packets_that_catch_up_after_a_pause_overwrite_nothing() -> None:
+    tone = g711.tone(500, 2)
+    frames = [packet(number, payload=tone[number * 160 : number * 160 + 160]) for number in range(100)]
+    late = [(2.0 + 0.001 * number, frame) for number, frame in enumerate(frames[1:])]
+    heard = assemble([(0.0, frames[0]), *late]).tobytes()
+    assert g711.decode(g711.ALAW, tone[160:]).tobytes() in heard
