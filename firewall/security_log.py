@@ -7,6 +7,8 @@ event adds. So a value may hold quotes, commas and whole fake fields. What makes
 
 * Up to ``AccountID`` nothing is an attacker's. A record begins where that head stands at a line's start; the only
   line break a peer can write is ``%0a`` in a PJSIP user name, of which Asterisk keeps 36 bytes, less than a head.
+  But a head may begin there and go on in the Call-ID, once an ESC has deleted what stands between: so the line that
+  follows on such a break is never a record's beginning (``is_in_account``).
 * PJSIP refusals, challenges and successes have nothing of the attacker's *after* ``RemoteAddress``: the field that
   stands at the record's end is the true one, whatever account and Call-ID say.
 * PJSIP's ``ChallengeResponseFailed`` has nonce and response after it. pjproject takes a quote into these only as
@@ -45,7 +47,7 @@ WATCHED = frozenset(
 LONGEST_LINE = 8191
 """``LOGMSG_SIZE`` in ``main/logger.c``, less its final zero."""
 
-_PREFIX = rb'\[[^\]\n]{1,64}\] SECURITY\[\d+\](?:\[C-[0-9a-f]+\])?:? res_security_log\.c[^"\n]{0,64}: SecurityEvent="'
+_PREFIX = rb'\[[^\]"\n]{1,64}\] SECURITY\[\d+\](?:\[C-[0-9a-f]+\])?:? res_security_log\.c[^"\n]{0,64}: SecurityEvent="'
 START = re.compile(
     _PREFIX + rb'(\w+)",EventTV="([0-9T:.+\-]{10,40})",Severity="(?:Informational|Error)",'
     rb'Service="(\w{1,32})",EventVersion="\d+",'
@@ -64,6 +66,9 @@ _ANSWER_END = re.compile(rb'",ExpectedResponse="[0-9a-f]*"' + _SESSION_TV + rb"\
 _AMI_ANSWER = re.compile(
     rb'AccountID="[^"\n]*",SessionID="0x[0-9a-f]+",LocalAddress="[^"\n]*",Rem' + _PEER + rb',Challenge="'
 )
+_BEFORE_A_FALSE_HEAD = len('AccountID="') + 33
+"""36 bytes of account, of which line break, ``[`` and ESC are the least that makes a false head. A true peer that an
+ESC has moved this far up would need one-digit octets and a port below 1000."""
 _ANY_PEER = re.compile(_PEER)
 _UNSCATHED = re.compile(rb'",SessionID="[^\n]*",LocalAddress="IPV[46]/[^"\n]{3,70}",Rem\Z')
 _PLAIN = r'([^"\\\n\x1b]*)'
@@ -112,6 +117,12 @@ def read_glued(line: bytes) -> SecurityEvent | None:
         if start[1] in WATCHED and (event := _read(line, start, from_start=False)) is not None:
             return event
     return None
+
+
+def is_in_account(record: bytes) -> bool:
+    """The record's text may end within its account, so that the next line goes on with it, whatever it looks like."""
+    start = START.match(record)
+    return start is not None and start[3] == b"PJSIP" and len(record) <= start.end() + _BEFORE_A_FALSE_HEAD
 
 
 def is_settled(record: bytes) -> bool:
@@ -244,14 +255,16 @@ class SecurityLogReader:
             self.taken += size
             self._note(read_glued(line), line, found)
             return
-        ordinary = ORDINARY.fullmatch(_text(line))
+        goes_on = is_in_account(self._record)
+        ordinary = None if goes_on else ORDINARY.fullmatch(_text(line))
         if ordinary is not None:
             self._close(found)
             self.taken += size
             if ordinary[1].encode() in WATCHED:
                 found.append((read_ordinary(ordinary), line))
             return
-        if self._record and (START.match(line) is not None or self._record_size + size > 2 * LONGEST_LINE):
+        begins = not goes_on and START.match(line) is not None
+        if self._record and (begins or self._record_size + size > 2 * LONGEST_LINE):
             self._close(found)
         self._record = self._record + b"\n" + line if self._record else line
         self._record_size += size

@@ -1,0 +1,28 @@
+"""What the coverage-guided fuzzer found, and a fixed run of its harness without it."""
+
+from __future__ import annotations
+
+import random
+
+import pytest
+
+from tests.fuzz.security_log import check
+
+FOUND = {
+    "a head that begins in the account and goes on in the Call-ID": "000300ffffdffffa7f01053c3c3c3c",
+    "after a cut record, one whose account has a line break": (
+        "10057aff151515157a057a057a057a0e7a1585057a05ff151515157a057a057a05"
+    ),
+}
+
+
+@pytest.mark.parametrize("found", FOUND.values(), ids=FOUND)
+def test_what_the_fuzzer_found_is_mended(found: str) -> None:
+    check(bytes.fromhex(found))
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_made_up_logs_name_only_true_peers_hide_nothing_and_read_the_same_offline(seed: int) -> None:
+    source = random.Random(seed)
+    for _ in range(150):
+        check(source.randbytes(source.randrange(120)))
