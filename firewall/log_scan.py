@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, TextIO
 
 from asterisk_ext.domain.security_event import SUCCEEDED, AttemptCounter, SecurityEvent
+from firewall.notice_log import NoticeLogReader
 from firewall.security_log import LONGEST_LINE, ORDINARY, START, is_in_account, read_glued, read_ordinary, read_record
 
 if TYPE_CHECKING:
@@ -21,16 +22,28 @@ FAILURES = (b'Severity="Error",Service="', b'<unknown>",SessionID="')
 SUCCESSES = (b'"SuccessfulAuth"',)
 
 
-def scan_failures(path: Path, out: TextIO, as_json: bool) -> None:
+Events = Callable[[Path, tuple[bytes, ...]], Iterator[SecurityEvent]]
+
+
+def notices_in(path: Path, _: tuple[bytes, ...]) -> Iterator[SecurityEvent]:
+    """The failures that the NOTICE lines of a log tell of, in order."""
+    reader = NoticeLogReader()
+    with path.open("rb") as file:
+        while chunk := file.read(CHUNK):
+            yield from (event for event, _ in reader.feed(chunk))
+        yield from (event for event, _ in reader.feed(b"\n"))
+
+
+def scan_failures(path: Path, out: TextIO, as_json: bool, read: Events | None = None) -> None:
     """Write each failed attempt, in the file's order; raises ``OSError``."""
     quote = json.encoder.encode_basestring_ascii
     count = AttemptCounter().count
-    for event in events_in(path, FAILURES):
+    for event in (read or events_in)(path, FAILURES):
         if not count(event):
             continue
         if as_json:
             out.write(
-                f'{{"time":"{event.stamp}","address":"{event.address}","service":"{event.service}",'
+                f'{{"time":{quote(event.stamp)},"address":"{event.address}","service":"{event.service}",'
                 f'"transport":"{event.transport}","account":{quote(event.account)},"event":"{event.name}"}}\n'
             )
         else:
@@ -38,7 +51,9 @@ def scan_failures(path: Path, out: TextIO, as_json: bool) -> None:
             out.write(f"{event.stamp} {event.address} {event.service}/{event.transport} {account} {event.name}\n")
 
 
-def scan_bans(path: Path, out: TextIO, policy: Policy, never_ban: Iterable[str], as_json: bool) -> None:
+def scan_bans(
+    path: Path, out: TextIO, policy: Policy, never_ban: Iterable[str], as_json: bool, read: Events | None = None
+) -> None:
     """Write the bans that the policy leads to by the events' own times; raises ``OSError``."""
     from asterisk_ext.domain.address_list import source_of
     from asterisk_ext.domain.ban import BanPolicy, Decision
@@ -46,7 +61,7 @@ def scan_bans(path: Path, out: TextIO, policy: Policy, never_ban: Iterable[str],
     judge = BanPolicy(policy, b"offline", never_ban)
     attempts = AttemptCounter()
     banned_until: dict[str, float] = {}
-    for event in events_in(path, FAILURES + SUCCESSES):
+    for event in (read or events_in)(path, FAILURES + SUCCESSES):
         if event.name == SUCCEEDED:
             judge.succeed(event, event.time)
             continue

@@ -86,7 +86,7 @@ def happenings(data: bytes) -> tuple[list[Happening], list[int]]:
     """The events whose lines Asterisk writes, and the pieces in which a reader gets the log."""
     choices = Choices(data)
     pieces = [1 + choices.below(200) for _ in range(choices.below(4))]
-    made = []
+    made: list[Happening] = []
     while choices.left and len(made) < MOST_EVENTS:
         happening = _pjsip(choices) if choices.below(4) else _ami(choices)
         if _is_text(record(happening)):
