@@ -15,6 +15,7 @@ event adds. So a value may hold quotes, commas and whole fake fields. What makes
   ``\\"`` (an odd number of backslashes before it), so ``="IPV4/…",`` cannot occur there: the
   *last* one is the true one.
 * AMI's ``ChallengeResponseFailed`` has a key of any form after it and nothing foreign before: the *first* is true.
+  The key may hold a whole false record of PJSIP, but ends in a ``SessionTV``, which PJSIP's never do.
   All other AMI events: as PJSIP's refusals, before a ``SessionTV``.
 * ``term_strip`` deletes from an ESC to the next ``m``. An ESC in account or Call-ID can so delete ``LocalAddress`` and
   ``Rem``; what is left is ``oteAddress="…"`` at the same place, which is why the name is matched from there.
@@ -54,6 +55,7 @@ START = re.compile(
 )
 _PEER = rb'oteAddress="IPV[46]/(?:(UDP|TCP|TLS|WSS?)/)?([0-9A-Fa-f:.]{2,45})(?:%[\w.-]{1,16})?/(\d{1,5})"'
 _SESSION_TV = rb'(?:,SessionTV="[0-9T:.+\-]*")?'
+_AMI_END = re.compile(rb'",SessionTV="[0-9T:.+\-]*"\Z')
 _TAILS = {
     b"InvalidAccountID": re.compile(_PEER + _SESSION_TV + rb"\Z"),
     b"InvalidPassword": re.compile(_PEER + _SESSION_TV + rb"\Z"),
@@ -170,6 +172,8 @@ def _find_peer(record: bytes, start: re.Match[bytes], *, from_start: bool) -> tu
     if name != b"ChallengeResponseFailed":
         tail = _TAILS[name].search(record, place)
         return (tail, "", "") if tail is not None else None
+    if service == b"PJSIP" and _AMI_END.search(record, place) is not None:
+        return None
     end = _ANSWER_END.search(record, place)
     if end is None or (service == b"AMI" and not from_start):
         return None

@@ -49,6 +49,8 @@ FRAGMENTS = (
     ),
 )
 MOST_EVENTS = 6
+LONGEST_AMI_HEADER = 1000
+"""``manager.c`` reads lines of 1,024 bytes."""
 
 
 class Choices:
@@ -117,10 +119,10 @@ def _ami(choices: Choices) -> Happening:
         PEERS[choices.below(len(PEERS))],
         service="AMI",
         transport="TCP",
-        account=choices.text().replace(b"\n", b"") if name == "InvalidAccountID" else b"admin",
+        account=choices.text().replace(b"\n", b"")[:LONGEST_AMI_HEADER] if name == "InvalidAccountID" else b"admin",
         session=b"0x7f7907e87330",
         challenge=b"114257233" if answer else b"",
-        response=choices.text().replace(b"\n", b"") if answer else b"",
+        response=choices.text().replace(b"\n", b"")[:LONGEST_AMI_HEADER] if answer else b"",
     )
 
 

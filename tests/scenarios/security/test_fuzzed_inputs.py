@@ -6,7 +6,9 @@ import random
 
 import pytest
 
-from tests.fuzz.security_log import check
+from tests.fuzz.attacks import VICTIM
+from tests.fuzz.security_log import check, read, scan
+from tests.scenarios.security.asterisk_writer import Happening, record
 
 FOUND = {
     "a head that begins in the account and goes on in the Call-ID": "000300ffffdffffa7f01053c3c3c3c",
@@ -19,6 +21,16 @@ FOUND = {
 @pytest.mark.parametrize("found", FOUND.values(), ids=FOUND)
 def test_what_the_fuzzer_found_is_mended(found: str) -> None:
     check(bytes.fromhex(found))
+
+
+def test_after_a_cut_record_a_false_one_in_an_ami_key_names_nobody() -> None:
+    cut = Happening("InvalidAccountID", "198.18.2.1", session=b"A" * 8100)
+    false = record(Happening("ChallengeResponseFailed", VICTIM, challenge=b"1", response=b"2")).partition(
+        b'",Expected'
+    )[0]
+    key = Happening("ChallengeResponseFailed", "198.18.2.2", "AMI", "TCP", b"admin", b"0x7f79", b"1", b"x" + false)
+    log = record(cut) + record(key)
+    assert VICTIM not in {address for _, address in [*read(log, []), *scan(log)]}
 
 
 @pytest.mark.parametrize("seed", range(4))
