@@ -146,6 +146,9 @@ def _read(record: bytes, start: re.Match[bytes], *, from_start: bool) -> Securit
     if found is None:
         return None
     peer, challenge, response = found
+    if not from_start and start[3] == b"PJSIP" and _UNSCATHED.search(record, start.end(), peer.start()) is None:
+        # After a cut record too, what ends here may be an account's line break and not the record.
+        return None
     account, session = _names(record, start.end(), peer.start())
     return SecurityEvent(
         start[1].decode(),

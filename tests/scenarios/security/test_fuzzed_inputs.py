@@ -15,6 +15,9 @@ FOUND = {
     "after a cut record, one whose account has a line break": (
         "10057aff151515157a057a057a057a0e7a1585057a05ff151515157a057a057a05"
     ),
+    "two cut records whose accounts have line breaks": (
+        "10ff057a10fb05050504007e7e7e7e7e7e7e7e2a6e7e7e7e7e477e7e7e9ea60d0540"
+    ),
 }
 
 
