@@ -50,6 +50,13 @@ class Guard(Section, frozen=True):
     socket: Annotated[str, Meta(description="The guard's Unix socket.")] = "/run/asterisk-ext/guard.sock"
     state: Annotated[str, Meta(description="Directory of the guard's own state.")] = "/var/lib/asterisk-ext-guard"
     log: Annotated[str, Meta(description="Asterisk's security log.")] = "/var/log/asterisk/security"
+    notices: Annotated[
+        bool,
+        Meta(
+            description="`log` has only NOTICE lines (`messages`). Keep it off where there is a security log: caller's "
+            "text stands around the address, so one UDP packet can have any address counted, and none is protected."
+        ),
+    ] = False
     driver: Annotated[str, Meta(description="`nftables` or `iptables`.")] = "nftables"
     failures: Annotated[int, Meta(ge=1, description="Failures that make a ban.")] = 4
     window_hours: Annotated[float, Meta(gt=0, description="Hours within which they must fall.")] = 6

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
@@ -66,6 +67,9 @@ class BanEngine:
     ) -> None:
         self.policy = policy
         self.counts = Counts()
+        self.bans_by_origin: Counter[str] = Counter()
+        self.failures_by_service: Counter[tuple[str, str]] = Counter()
+        """By service and transport."""
         self._kernel = kernel
         self._state = state
         self._clock = clock
@@ -124,6 +128,7 @@ class BanEngine:
         with self._state.change():
             self._state.put_ban(ban)
         self.counts.bans += 1
+        self.bans_by_origin[origin] += 1
         self._publish("banned", {"source": source, "until": ban.until, "origin": origin, "reason": reason})
         return ban
 
@@ -216,6 +221,7 @@ class BanEngine:
         if not self._attempts.count(event):
             return
         self.counts.failures += 1
+        self.failures_by_service[event.service, event.transport] += 1
         verdict = self.policy.fail(event, at)
         source = source_of(event.address)
         line = record.decode("utf-8", "backslashreplace")
@@ -251,6 +257,8 @@ class BanEngine:
     def _tell(self, kind: str, verdict: Verdict) -> None:
         name = {"banned": "bans", "slowed": "slowed", "held": "held"}[kind]
         setattr(self.counts, name, getattr(self.counts, name) + 1)
+        if kind == "banned":
+            self.bans_by_origin["log"] += 1
         self._publish(
             kind,
             {

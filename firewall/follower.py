@@ -9,7 +9,10 @@ from pathlib import Path
 from asterisk_ext.domain.errors import Refusal
 from firewall.ban_engine import BanEngine
 from firewall.log_tail import UNREADABLE, DirectoryWatch, LogFile, Position
+from firewall.notice_log import NoticeLogReader
 from firewall.security_log import SecurityLogReader
+
+Reader = SecurityLogReader | NoticeLogReader
 
 log = logging.getLogger(__name__)
 
@@ -23,10 +26,13 @@ CHUNKS_A_TURN = 4
 class LogFollower:
     """Driven by the event loop alone: inotify says that there is something to read. Refuses ``log.unreadable``."""
 
-    def __init__(self, path: Path, engine: BanEngine, position: Position | None) -> None:
+    def __init__(
+        self, path: Path, engine: BanEngine, position: Position | None, reader: type[Reader] = SecurityLogReader
+    ) -> None:
         self._path = path
         self._engine = engine
-        self._reader = SecurityLogReader()
+        self._new_reader = reader
+        self._reader: Reader = reader()
         try:
             self._watch = DirectoryWatch(path.parent, path.name)
         except OSError as error:
@@ -38,7 +44,7 @@ class LogFollower:
 
     def start(self) -> None:
         """Read what is there, then wait for more. Must be called in the running loop. Refuses ``log.unreadable``."""
-        warm = SecurityLogReader()
+        warm = self._new_reader()
         before = self._file.before(self._base, WARM_BYTES)
         self._engine.warm(event for event, _ in [*warm.feed(before), *warm.settle()])
         asyncio.get_running_loop().add_reader(self._watch.fileno(), self._on_change)
@@ -56,6 +62,14 @@ class LogFollower:
     def place(self) -> Position:
         return self._file.position(self._base + self._reader.taken)
 
+    @property
+    def behind(self) -> int:
+        """Bytes of the log that are not done with."""
+        try:
+            return max(0, self._path.stat().st_size - self.place.offset)
+        except OSError:
+            return 0
+
     def _on_change(self) -> None:
         if self._watch.drain():
             self._read_on()
@@ -70,7 +84,7 @@ class LogFollower:
         for count, (data, fresh) in enumerate(self._file.read()):
             if fresh:
                 self._engine.take(self._reader.settle(), None)
-                self._reader, self._base = SecurityLogReader(), 0
+                self._reader, self._base = self._new_reader(), 0
             self._engine.take(self._reader.feed(data), self.place)
             if count >= CHUNKS_A_TURN:
                 self._soon = asyncio.get_running_loop().call_soon(self._read_on)

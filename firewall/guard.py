@@ -18,8 +18,11 @@ from firewall.follower import LogFollower
 from firewall.guard_state import GuardState
 from firewall.iptables import IptablesKernel
 from firewall.kernel import UNKNOWN_DRIVER, Kernel
+from firewall.metrics import metrics_text
 from firewall.nftables import NftablesKernel
+from firewall.notice_log import NoticeLogReader
 from firewall.ruleset import Ruleset
+from firewall.security_log import SecurityLogReader
 from firewall.socket_api import (
     TOO_WIDE,
     Allow,
@@ -29,6 +32,7 @@ from firewall.socket_api import (
     Fleet,
     LiftBan,
     ListBans,
+    Metrics,
     Request,
     SocketApi,
     Status,
@@ -57,7 +61,8 @@ async def run(config: Config, stop: asyncio.Event) -> None:
     rules = ruleset_of(config)
     kernel.apply(rules)
     engine.restore()
-    follower = LogFollower(Path(settings.log), engine, state.place())
+    reader = NoticeLogReader if settings.notices else SecurityLogReader
+    follower = LogFollower(Path(settings.log), engine, state.place(), reader)
     api = SocketApi(Path(settings.socket), settings.node_service_uid, Answers(engine, follower, config).answer, stream)
     await api.open()
     async with Tasks() as tasks:
@@ -87,6 +92,8 @@ class Answers:
         match request:
             case Status():
                 return self._status()
+            case Metrics():
+                return self._metrics()
             case ListBans():
                 return [asdict(ban) for ban in engine.bans()]
             case BanAddress(address, seconds, reason):
@@ -115,6 +122,18 @@ class Answers:
             "log_offset": self._follower.place.offset,
             "since_start": asdict(self._engine.counts),
         }
+
+    def _metrics(self) -> str:
+        engine, place = self._engine, self._follower.place
+        return metrics_text(
+            counts=engine.counts,
+            bans_in_force=len(engine.bans()),
+            bans_by_origin=engine.bans_by_origin,
+            failures_by_service=engine.failures_by_service,
+            suspended=engine.policy.is_suspended(time.time()),
+            log_offset=place.offset,
+            log_behind=self._follower.behind,
+        )
 
     def _set_fleet(self, networks: list[str]) -> None:
         for text in networks:

@@ -21,6 +21,7 @@ from firewall.socket_api import (
     Fleet,
     LiftBan,
     ListBans,
+    Metrics,
     Request,
     Status,
 )
@@ -52,6 +53,10 @@ class GuardClient:
 
     async def status(self) -> dict[str, Any]:
         return dict(await self._ask(Status()))
+
+    async def metrics(self) -> str:
+        """In Prometheus' text format."""
+        return str(await self._ask(Metrics()))
 
     async def bans(self) -> list[BanRow]:
         return msgspec.convert(await self._ask(ListBans()), list[BanRow])

@@ -3,32 +3,47 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, TextIO
 
 from asterisk_ext.domain.security_event import SUCCEEDED, AttemptCounter, SecurityEvent
-from firewall.security_log import LONGEST_LINE, ORDINARY, START, read_glued, read_ordinary, read_record
+from firewall.notice_log import NoticeLogReader
+from firewall.security_log import LONGEST_LINE, ORDINARY, START, is_in_account, read_glued, read_ordinary, read_record
 
 if TYPE_CHECKING:
     from asterisk_ext.domain.ban import Policy
 
 CHUNK = 1 << 20
+LONGEST_HEAD = 512
+"""From a record's beginning to the last line break that its account may hold."""
 FAILURES = (b'Severity="Error",Service="', b'<unknown>",SessionID="')
 """The record's head decides; these only say where to look. The second begins with a byte that is rare in a log."""
 SUCCESSES = (b'"SuccessfulAuth"',)
 
 
-def scan_failures(path: Path, out: TextIO, as_json: bool) -> None:
+Events = Callable[[Path, tuple[bytes, ...]], Iterator[SecurityEvent]]
+
+
+def notices_in(path: Path, _: tuple[bytes, ...]) -> Iterator[SecurityEvent]:
+    """The failures that the NOTICE lines of a log tell of, in order."""
+    reader = NoticeLogReader()
+    with path.open("rb") as file:
+        while chunk := file.read(CHUNK):
+            yield from (event for event, _ in reader.feed(chunk))
+        yield from (event for event, _ in reader.feed(b"\n"))
+
+
+def scan_failures(path: Path, out: TextIO, as_json: bool, read: Events | None = None) -> None:
     """Write each failed attempt, in the file's order; raises ``OSError``."""
     quote = json.encoder.encode_basestring_ascii
     count = AttemptCounter().count
-    for event in events_in(path, FAILURES):
+    for event in (read or events_in)(path, FAILURES):
         if not count(event):
             continue
         if as_json:
             out.write(
-                f'{{"time":"{event.stamp}","address":"{event.address}","service":"{event.service}",'
+                f'{{"time":{quote(event.stamp)},"address":"{event.address}","service":"{event.service}",'
                 f'"transport":"{event.transport}","account":{quote(event.account)},"event":"{event.name}"}}\n'
             )
         else:
@@ -36,7 +51,9 @@ def scan_failures(path: Path, out: TextIO, as_json: bool) -> None:
             out.write(f"{event.stamp} {event.address} {event.service}/{event.transport} {account} {event.name}\n")
 
 
-def scan_bans(path: Path, out: TextIO, policy: Policy, never_ban: Iterable[str], as_json: bool) -> None:
+def scan_bans(
+    path: Path, out: TextIO, policy: Policy, never_ban: Iterable[str], as_json: bool, read: Events | None = None
+) -> None:
     """Write the bans that the policy leads to by the events' own times; raises ``OSError``."""
     from asterisk_ext.domain.address_list import source_of
     from asterisk_ext.domain.ban import BanPolicy, Decision
@@ -44,7 +61,7 @@ def scan_bans(path: Path, out: TextIO, policy: Policy, never_ban: Iterable[str],
     judge = BanPolicy(policy, b"offline", never_ban)
     attempts = AttemptCounter()
     banned_until: dict[str, float] = {}
-    for event in events_in(path, FAILURES + SUCCESSES):
+    for event in (read or events_in)(path, FAILURES + SUCCESSES):
         if event.name == SUCCEEDED:
             judge.succeed(event, event.time)
             continue
@@ -85,9 +102,18 @@ def _last_record(chunk: bytearray, filled: int) -> int:
     """Where the last record begins: its end may not have been read yet. Nought when there is no other before it."""
     end = filled
     while (end := chunk.rfind(b"\n[", 0, end)) >= 0:
-        if START.match(chunk, end + 1, filled) is not None:
+        if START.match(chunk, end + 1, filled) is not None and not _goes_on(chunk, end):
             return end + 1
     return 0
+
+
+def _goes_on(chunk: bytearray, end: int) -> bool:
+    """The line break at ``end`` may stand in the account of a record that begins before."""
+    place = end
+    while (place := chunk.rfind(b"\n", max(0, end - LONGEST_HEAD), place)) >= 0:
+        if is_in_account(bytes(chunk[place + 1 : end])):
+            return True
+    return end <= LONGEST_HEAD and is_in_account(bytes(chunk[:end]))
 
 
 def _events_in_chunk(chunk: bytearray, end: int, needles: tuple[bytes, ...]) -> Iterator[SecurityEvent]:
@@ -115,11 +141,12 @@ def _events_in_chunk(chunk: bytearray, end: int, needles: tuple[bytes, ...]) -> 
 
 def _hostile(chunk: bytearray, start: int, end: int, line_end: int) -> tuple[int, SecurityEvent | None]:
     """The event of a record that is more than an ordinary line, and where the record ends."""
-    if START.match(chunk, start, end) is None or line_end - start > LONGEST_LINE:
+    if START.match(chunk, start, end) is None:
         return line_end, read_glued(bytes(chunk[start:line_end]))
     record_end = line_end
     while record_end < end and record_end - start < 2 * LONGEST_LINE:
-        if START.match(chunk, record_end + 1, end) is not None:
+        begins = START.match(chunk, record_end + 1, end) is not None
+        if begins and not is_in_account(bytes(chunk[start:record_end])):
             break
         following = chunk.find(b"\n", record_end + 1, end)
         record_end = following if following >= 0 else end

@@ -7,12 +7,15 @@ event adds. So a value may hold quotes, commas and whole fake fields. What makes
 
 * Up to ``AccountID`` nothing is an attacker's. A record begins where that head stands at a line's start; the only
   line break a peer can write is ``%0a`` in a PJSIP user name, of which Asterisk keeps 36 bytes, less than a head.
+  But a head may begin there and go on in the Call-ID, once an ESC has deleted what stands between: so the line that
+  follows on such a break is never a record's beginning (``is_in_account``).
 * PJSIP refusals, challenges and successes have nothing of the attacker's *after* ``RemoteAddress``: the field that
   stands at the record's end is the true one, whatever account and Call-ID say.
 * PJSIP's ``ChallengeResponseFailed`` has nonce and response after it. pjproject takes a quote into these only as
   ``\\"`` (an odd number of backslashes before it), so ``="IPV4/…",`` cannot occur there: the
   *last* one is the true one.
 * AMI's ``ChallengeResponseFailed`` has a key of any form after it and nothing foreign before: the *first* is true.
+  The key may hold a whole false record of PJSIP, but ends in a ``SessionTV``, which PJSIP's never do.
   All other AMI events: as PJSIP's refusals, before a ``SessionTV``.
 * ``term_strip`` deletes from an ESC to the next ``m``. An ESC in account or Call-ID can so delete ``LocalAddress`` and
   ``Rem``; what is left is ``oteAddress="…"`` at the same place, which is why the name is matched from there.
@@ -45,13 +48,14 @@ WATCHED = frozenset(
 LONGEST_LINE = 8191
 """``LOGMSG_SIZE`` in ``main/logger.c``, less its final zero."""
 
-_PREFIX = rb'\[[^\]\n]{1,64}\] SECURITY\[\d+\](?:\[C-[0-9a-f]+\])?:? res_security_log\.c[^"\n]{0,64}: SecurityEvent="'
+_PREFIX = rb'\[[^\]"\n]{1,64}\] SECURITY\[\d+\](?:\[C-[0-9a-f]+\])?:? res_security_log\.c[^"\n]{0,64}: SecurityEvent="'
 START = re.compile(
     _PREFIX + rb'(\w+)",EventTV="([0-9T:.+\-]{10,40})",Severity="(?:Informational|Error)",'
     rb'Service="(\w{1,32})",EventVersion="\d+",'
 )
 _PEER = rb'oteAddress="IPV[46]/(?:(UDP|TCP|TLS|WSS?)/)?([0-9A-Fa-f:.]{2,45})(?:%[\w.-]{1,16})?/(\d{1,5})"'
 _SESSION_TV = rb'(?:,SessionTV="[0-9T:.+\-]*")?'
+_AMI_END = re.compile(rb'",SessionTV="[0-9T:.+\-]*"\Z')
 _TAILS = {
     b"InvalidAccountID": re.compile(_PEER + _SESSION_TV + rb"\Z"),
     b"InvalidPassword": re.compile(_PEER + _SESSION_TV + rb"\Z"),
@@ -64,6 +68,9 @@ _ANSWER_END = re.compile(rb'",ExpectedResponse="[0-9a-f]*"' + _SESSION_TV + rb"\
 _AMI_ANSWER = re.compile(
     rb'AccountID="[^"\n]*",SessionID="0x[0-9a-f]+",LocalAddress="[^"\n]*",Rem' + _PEER + rb',Challenge="'
 )
+_BEFORE_A_FALSE_HEAD = len('AccountID="') + 33
+"""36 bytes of account, of which line break, ``[`` and ESC are the least that makes a false head. A true peer that an
+ESC has moved this far up would need one-digit octets and a port below 1000."""
 _ANY_PEER = re.compile(_PEER)
 _UNSCATHED = re.compile(rb'",SessionID="[^\n]*",LocalAddress="IPV[46]/[^"\n]{3,70}",Rem\Z')
 _PLAIN = r'([^"\\\n\x1b]*)'
@@ -114,6 +121,12 @@ def read_glued(line: bytes) -> SecurityEvent | None:
     return None
 
 
+def is_in_account(record: bytes) -> bool:
+    """The record's text may end within its account, so that the next line goes on with it, whatever it looks like."""
+    start = START.match(record)
+    return start is not None and start[3] == b"PJSIP" and len(record) <= start.end() + _BEFORE_A_FALSE_HEAD
+
+
 def is_settled(record: bytes) -> bool:
     """Nothing that may still follow on the next line can change what ``read_record`` makes of this record.
 
@@ -133,6 +146,9 @@ def _read(record: bytes, start: re.Match[bytes], *, from_start: bool) -> Securit
     if found is None:
         return None
     peer, challenge, response = found
+    if not from_start and start[3] == b"PJSIP" and _UNSCATHED.search(record, start.end(), peer.start()) is None:
+        # After a cut record too, what ends here may be an account's line break and not the record.
+        return None
     account, session = _names(record, start.end(), peer.start())
     return SecurityEvent(
         start[1].decode(),
@@ -159,6 +175,8 @@ def _find_peer(record: bytes, start: re.Match[bytes], *, from_start: bool) -> tu
     if name != b"ChallengeResponseFailed":
         tail = _TAILS[name].search(record, place)
         return (tail, "", "") if tail is not None else None
+    if service == b"PJSIP" and _AMI_END.search(record, place) is not None:
+        return None
     end = _ANSWER_END.search(record, place)
     if end is None or (service == b"AMI" and not from_start):
         return None
@@ -244,14 +262,16 @@ class SecurityLogReader:
             self.taken += size
             self._note(read_glued(line), line, found)
             return
-        ordinary = ORDINARY.fullmatch(_text(line))
+        goes_on = is_in_account(self._record)
+        ordinary = None if goes_on else ORDINARY.fullmatch(_text(line))
         if ordinary is not None:
             self._close(found)
             self.taken += size
             if ordinary[1].encode() in WATCHED:
                 found.append((read_ordinary(ordinary), line))
             return
-        if self._record and (START.match(line) is not None or self._record_size + size > 2 * LONGEST_LINE):
+        begins = not goes_on and START.match(line) is not None
+        if self._record and (begins or self._record_size + size > 2 * LONGEST_LINE):
             self._close(found)
         self._record = self._record + b"\n" + line if self._record else line
         self._record_size += size

@@ -39,6 +39,10 @@ class Status(msgspec.Struct, tag_field="verb", tag="status", forbid_unknown_fiel
     """Counts, the suspension, the place in the log."""
 
 
+class Metrics(msgspec.Struct, tag_field="verb", tag="metrics", forbid_unknown_fields=True):
+    """The same for a monitoring system, as Prometheus reads it; holds no address and no account."""
+
+
 class ListBans(msgspec.Struct, tag_field="verb", tag="list", forbid_unknown_fields=True):
     """All bans in force."""
 
@@ -82,8 +86,8 @@ class Fleet(msgspec.Struct, tag_field="verb", tag="fleet", forbid_unknown_fields
     networks: list[str]
 
 
-Request = Status | ListBans | BanAddress | LiftBan | Allow | Explain | Events | Emergency | Fleet
-NODE_SERVICE_VERBS = (Status, ListBans, BanAddress, LiftBan, Explain, Events, Emergency, Fleet)
+Request = Status | Metrics | ListBans | BanAddress | LiftBan | Allow | Explain | Events | Emergency | Fleet
+NODE_SERVICE_VERBS = (Status, Metrics, ListBans, BanAddress, LiftBan, Explain, Events, Emergency, Fleet)
 """All but what weakens the operator's own never-ban list."""
 
 Answer = Callable[[Request], object]

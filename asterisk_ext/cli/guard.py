@@ -54,24 +54,27 @@ def run(config_path: Path | None) -> None:
 @guard.command()
 @click.argument("file", type=click.Path(path_type=Path, readable=False))
 @click.option("--bans", is_flag=True, help="Print the bans the configured policy leads to, instead of the failures.")
+@click.option("--notices", is_flag=True, help="Read the NOTICE lines of `messages` instead; they can be forged.")
 @JSON
 @CONFIG
-def scan(file: Path, bans: bool, as_json: bool, config_path: Path | None) -> None:
+def scan(file: Path, bans: bool, notices: bool, as_json: bool, config_path: Path | None) -> None:
     """Read a security log offline and print its failed attempts, or the bans they lead to."""
     import gc
 
-    from firewall.log_scan import scan_bans, scan_failures
+    from firewall.log_scan import events_in, notices_in, scan_bans, scan_failures
 
     # Nothing here refers back to itself, and the collector's rounds would cost a tenth of the time.
     gc.disable()
+    read = notices_in if notices else events_in
     try:
         if bans:
             from firewall.guard import policy_of
 
             config = _settings(config_path)
-            scan_bans(file, sys.stdout, policy_of(config), (*config.guard.never_ban, *config.guard.fleet), as_json)
+            spared = (*config.guard.never_ban, *config.guard.fleet)
+            scan_bans(file, sys.stdout, policy_of(config), spared, as_json, read)
         else:
-            scan_failures(file, sys.stdout, as_json)
+            scan_failures(file, sys.stdout, as_json, read)
     except BrokenPipeError:
         # Whoever read has seen enough; click ends the command.
         raise

@@ -41,7 +41,7 @@ def record(happening: Happening) -> bytes:
 def _more(h: Happening) -> bytes:
     more = {
         "ChallengeResponseFailed": b',Challenge="%s",Response="%s",ExpectedResponse=""'
-        % (h.challenge[:63], h.response[:255]),
+        % (h.challenge[:63], h.response[:255] if h.service == "PJSIP" else h.response),
         "ChallengeSent": b',Challenge=""',
         "SuccessfulAuth": b',UsingPassword="1"',
         "FailedACL": b',ACLName="not_match_endpoint_acl"',

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import re
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -16,13 +17,14 @@ from asterisk_ext.config import Config
 from asterisk_ext.domain.ban import BanPolicy, Policy
 from asterisk_ext.domain.errors import Refusal
 from asterisk_ext.domain.security_event import SecurityEvent
-from firewall.ban_engine import BanEngine
+from firewall.ban_engine import BanEngine, Counts
 from firewall.follower import LogFollower
 from firewall.guard import Answers
 from firewall.guard_client import GuardClient
 from firewall.guard_state import GuardState
 from firewall.kernel_fake import FakeKernel
 from firewall.log_tail import Position
+from firewall.metrics import metrics_text
 from firewall.socket_api import SocketApi, Stream
 
 ATTACKER, OFFICE = "203.0.113.66", "198.51.100.20"
@@ -282,3 +284,43 @@ async def ask(guard: Guard, line: bytes) -> dict[str, Any]:
     writer.close()
     await writer.wait_closed()
     return reply
+
+
+async def test_metrics_count_by_service_and_origin_and_tell_no_address(guard: Guard) -> None:
+    guard.fail(ATTACKER, 1, 2, 3, 4)
+    (guard.directory / "security").write_bytes(b"not read yet\n")
+    async with served(guard) as client:
+        await client.ban("203.0.113.9", 60)
+        rows = (await client.metrics()).splitlines()
+    for row in (
+        "asterisk_ext_guard_bans 2",
+        'asterisk_ext_guard_bans_total{origin="log"} 1',
+        'asterisk_ext_guard_bans_total{origin="operator"} 1',
+        'asterisk_ext_guard_failures_total{service="PJSIP",transport="UDP"} 4',
+        "asterisk_ext_guard_held_back_total 0",
+        "asterisk_ext_guard_repairs_total 0",
+        "asterisk_ext_guard_suspended 0",
+        "asterisk_ext_guard_log_behind_bytes 13",
+    ):
+        assert row in rows
+    assert not any(ATTACKER in row or "1_200" in row for row in rows)
+
+
+def test_metrics_are_what_prometheus_reads() -> None:
+    text = metrics_text(
+        counts=Counts(lines=9, held=2, repaired=3),
+        bans_in_force=5,
+        bans_by_origin={"log": 7},
+        failures_by_service={("PJSIP", "UDP"): 8},
+        suspended=True,
+        log_offset=100,
+        log_behind=20,
+    )
+    assert text.endswith("\n")
+    sample = re.compile(r'asterisk_ext_guard_[a-z_]+(\{[a-z]+="\w*"(,[a-z]+="\w*")*\})? \d+')
+    told = [row for row in text.splitlines() if not row.startswith("# ")]
+    assert [row for row in told if not sample.fullmatch(row)] == []
+    named = {re.split("[{ ]", row)[0] for row in told}
+    assert named == set(re.findall(r"^# TYPE (\S+) (?:gauge|counter)$", text, re.M))
+    assert "asterisk_ext_guard_suspended 1" in told
+    assert 'asterisk_ext_guard_bans_total{origin="fleet"} 0' in told
