@@ -12,6 +12,8 @@ from admin_http.keys import ACTOR, CLOSING, SERVICES, SESSION
 
 HEARTBEAT = 15.0
 """Seconds between comments on a quiet stream, so that both sides notice a dead connection."""
+PEER_HEARTBEAT = 2.0
+"""The same to another node, which shows how old what it knows is."""
 
 
 async def serve(request: web.Request, source: AsyncIterator[tuple[str, bytes]]) -> web.StreamResponse:
@@ -19,12 +21,14 @@ async def serve(request: web.Request, source: AsyncIterator[tuple[str, bytes]]) 
     response = web.StreamResponse(headers={"Content-Type": "text/event-stream", "X-Accel-Buffering": "no"})
     await response.prepare(request)
     await response.write(b"retry: 1000\n\n")
+    actor = request.get(ACTOR)
+    heartbeat = PEER_HEARTBEAT if actor is not None and actor.peer else HEARTBEAT
     closing = asyncio.create_task(request.app[CLOSING].wait())
     upcoming: asyncio.Task[tuple[str, bytes]] | None = None
     try:
         while not closing.done():
             upcoming = upcoming or asyncio.ensure_future(_next(source))
-            done, _ = await asyncio.wait({upcoming, closing}, timeout=HEARTBEAT, return_when=asyncio.FIRST_COMPLETED)
+            done, _ = await asyncio.wait({upcoming, closing}, timeout=heartbeat, return_when=asyncio.FIRST_COMPLETED)
             if upcoming in done:
                 name, data = upcoming.result()
                 upcoming = None

@@ -6,7 +6,8 @@ import hmac
 import os
 import socket
 import struct
-from urllib.parse import urlsplit
+from dataclasses import replace
+from urllib.parse import unquote, urlsplit
 
 from aiohttp import web
 from aiohttp.typedefs import Handler
@@ -14,7 +15,7 @@ from aiohttp.typedefs import Handler
 from admin_http.keys import ACTOR, CATALOGUES, SERVICES, SESSION, SESSIONS, WORDS, is_api, is_mounted
 from admin_http.problems import LOGIN_NEEDED
 from admin_http.sessions import COOKIE
-from asterisk_ext.domain.access import ROOT, Actor, Role
+from asterisk_ext.domain.access import PEER, ROOT, Actor
 from asterisk_ext.domain.errors import Problem
 
 FOREIGN = Problem(
@@ -33,8 +34,8 @@ NO_PROOF = Problem(
 HEADER = "X-CSRF-Token"
 FIELD = "csrf"
 SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
-PEER = Actor("fleet", Role.SUPPORT)
-"""Another node of the fleet, which asks for the calls of this one."""
+FOR = "X-Acting-User"
+"""Header of another node's request: the user it asks for, percent-encoded."""
 
 
 @web.middleware
@@ -64,7 +65,9 @@ async def identify(request: web.Request, handler: Handler) -> web.StreamResponse
 def bearer(request: web.Request, token: str) -> Actor:
     """The actor behind a token of the API, or a node of the fleet."""
     services = request.app[SERVICES]
-    return PEER if services.is_peer(token) else services.users.by_token(token)
+    if services.is_peer(token):
+        return replace(PEER, name=unquote(request.headers.get(FOR, "")) or PEER.name)
+    return services.users.by_token(token)
 
 
 def at_the_local_socket(request: web.Request) -> bool:

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from asterisk_ext.domain.access import Actor
+from asterisk_ext.domain.call_news import Changed, Difference, Snapshot
 from asterisk_ext.domain.call_rows import Row as Call
-from asterisk_ext.services.live_calls import Changed, Difference, Snapshot
 
 _NUMBER = re.compile(r"\+?\d{6,}")
 """Shorter ones are extensions and service numbers, which name nobody outside."""
@@ -23,10 +23,15 @@ def calls_for(actor: Actor, calls: Sequence[Call]) -> list[Call]:
     return [call_for(actor, call) for call in calls]
 
 
+def snapshot_for(actor: Actor, snapshot: Snapshot) -> Snapshot:
+    silent = [replace(server, calls=calls_for(actor, server.calls)) for server in snapshot.silent]
+    return replace(snapshot, calls=calls_for(actor, snapshot.calls), silent=silent)
+
+
 def difference_for(actor: Actor, difference: Difference) -> Difference:
     match difference:
         case Snapshot():
-            return replace(difference, calls=calls_for(actor, difference.calls))
+            return snapshot_for(actor, difference)
         case Changed(call):
             return Changed(call_for(actor, call))
     return difference

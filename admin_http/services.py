@@ -9,10 +9,10 @@ from typing import Protocol, Self
 
 from asterisk_ext.config import Guard
 from asterisk_ext.domain.access import Actor
+from asterisk_ext.domain.call_news import Difference, Snapshot
 from asterisk_ext.ports import Clock, Fleet
 from asterisk_ext.services.audit import Audit
 from asterisk_ext.services.bans import Bans
-from asterisk_ext.services.live_calls import Difference, Snapshot
 from asterisk_ext.services.maintenance import Maintenance
 from asterisk_ext.services.servers import Servers
 from asterisk_ext.services.users import Users
@@ -20,18 +20,22 @@ from asterisk_ext.services.virtual_pbx import VirtualPbxs
 
 
 class LiveCalls(Protocol):
-    """The calls in progress that an actor may see."""
+    """The calls in progress that an actor may see; another node, who asks as a peer, gets this server's alone."""
 
-    def table(self, actor: Actor) -> Snapshot:
-        """Newest first."""
+    def here(self, actor: Actor) -> Snapshot:
+        """Those of this server, newest first."""
+        ...
+
+    async def table(self, actor: Actor) -> Snapshot:
+        """Those of the whole fleet, newest first."""
         ...
 
     def watch(self, actor: Actor) -> AsyncIterator[Difference]:
         """Differences as they happen, a snapshot first."""
         ...
 
-    async def hang_up(self, actor: Actor, linkedid: str) -> None:
-        """End every leg; refuses unknown calls and emergency calls."""
+    async def hang_up(self, actor: Actor, linkedid: str, server: str = "") -> None:
+        """End every leg, of the call on ``server`` where that is given; refuses unknown calls and emergency calls."""
         ...
 
 

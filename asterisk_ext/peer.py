@@ -1,9 +1,40 @@
-"""What nodes of one fleet present to each other."""
+"""The other nodes of the fleet over their own HTTP, and what nodes present to each other."""
 
 from __future__ import annotations
 
 import hmac
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
+from typing import TypeVar
+from urllib.parse import quote
+
+import aiohttp
+import msgspec
+from yarl import URL
+
+from asterisk_ext.domain.call_news import Changed, Difference, Ended, Snapshot
+from asterisk_ext.domain.call_rows import Row
+from asterisk_ext.domain.server import Server
+from asterisk_ext.ports import SILENT, Banned
+from asterisk_ext.services.live_calls import EMERGENCY, UNKNOWN
+
+T = TypeVar("T")
+
+PATIENCE = aiohttp.ClientTimeout(total=1)
+FOLLOWING = aiohttp.ClientTimeout(total=None, connect=1, sock_read=6)
+"""A stream to a node says at least every two seconds that it lives."""
+LONGEST_EVENT = 64 * 1024 * 1024
+"""Bytes of a snapshot."""
+
+
+class _Event(msgspec.Struct):
+    calls: list[Row] | None = None
+    sure: bool = True
+    call: Row | None = None
+    linkedid: str = ""
+
+
+class _Problem(msgspec.Struct):
+    error_id: str = ""
 
 
 def is_fleet_secret(secret: str) -> Callable[[str], bool]:
@@ -13,3 +44,109 @@ def is_fleet_secret(secret: str) -> Callable[[str], bool]:
         return bool(secret) and hmac.compare_digest(token.encode(), secret.encode())
 
     return judge
+
+
+class HttpPeers:
+    """``ports.Peers`` with the fleet's secret; rows bear the name of the server that was asked."""
+
+    def __init__(self, secret: str) -> None:
+        self._session = aiohttp.ClientSession(
+            headers={"Authorization": f"Bearer {secret}"}, timeout=PATIENCE, read_bufsize=LONGEST_EVENT
+        )
+
+    async def close(self) -> None:
+        await self._session.close()
+
+    async def calls(self, server: Server) -> list[Row]:
+        rows = _decoded(server, await self._ask(server, "GET", "calls"), list[Row])
+        return [_of(server, row) for row in rows]
+
+    async def call_stream(self, server: Server) -> AsyncIterator[Difference | None]:
+        url = _url(server, "calls/stream")
+        try:
+            async with self._session.get(url, timeout=FOLLOWING, allow_redirects=False) as response:
+                if response.status != 200:
+                    raise SILENT.refuse(server=server.name)
+                async for line in response.content:
+                    if line.startswith(b"data:"):
+                        yield _difference(server, _decoded(server, line.removeprefix(b"data:"), _Event))
+                    elif line.startswith(b":"):
+                        yield None
+        except (aiohttp.ClientError, OSError, TimeoutError, ValueError) as error:
+            raise SILENT.refuse(server=server.name) from error
+
+    async def hang_up(self, server: Server, linkedid: str, by: str) -> None:
+        try:
+            await self._ask(server, "POST", f"calls/{quote(linkedid, safe='')}/hangup", by)
+        except _RefusedError as refused:
+            for problem in (UNKNOWN, EMERGENCY):
+                if refused.error_id == problem.error_id:
+                    raise problem.refuse(linkedid=linkedid) from None
+            raise SILENT.refuse(server=server.name) from refused
+
+    async def bans(self, server: Server) -> list[Banned]:
+        return _decoded(server, await self._ask(server, "GET", "bans"), list[Banned])
+
+    async def lift(self, server: Server, address: str, by: str) -> bool:
+        try:
+            await self._ask(server, "POST", f"bans/{quote(address, safe='')}/lift", by)
+        except _RefusedError as refused:
+            if refused.status == 404:
+                return False
+            raise SILENT.refuse(server=server.name) from refused
+        return True
+
+    async def _ask(self, server: Server, method: str, path: str, by: str = "") -> bytes:
+        headers = {"X-Acting-User": quote(by)} if by else None
+        try:
+            async with self._session.request(
+                method, _url(server, path), headers=headers, allow_redirects=False
+            ) as response:
+                data = await response.read()
+        except (aiohttp.ClientError, OSError, TimeoutError) as error:
+            raise SILENT.refuse(server=server.name) from error
+        if response.status >= 300 and method == "GET":
+            raise SILENT.refuse(server=server.name)
+        if response.status >= 300:
+            raise _RefusedError(response.status, _error_id(data))
+        return data
+
+
+class _RefusedError(Exception):
+    """A node's answer that is a refusal."""
+
+    def __init__(self, status: int, error_id: str) -> None:
+        super().__init__(status, error_id)
+        self.status = status
+        self.error_id = error_id
+
+
+def _url(server: Server, path: str) -> URL:
+    host = f"[{server.ip}]" if ":" in server.ip else server.ip
+    return URL(f"http://{host}:{server.port}/api/v1/{path}", encoded=True)
+
+
+def _decoded(server: Server, data: bytes, kind: type[T]) -> T:
+    try:
+        return msgspec.json.decode(data, type=kind)
+    except msgspec.DecodeError as error:
+        raise SILENT.refuse(server=server.name) from error
+
+
+def _error_id(data: bytes) -> str:
+    try:
+        return msgspec.json.decode(data, type=_Problem).error_id
+    except msgspec.DecodeError:
+        return ""
+
+
+def _difference(server: Server, event: _Event) -> Difference:
+    if event.calls is not None:
+        return Snapshot(calls=[_of(server, row) for row in event.calls], sure=event.sure)
+    if event.call is not None:
+        return Changed(_of(server, event.call))
+    return Ended(event.linkedid, server.name)
+
+
+def _of(server: Server, row: Row) -> Row:
+    return {**row, "server": server.name}

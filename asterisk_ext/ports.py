@@ -6,6 +6,8 @@ from collections.abc import AsyncIterator, Collection, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
+from asterisk_ext.domain.call_news import Difference
+from asterisk_ext.domain.call_rows import Row
 from asterisk_ext.domain.errors import Problem
 from asterisk_ext.domain.maintenance import Map
 from asterisk_ext.domain.pbx import Pbx
@@ -48,6 +50,14 @@ UNREACHABLE = Problem(
     503,
     "The fleet's registry does not answer; nothing was changed. Calls and bans go on.",
     "Try again when the registry is back.",
+)
+
+
+SILENT = Problem(
+    "server.silent",
+    503,
+    "{server} does not answer; nothing was changed there.",
+    "Look at its state in the list of servers and try again.",
 )
 
 
@@ -154,6 +164,8 @@ class Banned:
     """The log lines that decided it."""
     service: str = ""
     transport: str = ""
+    servers: Sequence[str] = ()
+    """The servers that it holds on."""
 
 
 class Guard(Protocol):
@@ -167,6 +179,26 @@ class Guard(Protocol):
 
     async def set_fleet(self, addresses: Sequence[str]) -> None:
         """The derived never-ban list: the fleet's nodes, its trunks and its administrators."""
+        ...
+
+
+class Peers(Protocol):
+    """The other nodes of the fleet, each asked for what is its own; all refuse ``server.silent`` within seconds."""
+
+    async def calls(self, server: Server) -> list[Row]: ...
+
+    def call_stream(self, server: Server) -> AsyncIterator[Difference | None]:
+        """A snapshot, then every difference, for as long as it is listened to; None says that nothing is new."""
+        ...
+
+    async def hang_up(self, server: Server, linkedid: str, by: str) -> None:
+        """End a call there for the user ``by``, whom that node notes in the audit; refuses as that node does."""
+        ...
+
+    async def bans(self, server: Server) -> list[Banned]: ...
+
+    async def lift(self, server: Server, address: str, by: str) -> bool:
+        """Lift a ban there; whether there was one."""
         ...
 
 

@@ -10,33 +10,27 @@ from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from functools import cache, partial
 from pathlib import Path
-from zoneinfo import ZoneInfo
 
 from admin_http.app import build
 from admin_http.listen import listening
-from admin_http.services import BanPolicy, Services
 from agi.blocked_calls import RecentBlockedCalls
 from agi.directory import FleetDirectory
 from agi.gate import Gate
 from agi.server import Server as FastAgi
 from ari_apps.client import Ari
 from ari_apps.live_calls import Follower
-from asterisk_ext import VERSION
+from asterisk_ext import VERSION, console
 from asterisk_ext.config import Config, secret
-from asterisk_ext.peer import is_fleet_secret
+from asterisk_ext.peer import HttpPeers
 from asterisk_ext.registry import served, wire
 from asterisk_ext.registry.embedded import EmbeddedRegistry
 from asterisk_ext.registry.remote import RemoteRegistry
 from asterisk_ext.services.audit import Audit
-from asterisk_ext.services.bans import Bans
+from asterisk_ext.services.fleet_calls import FleetCalls
 from asterisk_ext.services.friends import Friends
 from asterisk_ext.services.live_calls import LiveCalls
-from asterisk_ext.services.maintenance import Maintenance
 from asterisk_ext.services.reporting import PERIOD, Reporting
-from asterisk_ext.services.servers import Servers
 from asterisk_ext.services.serving import Serving
-from asterisk_ext.services.users import Users
-from asterisk_ext.services.virtual_pbx import VirtualPbxs
 from asterisk_ext.store import LocalCopy
 from asterisk_ext.tasks import Tasks
 from dialplan.audio.defaults import default_announcements, install_default_audios
@@ -84,24 +78,22 @@ async def running(config: Config) -> AsyncIterator[None]:
         calls = LiveCalls(name, acting, copy, audit)
         serving = Serving(name, copy, KeptProjection(Path(asterisk.realtime)))
         reporting = Reporting(name, VERSION, serving, RegisteredPhones(asterisk.program), calls.count)
-        services = Services(
-            servers=Servers(registry, copy, audit, clock),
-            maintenance=Maintenance(registry, copy, audit, clock),
-            virtual_pbxs=VirtualPbxs(registry, copy, audit, clock),
-            users=Users(registry, copy, audit),
-            audit=audit,
-            bans=Bans(guard, audit),
-            live_calls=calls,
-            fleet=copy,
-            clock=clock,
-            node=name,
-            is_peer=is_fleet_secret(fleet_secret),
-            ban_policy=BanPolicy.of(config.guard),
-            hoster=config.admin_http.hoster,
-            zone=ZoneInfo(config.admin_http.zone),
-            version=VERSION,
+        peers = HttpPeers(fleet_secret)
+        stack.push_async_callback(peers.close)
+        fleet_calls = FleetCalls(name, calls, peers, copy, clock)
+        app = build(
+            console.services(
+                config,
+                registry=registry,
+                copy=copy,
+                audit=audit,
+                guard=guard,
+                peers=peers,
+                calls=fleet_calls,
+                clock=clock,
+                fleet_secret=fleet_secret,
+            )
         )
-        app = build(services)
         if isinstance(registry, EmbeddedRegistry):
             app.add_subapp(wire.PREFIX, served.application(registry, fleet_secret))
 
@@ -112,6 +104,7 @@ async def running(config: Config) -> AsyncIterator[None]:
         tasks.keep("projection to Asterisk", serving.run)
         tasks.keep("guard's never-ban list", Friends(copy, guard).run)
         tasks.keep("live calls", Follower(looking, acting, calls, f"asterisk-ext-{name}", clock).run)
+        tasks.keep("calls of the fleet", fleet_calls.run)
         gate = Gate(FleetDirectory(copy, announcements), RecentBlockedCalls(), clock)
         await stack.enter_async_context(FastAgi({"gate": gate}, config.fastagi.host, config.fastagi.port))
         await stack.enter_async_context(

@@ -9,25 +9,45 @@ from aiohttp import web
 
 from admin_http.api.route import Route
 from admin_http.event_stream import serve
-from admin_http.privacy import calls_for, difference_for
+from admin_http.privacy import difference_for, snapshot_for
 from admin_http.services import Services
 from asterisk_ext.domain.access import Act, Actor, require
+from asterisk_ext.domain.call_news import Changed, Ended, Silent, Snapshot
 from asterisk_ext.domain.call_rows import Row as Call
-from asterisk_ext.services.live_calls import Changed, Ended, Snapshot
+from asterisk_ext.ports import SILENT
+from asterisk_ext.services.live_calls import EMERGENCY, UNKNOWN
 
 
 class Event(msgspec.Struct, kw_only=True, omit_defaults=True):
-    """Data of a server-sent event: ``snapshot`` fills ``calls`` and ``sure``, ``call`` the call, ``gone`` the id."""
+    """Data of a server-sent event.
+
+    ``snapshot`` fills ``calls``, ``sure`` and ``silent`` (the servers that do not answer, with the calls last known of
+    them, which are not among ``calls``); it comes again whenever a server falls silent or answers again. ``call`` fills
+    the call, ``gone`` the id and the server. A call is told from others by server and linkedid together.
+    """
 
     calls: list[Call] | None = None
     sure: bool | None = None
     call: Call | None = None
     linkedid: str | None = None
+    server: str = ""
+    silent: list[Silent] = []
 
 
 async def table(services: Services, actor: Actor) -> list[Call]:
     may_look(actor)
-    return calls_for(actor, services.live_calls.table(actor).calls)
+    return list(snapshot_for(actor, await services.live_calls.table(actor)).calls)
+
+
+async def silent(services: Services, actor: Actor) -> list[Silent]:
+    may_look(actor)
+    return list(snapshot_for(actor, await services.live_calls.table(actor)).silent)
+
+
+class Where(msgspec.Struct, kw_only=True):
+    """``server``: where the call is; needed only where two servers use the same linkedid."""
+
+    server: str = ""
 
 
 async def stream(services: Services, actor: Actor, request: web.Request) -> Event:
@@ -40,17 +60,17 @@ async def events(services: Services, actor: Actor) -> AsyncIterator[tuple[str, b
     encode = msgspec.json.encode
     async for difference in services.live_calls.watch(actor):
         match difference_for(actor, difference):
-            case Snapshot(calls=calls, sure=sure):
-                yield "snapshot", encode(Event(calls=list(calls), sure=sure))
+            case Snapshot(calls=calls, sure=sure, silent=silent):
+                yield "snapshot", encode(Event(calls=list(calls), sure=sure, silent=list(silent)))
             case Changed(call):
                 yield "call", encode(Event(call=call))
-            case Ended(linkedid):
-                yield "gone", encode(Event(linkedid=linkedid))
+            case Ended(linkedid, server):
+                yield "gone", encode(Event(linkedid=linkedid, server=server))
 
 
-async def hang_up(services: Services, actor: Actor, linkedid: str) -> None:
+async def hang_up(services: Services, actor: Actor, linkedid: str, query: Where) -> None:
     require(actor, Act.HANG_UP)
-    await services.live_calls.hang_up(actor, linkedid)
+    await services.live_calls.hang_up(actor, linkedid, query.server)
 
 
 def may_look(actor: Actor) -> None:
@@ -59,7 +79,20 @@ def may_look(actor: Actor) -> None:
 
 
 ROUTES = (
-    Route(method="GET", path="/calls", handle=table, summary="The calls in progress, newest first", act=Act.SEE_CALLS),
+    Route(
+        method="GET",
+        path="/calls",
+        handle=table,
+        summary="The calls in progress on every answering server",
+        act=Act.SEE_CALLS,
+    ),
+    Route(
+        method="GET",
+        path="/calls/silent",
+        handle=silent,
+        summary="The servers that do not answer, with the calls last known of each; none of them is in GET /calls",
+        act=Act.SEE_CALLS,
+    ),
     Route(
         method="GET",
         path="/calls/stream",
@@ -74,5 +107,6 @@ ROUTES = (
         handle=hang_up,
         summary="End every leg of a call; emergency calls are refused",
         act=Act.HANG_UP,
+        problems=(UNKNOWN, EMERGENCY, SILENT),
     ),
 )

@@ -14,10 +14,12 @@ from admin_http.pages.frame import done, form, page, typed, visitor
 from admin_http.sessions import Strip
 from asterisk_ext.domain.access import Act, Actor, require
 from asterisk_ext.domain.errors import Refusal
-from asterisk_ext.ports import Banned
+from asterisk_ext.services.bans import Lifted, Table
 
 _PEER = re.compile(r'RemoteAddress="(IPV[46]/[A-Z]+/[0-9A-Fa-f.:]+/[0-9]+)"')
 PAGE = 100
+UNBLOCKED = N_("**{address} unblocked** at {time} on {servers}")
+UNBLOCKED_IN_PART = N_("**{address} unblocked** at {time} on {servers}. Not known of {silent}, which did not answer.")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,20 +36,21 @@ async def _page(request: web.Request, actor: Actor, refusal: Refusal | None = No
     services = request.app[SERVICES]
     text = request.query.get("text", "")
     try:
-        bans: list[Banned] | None = await services.bans.table(actor)
+        table: Table | None = await services.bans.table(actor)
     except Refusal as silence:
         if silence.problem.status == 403:
             raise
-        bans, refusal = None, refusal or silence
-    wanted = text.casefold()
-    found = [ban for ban in bans or [] if wanted in f"{ban.address} {ban.reason} {ban.service}".casefold()]
+        table, refusal = None, refusal or silence
+    listed, wanted = table.bans if table else (), text.casefold()
+    found = [ban for ban in listed if wanted in f"{ban.address} {ban.reason} {ban.service}".casefold()]
     return page(
         request,
         "bans.html",
         refusal=refusal,
         bans=found[:PAGE],
         found=len(found),
-        total=None if bans is None else len(bans),
+        total=None if table is None else len(table.bans),
+        unanswered=table.silent if table else (),
         text=text,
         policy=services.ban_policy,
         highlighted=highlighted,
@@ -107,15 +110,19 @@ async def lift(request: web.Request) -> web.StreamResponse:
     services = request.app[SERVICES]
     try:
         sent = await form(request, Address)
-        await services.bans.lift(actor, sent.address)
+        lifted = await services.bans.lift(actor, sent.address)
     except Refusal as refusal:
         return await _page(request, actor, refusal)
     strip = Strip(
-        said=N_("**{address} unblocked** at {time} on {node}"),
-        params={"address": sent.address, "node": services.node},
+        said=UNBLOCKED_IN_PART if lifted.silent else UNBLOCKED,
+        params=_confirmations(sent.address, lifted),
         at=services.clock(),
         undo=N_("Block again"),
         action="/bans/add",
         fields={"address": sent.address},
     )
     raise done(session, strip, "/bans")
+
+
+def _confirmations(address: str, lifted: Lifted) -> dict[str, str]:
+    return {"address": address, "servers": ", ".join(lifted.confirmed), "silent": ", ".join(lifted.silent)}

@@ -11,9 +11,10 @@ from admin_http.api.live_calls import may_look
 from admin_http.i18n import N_
 from admin_http.keys import SERVICES
 from admin_http.pages.frame import done, page, visitor
-from admin_http.privacy import calls_for
+from admin_http.privacy import calls_for, snapshot_for
 from admin_http.sessions import Strip
 from asterisk_ext.domain.access import Act, require
+from asterisk_ext.domain.call_news import Silent
 from asterisk_ext.domain.call_rows import Destination
 from asterisk_ext.domain.call_rows import Row as Call
 from asterisk_ext.domain.emergency import dialled_forms
@@ -37,6 +38,7 @@ BLANK: Call = {
     "origin": {"channel": "", "state": "", "caller": "", "name": "", "dialled": "", "codecs": []},
     "destinations": [],
 }
+BLANK_SILENT = Silent(server="", since=0.0)
 BLANK_LEG: Destination = {"channel": "", "state": "", "codecs": [], "answerer": None, "name": ""}
 
 
@@ -44,19 +46,23 @@ async def show(request: web.Request) -> web.Response:
     actor, _ = visitor(request)
     may_look(actor)
     services = request.app[SERVICES]
-    snapshot = services.live_calls.table(actor)
+    snapshot = snapshot_for(actor, await services.live_calls.table(actor))
     query = {name: request.query.get(name, "") for name in ("text", "pbx", "server", "state", "codec")}
-    calls = calls_for(actor, snapshot.calls)
+    calls = list(snapshot.calls)
     return page(
         request,
         "live_calls.html",
         calls=[call for call in calls if _wanted(call, query)],
         everything=calls,
         sure=snapshot.sure,
+        silent=snapshot.silent,
+        hosts=sorted(server.name for server in services.fleet.servers() if server.technology.hosts),
         query=query,
         names={str(pbx.id): pbx.name for pbx in sorted(services.fleet.tenants(), key=lambda pbx: pbx.name.casefold())},
         emergency=emergency_forms(services.fleet),
+        calls_on=len({call["server"] for call in calls}),
         blank=BLANK,
+        blank_silent=BLANK_SILENT,
         blank_leg=BLANK_LEG,
         codec_counts=codec_counts(calls),
         short=short,
@@ -70,7 +76,7 @@ async def ask(request: web.Request) -> web.Response:
     actor, _ = visitor(request)
     require(actor, Act.HANG_UP)
     services = request.app[SERVICES]
-    call = _find(request)
+    call = await _find(request)
     names = {str(pbx.id): pbx.name for pbx in services.fleet.tenants()}
     return page(request, "hang_up.html", call=calls_for(actor, [call])[0], names=names)
 
@@ -79,16 +85,17 @@ async def hang_up(request: web.Request) -> web.StreamResponse:
     actor, session = visitor(request)
     require(actor, Act.HANG_UP)
     services, linkedid = request.app[SERVICES], request.match_info["linkedid"]
-    await services.live_calls.hang_up(actor, linkedid)
+    await services.live_calls.hang_up(actor, linkedid, request.query.get("server", ""))
     strip = Strip(said=N_("**Call {call} hung up** at {time}"), params={"call": linkedid}, at=services.clock())
     raise done(session, strip, "/calls")
 
 
-def _find(request: web.Request) -> Call:
+async def _find(request: web.Request) -> Call:
     linkedid = request.match_info["linkedid"]
     actor, _ = visitor(request)
-    for call in request.app[SERVICES].live_calls.table(actor).calls:
-        if call["linkedid"] == linkedid:
+    server = request.query.get("server", "")
+    for call in (await request.app[SERVICES].live_calls.table(actor)).calls:
+        if call["linkedid"] == linkedid and server in ("", call["server"]):
             return call
     raise UNKNOWN.refuse(linkedid=linkedid)
 

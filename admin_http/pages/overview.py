@@ -29,7 +29,9 @@ class Counters:
     partial: int
     total: int
     bans: int | None
-    """None while the guard does not answer."""
+    """None while no guard answers."""
+    unheard: tuple[str, ...]
+    """Servers whose bans are not in it."""
     unknown: tuple[str, ...]
 
 
@@ -65,9 +67,10 @@ async def count(request: web.Request, actor: Actor, rows: tuple[Row, ...]) -> Co
     reports = [row.report for row in rows if row.report is not None and answers(row)]
     silent = [row for row in rows if row.state is not State.AWAITING and not answers(row)]
     try:
-        bans = len(await services.bans.table(actor))
+        table = await services.bans.table(actor)
+        bans, unheard = len(table.bans), tuple(table.silent)
     except Refusal:
-        bans = None
+        bans, unheard = None, ()
     return Counters(
         calls=sum(report.calls for report in reports),
         tenants=len(tenants),
@@ -76,5 +79,6 @@ async def count(request: web.Request, actor: Actor, rows: tuple[Row, ...]) -> Co
         partial=sum(pbx.status is Status.PARTIAL_BLOCK for pbx in tenants),
         total=sum(pbx.status is Status.TOTAL_BLOCK for pbx in tenants),
         bans=bans,
+        unheard=unheard,
         unknown=tuple(row.server.name for row in silent),
     )

@@ -82,7 +82,7 @@ def _page(
 ) -> web.Response:
     services = request.app[SERVICES]
     pbx = row.pbx
-    calls = services.live_calls.table(actor)
+    calls = services.live_calls.here(actor)
     report = services.fleet.reports().get(row.server)
     return page(
         request,

@@ -18,16 +18,18 @@ const ICONS = { Up: "dot", Ring: "waves", Ringing: "waves", Busy: "struck" };
 const KINDS = { Up: "ok", Ring: "warn", Ringing: "warn", Busy: "bad" };
 const LEGS_SHOWN = 6;
 
-const calls = new Map(); // linkedid → call
-const shown = new Map(); // linkedid → its row
+const calls = new Map(); // server and linkedid → call
+const shown = new Map(); // the same → its row
 const waiting = new Set(); // new calls that wait until nobody points at the table
 const over = new Set(); // ended calls whose rows wait likewise
 const opened = new Set(); // calls whose every leg is shown
 let frozen = false;
 let connected = false;
 let sure = true;
+let silent = []; // the servers that do not answer, with their last known calls
 let lastChange = Date.now();
 
+const key = (call) => `${call.server ?? ""} ${call.linkedid}`;
 const slot = (element, name) => element.querySelector(`[data-slot=${name}]`);
 const short = (channel) => channel.replace(/-[0-9a-f]{8}(;[12])?$/, "");
 
@@ -46,6 +48,7 @@ function writeState(element, state) {
 function fill(row, call) {
   const { origin } = call;
   row.dataset.id = call.linkedid;
+  row.dataset.server = call.server ?? "";
   row.dataset.started = call.started;
   write(slot(row, "linkedid"), call.linkedid);
   const pbx = slot(row, "pbx");
@@ -63,7 +66,7 @@ function fill(row, call) {
   write(slot(row, "rescue"), rescue ? say.wordEmergency : "");
   const hang = slot(row, "hang");
   if (hang) {
-    hang.setAttribute("href", `/calls/${encodeURIComponent(call.linkedid)}/hangup`);
+    hang.setAttribute("href", `/calls/${encodeURIComponent(call.linkedid)}/hangup?server=${encodeURIComponent(call.server ?? "")}`);
     hang.classList.toggle("hidden-choice", rescue);
     slot(row, "kept").classList.toggle("hidden-choice", !rescue);
   }
@@ -71,7 +74,7 @@ function fill(row, call) {
 }
 
 function fillLegs(list, call) {
-  const legs = opened.has(call.linkedid) ? call.destinations : call.destinations.slice(0, LEGS_SHOWN);
+  const legs = opened.has(key(call)) ? call.destinations : call.destinations.slice(0, LEGS_SHOWN);
   const more = call.destinations.length - legs.length;
   list.querySelector(".legs-more")?.remove();
   while (list.children.length > legs.length) list.lastElementChild.remove();
@@ -89,7 +92,7 @@ function fillLegs(list, call) {
     button.className = "legs-more";
     button.textContent = say.wordMore.replace("{count}", more);
     button.addEventListener("click", () => {
-      opened.add(call.linkedid);
+      opened.add(key(call));
       fillLegs(list, call);
     });
     list.append(button);
@@ -119,7 +122,7 @@ function place(call) {
   if (connected) row.classList.add("fresh");
   const younger = [...rows.children].find((other) => other.dataset.started <= call.started);
   rows.insertBefore(row, younger ?? null);
-  shown.set(call.linkedid, row);
+  shown.set(key(call), row);
 }
 
 function settle() {
@@ -141,14 +144,14 @@ function showWaiting() {
 
 function change(call) {
   lastChange = Date.now();
-  calls.set(call.linkedid, call);
-  const row = shown.get(call.linkedid);
+  calls.set(key(call), call);
+  const row = shown.get(key(call));
   if (row) {
-    over.delete(call.linkedid);
+    over.delete(key(call));
     row.classList.remove("over-now");
     fill(row, call);
     if (!held()) row.hidden = !wanted(call);
-  } else if (rows.children.length > 0 && held()) waiting.add(call.linkedid);
+  } else if (rows.children.length > 0 && held()) waiting.add(key(call));
   else place(call);
 }
 
@@ -170,9 +173,42 @@ function end(id) {
 }
 
 function snapshot(list) {
-  const living = new Set(list.map((call) => call.linkedid));
+  const living = new Set(list.map(key));
   for (const id of [...calls.keys()]) if (!living.has(id)) end(id);
   for (const call of list) change(call);
+}
+
+function showSilent() {
+  const blocks = silent.map((server) => {
+    const block = template("silent").cloneNode(true);
+    block.dataset.since = server.since;
+    block.dataset.server = server.server;
+    slot(block, "aged").append(
+      ...(server.calls ?? []).map((call) => {
+        const row = template("aged").cloneNode(true);
+        write(slot(row, "linkedid"), call.linkedid);
+        write(slot(row, "pbx"), names.get(call.pbx ?? "-") ?? call.pbx ?? "");
+        write(slot(row, "from"), `${short(call.origin.channel)} · ${call.origin.caller}`);
+        write(slot(row, "to"), `→ ${call.origin.dialled} · ${call.origin.state}`);
+        return row;
+      }),
+    );
+    return block;
+  });
+  root.querySelector("[data-silent]").replaceChildren(...blocks);
+  sayAges();
+}
+
+function sayAges() {
+  for (const block of root.querySelectorAll("[data-silent] [data-since]")) {
+    const since = Number(block.dataset.since);
+    const seconds = Math.max(0, Math.floor((Date.now() + skew) / 1000 - since));
+    const time = seconds < 60 ? `${seconds}\u00a0s` : `${Math.floor(seconds / 60)}\u00a0min`;
+    write(slot(block, "silence"), (since ? say.wordSilent : say.wordNever).replace("{server}", block.dataset.server).replace("{time}", time));
+    const age = slot(block, "age");
+    age.hidden = since === 0;
+    write(age, say.wordAge.replace("{time}", time));
+  }
 }
 
 let summing = false;
@@ -186,6 +222,7 @@ function sum() {
     const count = (name) => root.querySelector(`[data-count=${name}]`);
     const number = (value) => value.toLocaleString(document.documentElement.lang);
     write(count("all"), number(all.length));
+    write(count("servers"), say.wordServers.replace("{count}", new Set(all.map((call) => call.server)).size));
     write(count("up"), number(up));
     write(count("ringing"), number(all.length - up));
     const codecs = new Map();
@@ -214,6 +251,7 @@ function tick() {
     write(slot(row, "time"), seconds >= 3600 ? `${h}:${m}:${s}` : `${m}:${s}`);
   }
   sayHow();
+  sayAges();
 }
 
 function sayHow() {
@@ -242,6 +280,8 @@ stream.addEventListener("snapshot", (event) => {
     shown.clear();
   }
   snapshot(data.calls ?? []);
+  silent = data.silent ?? [];
+  showSilent();
   connected = true;
   sum();
   tick();
@@ -251,7 +291,8 @@ stream.addEventListener("call", (event) => {
   sum();
 });
 stream.addEventListener("gone", (event) => {
-  end(JSON.parse(event.data).linkedid);
+  const data = JSON.parse(event.data);
+  end(key(data));
   sum();
 });
 stream.addEventListener("error", () => {
@@ -282,7 +323,7 @@ rows.addEventListener("click", (event) => {
   const link = event.target.closest("[data-slot=hang]");
   if (!link || !dialog) return;
   event.preventDefault();
-  const call = calls.get(link.closest(".call").dataset.id);
+  const call = calls.get(`${link.closest(".call").dataset.server} ${link.closest(".call").dataset.id}`);
   if (!call) return;
   dialog.querySelector("form").action = link.getAttribute("href");
   slot(dialog, "caller").textContent = call.origin.caller || call.linkedid;

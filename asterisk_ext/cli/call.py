@@ -30,7 +30,7 @@ def call() -> None:
 @click.option("--watch", is_flag=True, help="Show every change as it happens, until interrupted.")
 @as_json
 def list_(settings: Path, watch: bool, as_json: bool) -> None:
-    """The calls in progress on this node, a line a leg, the newest first."""
+    """The calls in progress on every server that answers, a line a leg, the newest first."""
     if watch:
         socket = str(Path(config.load(settings).node.run) / "admin.sock")
         with contextlib.suppress(KeyboardInterrupt):

@@ -77,6 +77,8 @@ class Actor:
     name: str
     role: Role
     pbx: int | None = None
+    peer: bool = False
+    """Another node asks, for its own user of this name: it is answered for this server alone, and asks no others."""
 
     @property
     def sees_numbers(self) -> bool:
@@ -84,6 +86,8 @@ class Actor:
         return self.role > Role.VIEWER or self.pbx is not None
 
 
+PEER = Actor("fleet", Role.SUPPORT, peer=True)
+"""Another node of the fleet, which asks for the calls and the bans of this one."""
 ROOT = Actor("root", Role.ADMINISTRATOR)
 """The machine's own superuser, on the command line."""
 

@@ -1,39 +1,118 @@
-"""Blocked IPs: the bans of this node's guard, and lifting one early."""
+"""Blocked IPs: the bans of every node's guard, and lifting one early wherever it holds."""
 
 from __future__ import annotations
 
+import asyncio
 import ipaddress
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 
 from asterisk_ext.domain.access import Act, Actor, require
-from asterisk_ext.domain.errors import Problem
-from asterisk_ext.ports import Banned, Guard
+from asterisk_ext.domain.errors import Problem, Refusal
+from asterisk_ext.domain.server import Server
+from asterisk_ext.ports import Banned, Fleet, Guard, Peers
 from asterisk_ext.services.audit import Audit
 
 NOT_AN_ADDRESS = Problem(
     "ban.not_an_address", 422, "{address!r} is not an IP address; nothing was changed.", "Give an IPv4 or IPv6 address."
 )
+NOT_LIFTED = Problem(
+    "ban.not_lifted",
+    503,
+    "No server confirmed that {address} is unblocked; {servers} did not answer.",
+    "Try again when they answer.",
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Table:
+    """Bans with the servers that each holds on, the newest first; of the ``silent`` servers nothing is known."""
+
+    bans: Sequence[Banned]
+    silent: Sequence[str] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Lifted:
+    """Which servers confirmed that an address is not blocked there any more, and which did not answer."""
+
+    confirmed: Sequence[str]
+    silent: Sequence[str] = ()
 
 
 class Bans:
-    def __init__(self, guard: Guard, audit: Audit) -> None:
+    def __init__(self, node: str, guard: Guard, audit: Audit, peers: Peers, fleet: Fleet) -> None:
+        self._node = node
         self._guard = guard
         self._audit = audit
+        self._peers = peers
+        self._fleet = fleet
 
-    async def table(self, actor: Actor) -> list[Banned]:
-        """The newest first."""
+    async def table(self, actor: Actor) -> Table:
+        """Refuses as this node's guard does when no server answers."""
         require(actor, Act.SEE_BANS)
-        return sorted(await self._guard.bans(), key=lambda ban: -ban.since)
+        others = self._others(actor)
+        own, *told = await asyncio.gather(
+            self._guard.bans(), *(self._peers.bans(server) for server in others), return_exceptions=True
+        )
+        answers = dict(zip((self._node, *(server.name for server in others)), (own, *told), strict=True))
+        if isinstance(own, BaseException) and all(isinstance(answer, BaseException) for answer in told):
+            raise own
+        bans: dict[str, Banned] = {}
+        for server, answer in answers.items():
+            for ban in () if isinstance(answer, BaseException) else answer:
+                known = bans.get(ban.address, replace(ban, servers=()))
+                bans[ban.address] = replace(known, servers=(*known.servers, server))
+        return Table(bans=sorted(bans.values(), key=lambda ban: -ban.since), silent=_silent(answers))
 
     async def ban(self, actor: Actor, address: str, reason: str) -> Banned:
+        """Block an address on this node."""
         require(actor, Act.BAN)
         banned = await self._guard.ban(checked(address), reason, actor.name)
         await self._audit.note(actor, Act.BAN, banned.address, f"bans/{banned.address}/lift", reason=reason)
-        return banned
+        return replace(banned, servers=(self._node,))
 
-    async def lift(self, actor: Actor, address: str) -> None:
+    async def lift(self, actor: Actor, address: str) -> Lifted:
+        """Lift a ban on every server; refuses ``ban.not_lifted`` when none confirms and some do not answer."""
         require(actor, Act.LIFT_BAN)
-        await self._guard.lift(checked(address), actor.name)
-        await self._audit.note(actor, Act.LIFT_BAN, address, "bans")
+        address = checked(address)
+        others = self._others(actor)
+        own, *told = await asyncio.gather(
+            self._guard.lift(address, actor.name),
+            *(self._peers.lift(server, address, actor.name) for server in others),
+            return_exceptions=True,
+        )
+        if own is None:
+            own = True
+        refused = own if isinstance(own, Refusal) else None
+        if refused is not None and refused.problem.status == 404:
+            own = False
+        answers = dict(zip((self._node, *(server.name for server in others)), (own, *told), strict=True))
+        confirmed = [server for server, answer in answers.items() if answer is True]
+        silent = _silent(answers)
+        if not confirmed and refused is not None and (not others or not silent):
+            raise refused
+        if not confirmed:
+            raise NOT_LIFTED.refuse(address=address, servers=", ".join(silent))
+        if not actor.peer:
+            facts = {"servers": " ".join(confirmed)} | ({"silent": " ".join(silent)} if silent else {})
+            await self._audit.note(actor, Act.LIFT_BAN, address, "bans", **facts)
+        return Lifted(confirmed=confirmed, silent=silent)
+
+    def _others(self, actor: Actor) -> list[Server]:
+        """The servers to ask: none for another node, which asks them itself."""
+        if actor.peer:
+            return []
+        reports = self._fleet.reports()
+        return [server for server in self._fleet.servers() if server.name in reports and server.name != self._node]
+
+
+def _silent(answers: Mapping[str, object]) -> list[str]:
+    """Who refused to answer; any other fault than a refusal is raised."""
+    for answer in answers.values():
+        if isinstance(answer, BaseException) and not isinstance(answer, Refusal):
+            raise answer
+    return [server for server, answer in answers.items() if isinstance(answer, Refusal)]
 
 
 def checked(address: str) -> str:

@@ -12,6 +12,7 @@ from asterisk_ext.domain.access import Act, Actor, require
 from asterisk_ext.domain.call_events import Bridge, Event
 from asterisk_ext.domain.call_events import Snapshot as Channel
 from asterisk_ext.domain.call_filter import Counters, Filter, count
+from asterisk_ext.domain.call_news import Changed, Difference, Ended, Snapshot
 from asterisk_ext.domain.call_rows import Row
 from asterisk_ext.domain.call_table import Changes
 from asterisk_ext.domain.emergency import DEFAULT_NUMBERS, dialled_forms
@@ -60,34 +61,9 @@ class Freshness:
     since: float
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Snapshot:
-    """All calls; the first thing a watcher gets, and again whenever differences would not do."""
-
-    calls: Sequence[Row]
-    sure: bool = True
-    """False while the table is out of touch with Asterisk: the rows are the last known."""
-
-
-@dataclass(frozen=True, slots=True)
-class Changed:
-    """A call that is new or different."""
-
-    call: Row
-
-
-@dataclass(frozen=True, slots=True)
-class Ended:
-    """A call that is over, or is not looked for any more."""
-
-    linkedid: str
-
-
-Difference = Snapshot | Changed | Ended
-
-
 class LiveCalls:
     def __init__(self, server: str, channels: Channels, fleet: Tenants, audit: Journal, pause: float = PAUSE) -> None:
+        self._server = server
         self._calls = domain.LiveCalls(server)
         self._channels = channels
         self._fleet = fleet
@@ -99,7 +75,7 @@ class LiveCalls:
 
     def table(self, actor: Actor, wanted: Filter | None = None) -> Snapshot:
         """The calls that ``actor`` may see and that are ``wanted``, the newest first."""
-        shown = _scoped(actor, wanted)
+        shown = scoped(actor, wanted)
         rows = [row for row in self._calls.rows() if shown.matches(row)]
         return Snapshot(calls=rows[::-1], sure=self.freshness.state == "live")
 
@@ -116,7 +92,7 @@ class LiveCalls:
         Who listens slowly misses what happened in between, never how it ended; who is so slow that this is not known
         any more, and everybody when the table's freshness changes, gets a snapshot again.
         """
-        shown = _scoped(actor, wanted)
+        shown = scoped(actor, wanted)
         sent: set[str] = set()
         freshness: Freshness | None = None
         number = 0
@@ -129,7 +105,7 @@ class LiveCalls:
                 sent = {row["linkedid"] for row in snapshot.calls}
                 yield snapshot
             else:
-                for difference in _differences(changes, shown, sent):
+                for difference in _differences(changes, shown, sent, self._server):
                     yield difference
             await self._until_other(number, freshness)
             await asyncio.sleep(self._pause)
@@ -206,14 +182,14 @@ class LiveCalls:
         return row["origin"]["dialled"] in dialled_forms(pbx.emergency_numbers, pbx.outside_prefixes)
 
 
-def _scoped(actor: Actor, wanted: Filter | None) -> Filter:
+def scoped(actor: Actor, wanted: Filter | None) -> Filter:
     """What ``actor`` asks for within what he may see."""
     require(actor, Act.SEE_CALLS, actor.pbx)
     wanted = wanted or Filter()
     return wanted if actor.pbx is None else replace(wanted, pbx=str(actor.pbx))
 
 
-def _differences(changes: Changes, shown: Filter, sent: set[str]) -> list[Difference]:
+def _differences(changes: Changes, shown: Filter, sent: set[str], server: str) -> list[Difference]:
     """What to send of ``changes`` to one who was sent the calls ``sent``, which is brought up to date."""
     differences: list[Difference] = []
     ended = set(changes.removed)
@@ -223,6 +199,6 @@ def _differences(changes: Changes, shown: Filter, sent: set[str]) -> list[Differ
             differences.append(Changed(row))
         else:
             ended.add(row["linkedid"])
-    differences += [Ended(linkedid) for linkedid in sorted(ended & sent)]
+    differences += [Ended(linkedid, server) for linkedid in sorted(ended & sent)]
     sent -= ended
     return differences

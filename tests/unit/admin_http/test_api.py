@@ -269,7 +269,7 @@ async def test_an_address_is_blocked_and_unblocked(client: Client, token: Token)
     async with client.get(f"{ROOT}/bans", headers=headers) as response:
         assert "192.0.2.7" in [ban["address"] for ban in await response.json()]
     async with client.post(f"{ROOT}/bans/192.0.2.7/lift", headers=headers) as response:
-        assert response.status == 204
+        assert await response.json() == {"confirmed": ["FLN-CORE-01"], "silent": []}
     async with client.post(f"{ROOT}/bans", json={"address": "not one"}, headers=headers) as response:
         assert (response.status, (await response.json())["field"]) == (422, "address")
 

@@ -132,7 +132,7 @@ async def test_the_api_takes_the_sessions_cookie_only_with_its_proof(visit: Visi
     async with browser.client.get("/api/v1/me") as response:
         csrf = (await response.json())["csrf"]
     async with browser.client.post(path, headers={HEADER: csrf}) as response:
-        assert response.status == 204
+        assert response.status == 200
     assert "203.0.113.45" not in world.guard.banned
 
 
@@ -156,3 +156,11 @@ async def test_another_node_reads_the_calls_with_the_fleets_secret_and_changes_n
         assert len(await response.json()) == 5
     async with client.delete("/api/v1/servers/RIO-CORE-01", headers=headers) as response:
         assert (response.status, (await response.json())["error_id"]) == (403, "access.forbidden")
+
+
+async def test_another_nodes_user_is_named_with_the_fleets_secret_only(client: Client, token: Token) -> None:
+    peer = {"Authorization": f"Bearer {PEER}", "X-Acting-User": "Jos%C3%A9"}
+    async with client.get("/api/v1/me", headers=peer) as response:
+        assert (await response.json())["name"] == "José"
+    async with client.get("/api/v1/me", headers=await token("viewer") | {"X-Acting-User": "root"}) as response:
+        assert (await response.json())["name"] == "viewer's token"

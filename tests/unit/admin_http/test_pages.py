@@ -106,6 +106,7 @@ async def test_old_data_is_said_to_be_old(visit: Visit, world: World) -> None:
 
 async def test_what_is_unknown_is_said_and_never_counted_as_zero(visit: Visit, world: World) -> None:
     world.guard.silent = True
+    world.peers.silent = {server.name for server in world.fleet.servers()}
     browser = await visit("viewer")
     page = await browser.read("/")
     assert "<b>61</b>" in page and "+ CWB-NODE-01: desconhecido" in page
@@ -114,6 +115,10 @@ async def test_what_is_unknown_is_said_and_never_counted_as_zero(visit: Visit, w
     page = await browser.read("/bans")
     assert "Não se sabe quem está bloqueado." in page
     assert "Nenhum IP bloqueado" not in page
+    world.peers.silent = set()
+    world.peers.banned["SPO-NODE-01"]["192.0.2.9"] = Banned("192.0.2.9", world.now, world.now + 60, 4, "")
+    page = await browser.read("/bans")
+    assert "FLN-CORE-01: sem resposta." in page and "192.0.2.9" in page
 
 
 async def test_maintenance_is_said_done_and_undone(visit: Visit, world: World) -> None:

@@ -41,7 +41,7 @@ async def test_a_snapshot_comes_first_and_then_each_difference(client: Client, t
         name, data = await event(response)
         assert (name, data["call"]["origin"]["caller"]) == ("call", "4899998888")
         world.calls.end("9.9")
-        assert await event(response) == ("gone", {"linkedid": "9.9"})
+        assert await event(response) == ("gone", {"linkedid": "9.9", "server": "FLN-CORE-01"})
 
 
 async def test_the_stream_masks_numbers_for_viewers(client: Client, token: Token, world: World) -> None:

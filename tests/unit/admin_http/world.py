@@ -10,6 +10,7 @@ from zoneinfo import ZoneInfo
 
 from admin_http.services import Services
 from asterisk_ext.domain.access import ROOT, Act, Actor, Role, require
+from asterisk_ext.domain.call_news import Changed, Difference, Ended, Silent, Snapshot
 from asterisk_ext.domain.call_rows import Destination
 from asterisk_ext.domain.call_rows import Row as Call
 from asterisk_ext.domain.errors import Problem
@@ -20,13 +21,14 @@ from asterisk_ext.registry.fake import FakeRegistry
 from asterisk_ext.services import records
 from asterisk_ext.services.audit import Audit
 from asterisk_ext.services.bans import Bans
-from asterisk_ext.services.live_calls import UNKNOWN, Changed, Difference, Ended, Snapshot
+from asterisk_ext.services.live_calls import UNKNOWN
 from asterisk_ext.services.maintenance import Maintenance
 from asterisk_ext.services.servers import Servers
 from asterisk_ext.services.times import iso
 from asterisk_ext.services.users import User, Users, hashed
 from asterisk_ext.services.virtual_pbx import VirtualPbxs
 from asterisk_ext.store import LocalCopy
+from tests.unit.services.fake_peers import FakePeers
 
 NOW = 1_786_601_662.0
 ZONE = ZoneInfo("America/Sao_Paulo")
@@ -79,25 +81,31 @@ class FakeLiveCalls:
         self.calls: dict[str, Call] = {}
         self.watchers: set[asyncio.Queue[Difference]] = set()
         self.sure = True
+        self.silent: list[Silent] = []
         self.hung_up: list[str] = []
         self.left = asyncio.Event()
 
-    def table(self, actor: Actor) -> Snapshot:
+    async def table(self, actor: Actor) -> Snapshot:
+        return self.here(actor)
+
+    def here(self, actor: Actor) -> Snapshot:
         wanted = [call for call in self.calls.values() if actor.pbx is None or call["pbx"] == str(actor.pbx)]
-        return Snapshot(calls=sorted(wanted, key=lambda call: call["started"], reverse=True), sure=self.sure)
+        return Snapshot(
+            calls=sorted(wanted, key=lambda call: call["started"], reverse=True), sure=self.sure, silent=self.silent
+        )
 
     async def watch(self, actor: Actor) -> AsyncIterator[Difference]:
         queue: asyncio.Queue[Difference] = asyncio.Queue()
         self.watchers.add(queue)
         try:
-            yield self.table(actor)
+            yield self.here(actor)
             while True:
                 yield await queue.get()
         finally:
             self.watchers.discard(queue)
             self.left.set()
 
-    async def hang_up(self, actor: Actor, linkedid: str) -> None:
+    async def hang_up(self, actor: Actor, linkedid: str, server: str = "") -> None:
         require(actor, Act.HANG_UP)
         if linkedid not in self.calls:
             raise UNKNOWN.refuse(linkedid=linkedid)
@@ -110,9 +118,9 @@ class FakeLiveCalls:
             queue.put_nowait(Changed(call))
 
     def end(self, linkedid: str) -> None:
-        self.calls.pop(linkedid, None)
+        gone = self.calls.pop(linkedid, None)
         for queue in self.watchers:
-            queue.put_nowait(Ended(linkedid))
+            queue.put_nowait(Ended(linkedid, (gone["server"] or "") if gone else ""))
 
 
 class World:
@@ -123,6 +131,7 @@ class World:
         self.registry = FakeRegistry(self.clock)
         self.fleet = LocalCopy(path, self.clock)
         self.guard = FakeGuard(self.clock)
+        self.peers = FakePeers()
         self.calls = FakeLiveCalls()
         self.audit = Audit(self.registry, self.fleet, self.clock)
         self.users = Users(self.registry, self.fleet, self.audit)
@@ -134,7 +143,7 @@ class World:
             virtual_pbxs=self.tenants,
             users=self.users,
             audit=self.audit,
-            bans=Bans(self.guard, self.audit),
+            bans=Bans("FLN-CORE-01", self.guard, self.audit, self.peers, self.fleet),
             live_calls=self.calls,
             fleet=self.fleet,
             clock=self.clock,

@@ -10,9 +10,10 @@ from asterisk_ext.domain.call_events import Changed as ChannelChanged
 from asterisk_ext.domain.call_events import Created
 from asterisk_ext.domain.call_events import Ended as ChannelEnded
 from asterisk_ext.domain.call_filter import Filter
+from asterisk_ext.domain.call_news import Changed, Difference, Ended, Snapshot
 from asterisk_ext.domain.errors import Refusal
 from asterisk_ext.domain.pbx import Pbx
-from asterisk_ext.services.live_calls import Changed, Difference, Ended, LiveCalls, Snapshot
+from asterisk_ext.services.live_calls import LiveCalls
 from tests.unit.domain.channels import AT, channel
 from tests.unit.services.live_calls_world import FakeAudit, FakeChannels, FakeTenants
 
@@ -101,7 +102,7 @@ async def test_a_watcher_gets_a_snapshot_and_then_what_differs(world: World) -> 
     assert isinstance(second, Changed)
     assert second.call["linkedid"] == "200"
     world.calls.apply(ChannelEnded("100", 16, AT), 2)
-    assert await hear(differences) == Ended("100")
+    assert await hear(differences) == Ended("100", "node1")
 
 
 async def test_a_watcher_who_waits_is_woken(world: World) -> None:
@@ -164,7 +165,7 @@ async def test_a_call_that_is_not_looked_for_any_more_ends_for_its_watcher(world
     await hear(differences)
     world.calls.apply(ChannelChanged(channel("100", "PJSIP/1_100-00000100", state="Up"), AT), 2)
     world.begin("200", state="Up")
-    assert await hear(differences) == Ended("100")
+    assert await hear(differences) == Ended("100", "node1")
 
 
 async def test_a_tenants_watcher_hears_nothing_of_others(world: World) -> None:

@@ -1,0 +1,50 @@
+"""What the console and the API are given: the use cases, composed over a node's own parts."""
+
+from __future__ import annotations
+
+from zoneinfo import ZoneInfo
+
+from admin_http.services import BanPolicy, Services
+from asterisk_ext import VERSION
+from asterisk_ext.config import Config
+from asterisk_ext.peer import HttpPeers, is_fleet_secret
+from asterisk_ext.ports import Clock, Guard, Registry
+from asterisk_ext.services.audit import Audit
+from asterisk_ext.services.bans import Bans
+from asterisk_ext.services.fleet_calls import FleetCalls
+from asterisk_ext.services.maintenance import Maintenance
+from asterisk_ext.services.servers import Servers
+from asterisk_ext.services.users import Users
+from asterisk_ext.services.virtual_pbx import VirtualPbxs
+from asterisk_ext.store import LocalCopy
+
+
+def services(
+    config: Config,
+    *,
+    registry: Registry,
+    copy: LocalCopy,
+    audit: Audit,
+    guard: Guard,
+    peers: HttpPeers,
+    calls: FleetCalls,
+    clock: Clock,
+    fleet_secret: str,
+) -> Services:
+    return Services(
+        servers=Servers(registry, copy, audit, clock),
+        maintenance=Maintenance(registry, copy, audit, clock),
+        virtual_pbxs=VirtualPbxs(registry, copy, audit, clock),
+        users=Users(registry, copy, audit),
+        audit=audit,
+        bans=Bans(config.node.name, guard, audit, peers, copy),
+        live_calls=calls,
+        fleet=copy,
+        clock=clock,
+        node=config.node.name,
+        is_peer=is_fleet_secret(fleet_secret),
+        ban_policy=BanPolicy.of(config.guard),
+        hoster=config.admin_http.hoster,
+        zone=ZoneInfo(config.admin_http.zone),
+        version=VERSION,
+    )

@@ -1,0 +1,82 @@
+"""``ports.Peers`` in memory: what each other node tells, and which do not answer."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import defaultdict
+from collections.abc import AsyncIterator
+
+from asterisk_ext.domain.call_news import Changed, Difference, Ended, Snapshot
+from asterisk_ext.domain.call_rows import Row
+from asterisk_ext.domain.server import Server
+from asterisk_ext.ports import SILENT, Banned
+from asterisk_ext.services.live_calls import UNKNOWN
+
+
+class FakePeers:
+    def __init__(self) -> None:
+        self.silent: set[str] = set()
+        self.rows: dict[str, dict[str, Row]] = defaultdict(dict)
+        self.banned: dict[str, dict[str, Banned]] = defaultdict(dict)
+        self.hung_up: list[tuple[str, str, str]] = []
+        self.listened_to: dict[str, asyncio.Queue[Difference | None]] = {}
+        self.changed = asyncio.Event()
+
+    async def calls(self, server: Server) -> list[Row]:
+        self._answer(server)
+        return list(self.rows[server.name].values())
+
+    async def call_stream(self, server: Server) -> AsyncIterator[Difference | None]:
+        self._answer(server)
+        queue = self.listened_to[server.name] = asyncio.Queue()
+        self._tell()
+        try:
+            yield Snapshot(calls=list(self.rows[server.name].values()))
+            while (difference := await queue.get()) is not None:
+                yield difference
+            raise SILENT.refuse(server=server.name)
+        finally:
+            del self.listened_to[server.name]
+            self._tell()
+
+    async def hang_up(self, server: Server, linkedid: str, by: str) -> None:
+        self._answer(server)
+        if linkedid not in self.rows[server.name]:
+            raise UNKNOWN.refuse(linkedid=linkedid)
+        self.hung_up.append((server.name, linkedid, by))
+
+    async def bans(self, server: Server) -> list[Banned]:
+        self._answer(server)
+        return list(self.banned[server.name].values())
+
+    async def lift(self, server: Server, address: str, by: str) -> bool:
+        self._answer(server)
+        return self.banned[server.name].pop(address, None) is not None
+
+    def say(self, server: str, row: Row) -> None:
+        self.rows[server][row["linkedid"]] = row
+        if queue := self.listened_to.get(server):
+            queue.put_nowait(Changed(row))
+
+    def end(self, server: str, linkedid: str) -> None:
+        del self.rows[server][linkedid]
+        if queue := self.listened_to.get(server):
+            queue.put_nowait(Ended(linkedid, server))
+
+    def fall_silent(self, server: str) -> None:
+        """Answer no more, in the middle of what is told."""
+        self.silent.add(server)
+        if queue := self.listened_to.get(server):
+            queue.put_nowait(None)
+
+    async def until_listened_to(self, *servers: str) -> None:
+        while self.listened_to.keys() != set(servers):
+            await self.changed.wait()
+
+    def _answer(self, server: Server) -> None:
+        if server.name in self.silent:
+            raise SILENT.refuse(server=server.name)
+
+    def _tell(self) -> None:
+        self.changed.set()
+        self.changed = asyncio.Event()
