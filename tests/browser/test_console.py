@@ -44,6 +44,17 @@ async def test_calls_appear_change_and_go_by_themselves(look: Look, world: World
     assert console.complaints == []
 
 
+async def test_a_server_that_falls_silent_has_its_calls_apart_and_out_of_the_totals(look: Look, world: World) -> None:
+    console = await look("support")
+    await console.open("/calls")
+    await expect(console.page.locator("[data-live]")).to_contain_text("Ao vivo")
+    world.calls.fall_silent("SPO-NODE-01", [call("9.9", "1", 60, "4899998888", "200")])
+    await expect(console.page.locator("[data-silent]")).to_contain_text("SPO-NODE-01 não responde há 1")
+    await expect(console.page.locator("[data-silent] .aged")).to_contain_text("4899998888")
+    await expect(console.page.locator("[data-count=all]")).to_have_text("5")
+    assert console.complaints == []
+
+
 async def test_rows_do_not_move_while_one_points_at_them(look: Look, world: World) -> None:
     console = await look("support")
     await console.open("/calls")

@@ -117,6 +117,11 @@ class FakeLiveCalls:
         for queue in self.watchers:
             queue.put_nowait(Changed(call))
 
+    def fall_silent(self, server: str, calls: list[Call]) -> None:
+        self.silent = [Silent(server=server, since=NOW - 100, calls=calls)]
+        for queue in self.watchers:
+            queue.put_nowait(self.here(ROOT))
+
     def end(self, linkedid: str) -> None:
         gone = self.calls.pop(linkedid, None)
         for queue in self.watchers:
