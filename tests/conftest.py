@@ -10,7 +10,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         name = "fleet" if _needs_the_fleet(item) else item.nodeid.split("::")[0]
         item.add_marker(pytest.mark.xdist_group(name))
-    items.sort(key=lambda item: not _needs_the_fleet(item))
+    items.sort(key=lambda item: (not _needs_the_fleet(item), item.get_closest_marker("last") is not None))
 
 
 def _needs_the_fleet(item: pytest.Item) -> bool:

@@ -10,7 +10,7 @@ from tests.integration.empty_database import ROUNDS, happen
 from tests.integration.fleet import Lab
 from tests.integration.guard_ground import NODES, Ground
 
-pytestmark = [pytest.mark.lab, pytest.mark.parametrize(("node", "account"), NODES)]
+pytestmark = [pytest.mark.lab, pytest.mark.last, pytest.mark.parametrize(("node", "account"), NODES)]
 
 PHONES = 100
 
