@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 from aiohttp import web
-from aiohttp.test_utils import TestServer
+from pytest_aiohttp import AiohttpServer
 
 from asterisk_ext.domain.errors import Refusal
 from asterisk_ext.ports import Change, Gap, Registry
@@ -24,7 +24,9 @@ def clock() -> float:
 
 
 @pytest.fixture(params=["fake", "embedded", "remote"])
-async def registry(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Registry]:
+async def registry(
+    request: pytest.FixtureRequest, tmp_path: Path, aiohttp_server: AiohttpServer
+) -> AsyncIterator[Registry]:
     if request.param == "fake":
         yield FakeRegistry(clock)
         return
@@ -35,11 +37,11 @@ async def registry(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncItera
         return
     root = web.Application()
     root.add_subapp(wire.PREFIX, application(own, "fleet-secret"))
-    async with TestServer(root) as server:
-        remote = RemoteRegistry(str(server.make_url("/")), "fleet-secret")
-        yield remote
-        await remote.close()
-        await own.close()
+    server = await aiohttp_server(root)
+    remote = RemoteRegistry(str(server.make_url("/")), "fleet-secret")
+    yield remote
+    await remote.close()
+    await own.close()
 
 
 async def test_a_record_that_does_not_exist_is_nothing(registry: Registry) -> None:
@@ -158,14 +160,16 @@ async def test_what_was_acknowledged_is_there_after_a_restart(tmp_path: Path) ->
     await again.close()
 
 
-async def test_a_stranger_without_the_fleets_secret_reads_nothing(tmp_path: Path) -> None:
+async def test_a_stranger_without_the_fleets_secret_reads_nothing(
+    tmp_path: Path, aiohttp_server: AiohttpServer
+) -> None:
     own = EmbeddedRegistry(tmp_path / "registry.sqlite", clock)
     root = web.Application()
     root.add_subapp(wire.PREFIX, application(own, "fleet-secret"))
-    async with TestServer(root) as server:
-        stranger = RemoteRegistry(str(server.make_url("/")), "guessed")
-        with pytest.raises(Refusal) as refusal:
-            await stranger.get("pbx/1")
-        assert refusal.value.error_id == "registry.unreachable"
-        await stranger.close()
+    server = await aiohttp_server(root)
+    stranger = RemoteRegistry(str(server.make_url("/")), "guessed")
+    with pytest.raises(Refusal) as refusal:
+        await stranger.get("pbx/1")
+    assert refusal.value.error_id == "registry.unreachable"
+    await stranger.close()
     await own.close()
