@@ -1,0 +1,93 @@
+"""A server's firewall as what a kernel matches: flat, in order, the first match decides (pure)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from hashlib import blake2b
+
+from asterisk_ext.domain.firewall import Firewall
+from asterisk_ext.domain.firewall_origin import COUNTRY, LIST, Network, is_networks, networks_of
+from asterisk_ext.domain.firewall_rule import Rule, Verdict
+from asterisk_ext.domain.firewall_types import ALL_PORTS, PortRange, Protocol
+from firewall.address_lists import country_list, own_list
+
+
+@dataclass(frozen=True, slots=True)
+class Match:
+    """``protocol`` None: any; ``ports`` None: any; ``version`` 0: both; ``list`` is one of ``address_lists``' names."""
+
+    accept: bool
+    protocol: Protocol | None = None
+    ports: PortRange | None = None
+    version: int = 0
+    networks: tuple[str, ...] = ()
+    list: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Filter:
+    """What none of ``inbound`` accepts is dropped; what none of ``outbound`` drops goes."""
+
+    inbound: tuple[Match, ...] = ()
+    outbound: tuple[Match, ...] = ()
+
+    @property
+    def lists(self) -> frozenset[str]:
+        """The address lists that it names."""
+        return frozenset(match.list for match in (*self.inbound, *self.outbound) if match.list)
+
+    def open_to_all(self, protocol: Protocol, ports: PortRange) -> bool:
+        """Whether some match lets everybody in to all of these ports."""
+        return any(
+            match.accept
+            and not (match.networks or match.list or match.version)
+            and match.protocol in (None, protocol)
+            and (match.ports is None or (match.ports[0] <= ports[0] and ports[1] <= match.ports[1]))
+            for match in self.inbound
+        )
+
+
+def filter_of(firewall: Firewall) -> Filter:
+    """The kernel's view of a firewall."""
+    return Filter(
+        tuple(match for rule in firewall.inbound() for match in _matches(rule, firewall.lists)),
+        tuple(match for rule in firewall.outbound() for match in _matches(rule, firewall.lists)),
+    )
+
+
+def kernel_list(origin: str, lists: Mapping[str, Iterable[str]]) -> str:
+    """The address list of a country or of a list of the hoster's.
+
+    The latter are named by their content: a list and what becomes of it in a candidate stand side by side.
+    """
+    if origin.startswith(COUNTRY):
+        return country_list(origin.removeprefix(COUNTRY))
+    content = "\n".join(lists.get(origin.removeprefix(LIST), ()))
+    return own_list(blake2b(content.encode(), digest_size=8).hexdigest())
+
+
+def _matches(rule: Rule, lists: Mapping[str, Iterable[str]]) -> Iterable[Match]:
+    accept, ports = rule.verdict is Verdict.ALLOW, rule.port_range
+    ports = None if ports == ALL_PORTS else ports
+    protocols = (None,) if Protocol.OTHER in rule.kind.protocols else rule.kind.protocols
+    for protocol in protocols:
+        if not rule.origins:
+            yield Match(accept, protocol, ports)
+        for version, networks in by_version(rule.origins).items():
+            if networks:
+                yield Match(accept, protocol, ports, version, tuple(map(str, networks)))
+        for origin in rule.origins:
+            if not is_networks(origin):
+                name = kernel_list(origin, lists)
+                yield from (Match(accept, protocol, ports, version, (), name) for version in (4, 6))
+
+
+def by_version(origins: Iterable[str]) -> dict[int, list[Network]]:
+    """The networks among origins, by IP version."""
+    found: dict[int, list[Network]] = {4: [], 6: []}
+    for origin in origins:
+        if is_networks(origin):
+            for network in networks_of(origin):
+                found[network.version].append(network)
+    return found
