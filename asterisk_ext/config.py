@@ -85,6 +85,10 @@ class Guard(Section, frozen=True):
     fleet: Annotated[
         tuple[str, ...], Meta(description="The other nodes' addresses: never banned, all ports open.")
     ] = ()
+    administrators: Annotated[
+        tuple[str, ...],
+        Meta(description="Networks that administrators come from: SSH and the console are open to them."),
+    ] = ()
     sip_udp: Annotated[tuple[str, ...], Meta(description="Open UDP ports of SIP.")] = ("5060",)
     sip_tcp: Annotated[tuple[str, ...], Meta(description="Open TCP ports of SIP, TLS and WebSocket.")] = (
         "5060",

@@ -6,22 +6,28 @@ import asyncio
 import logging
 import os
 import time
+from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 
 from asterisk_ext.config import Config
 from asterisk_ext.domain.address_list import network_of
 from asterisk_ext.domain.ban import BanPolicy, Limit, Policy
+from asterisk_ext.domain.firewall import Firewall
 from asterisk_ext.tasks import Tasks
 from firewall.ban_engine import BanEngine
+from firewall.country_lists import EMBEDDED, CountryLists
+from firewall.drivers import kernel_of, lists_of
 from firewall.enforcement import WATCH_EVERY
+from firewall.firewall_answers import FirewallAnswers
 from firewall.follower import LogFollower
+from firewall.guard_firewall import GuardFirewall
 from firewall.guard_state import GuardState
-from firewall.iptables import IptablesKernel
-from firewall.kernel import UNKNOWN_DRIVER, Kernel
+from firewall.kernel import Kernel
 from firewall.metrics import metrics_text
-from firewall.nftables import NftablesKernel
 from firewall.notice_log import NoticeLogReader
+from firewall.proof import Task, prove
+from firewall.proof_packets import Question
 from firewall.ruleset import Ruleset
 from firewall.ruleset_strangers import Strangers
 from firewall.security_log import SecurityLogReader
@@ -60,16 +66,17 @@ async def run(config: Config, stop: asyncio.Event) -> None:
     state = GuardState(Path(settings.state) / "guard.sqlite")
     policy = BanPolicy(policy_of(config), os.urandom(16), [*LOOPBACK, *settings.never_ban, *settings.fleet])
     engine = BanEngine(policy, kernel, state, time.time, stream.publish)
-    rules = ruleset_of(config)
-    kernel.apply(rules)
+    firewall = firewall_of(config, kernel, state, stream)
+    firewall.start()
     engine.restore()
     reader = NoticeLogReader if settings.notices else SecurityLogReader
     follower = LogFollower(Path(settings.log), engine, state.place(), reader)
-    api = SocketApi(Path(settings.socket), settings.node_service_uid, Answers(engine, follower, config).answer, stream)
+    answers = Answers(engine, follower, config, FirewallAnswers(firewall, engine))
+    api = SocketApi(Path(settings.socket), settings.node_service_uid, answers.answer, stream)
     await api.open()
     async with Tasks() as tasks:
         follower.start()
-        repairs = Repairs(kernel, engine, rules, stream)
+        repairs = Repairs(kernel, engine, firewall, stream, tasks)
         repairs.start()
         tasks.keep("guard's mark for the kernel", lambda: _watch(engine, follower), pause=WATCH_EVERY)
         tasks.keep("guard housekeeping", lambda: _tidy(engine), pause=HOUSEKEEPING_SECONDS)
@@ -78,6 +85,7 @@ async def run(config: Config, stop: asyncio.Event) -> None:
         repairs.close()
         follower.close()
     await api.close()
+    firewall.close()
     state.close()
     kernel.close()
 
@@ -85,12 +93,15 @@ async def run(config: Config, stop: asyncio.Event) -> None:
 class Answers:
     """What each verb of the socket does."""
 
-    def __init__(self, engine: BanEngine, follower: LogFollower, config: Config) -> None:
+    def __init__(
+        self, engine: BanEngine, follower: LogFollower, config: Config, firewall: FirewallAnswers | None = None
+    ) -> None:
+        self._firewall = firewall
         self._engine = engine
         self._follower = follower
         self._config = config
 
-    def answer(self, request: Request) -> object:
+    def answer(self, request: Request, uid: int = 0) -> object:
         engine = self._engine
         match request:
             case Status():
@@ -113,6 +124,8 @@ class Answers:
                 engine.set_emergency(addresses, seconds)
             case Fleet(networks):
                 self._set_fleet(networks)
+            case _ if self._firewall is not None:
+                return self._firewall.answer(request, uid)
         return None
 
     def _status(self) -> dict[str, object]:
@@ -149,10 +162,13 @@ class Answers:
 class Repairs:
     """Puts rules and bans back when somebody else has removed or changed them."""
 
-    def __init__(self, kernel: Kernel, engine: BanEngine, rules: Ruleset, stream: Stream) -> None:
+    def __init__(
+        self, kernel: Kernel, engine: BanEngine, firewall: GuardFirewall, stream: Stream, tasks: Tasks
+    ) -> None:
         self._kernel = kernel
         self._engine = engine
-        self._rules = rules
+        self._firewall = firewall
+        self._tasks = tasks
         self._stream = stream
         self._timer: asyncio.TimerHandle | None = None
         self._last = -1
@@ -180,17 +196,30 @@ class Repairs:
 
     def _look(self) -> None:
         self._timer = None
-        broken = not self._kernel.is_intact()
-        if broken:
-            self._kernel.apply(self._rules)
         told = self._kernel.changes() >= 0
-        repaired = (told or broken or self._has_lost_bans()) and self._engine.repair(lost=broken)
-        if repaired or broken:
-            self._kernel.drain_changes()
-            self._engine.counts.repaired += 1
-            self._stream.publish("repaired", {"rules": broken})
+        if self._firewall.is_busy():
+            self._look_later(REPAIR_PAUSE_SECONDS)
+            return
+        if not self._kernel.is_intact():
+            self._tasks.start("repair of the firewall", self._repair())
+            return
+        if (told or self._has_lost_bans()) and self._engine.repair(lost=False):
+            self._tell(rules=False)
         if not told:
             self._look_later(LOOK_SECONDS)
+
+    async def _repair(self) -> None:
+        """The rules, then the bans, then the lists."""
+        try:
+            await self._firewall.repair(lambda: self._engine.repair(lost=True))
+        finally:
+            self._look_later(LOOK_SECONDS)
+        self._tell(rules=True)
+
+    def _tell(self, *, rules: bool) -> None:
+        self._kernel.drain_changes()
+        self._engine.counts.repaired += 1
+        self._stream.publish("repaired", {"rules": rules})
 
     def _has_lost_bans(self) -> bool:
         """There are fewer than there should be. Only then are they listed: 50,000 take a tenth of a second."""
@@ -199,15 +228,6 @@ class Repairs:
             return False
         self._last = count
         return count < self._engine.bans_in_force()
-
-
-def kernel_of(driver: str) -> Kernel:
-    """The driver of that name. Refuses ``kernel.unknown_driver``."""
-    if driver == "nftables":
-        return NftablesKernel()
-    if driver == "iptables":
-        return IptablesKernel()
-    raise UNKNOWN_DRIVER.refuse(field="driver", driver=driver)
 
 
 def policy_of(config: Config) -> Policy:
@@ -224,6 +244,26 @@ def policy_of(config: Config) -> Policy:
     )
 
 
+def firewall_of(config: Config, kernel: Kernel, state: GuardState, stream: Stream) -> GuardFirewall:
+    driver = config.guard.driver
+
+    async def proved(firewall: Firewall, questions: Sequence[Question]) -> list[bool]:
+        return await prove(Task(driver, firewall, list(questions), str(EMBEDDED)))
+
+    return GuardFirewall(
+        kernel,
+        lists_of(driver),
+        state,
+        config.guard,
+        ruleset_of(config),
+        str(config.admin_http.port),
+        clock=time.time,
+        publish=stream.publish,
+        prove=proved,
+        countries=CountryLists.open(),
+    )
+
+
 def ruleset_of(config: Config) -> Ruleset:
     guard = config.guard
     # NOTICE lines tell of no success: everybody would be a stranger for good.
@@ -232,9 +272,6 @@ def ruleset_of(config: Config) -> Ruleset:
         sip_udp=guard.sip_udp,
         sip_tcp=guard.sip_tcp,
         rtp=guard.rtp,
-        ssh=guard.ssh,
-        console=(str(config.admin_http.port),),
-        fleet=guard.fleet,
         untracked=not guard.track_media,
         strangers=Strangers(guard.failures, guard.strangers_total) if limited else None,
     )

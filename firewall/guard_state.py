@@ -40,6 +40,7 @@ CREATE INDEX IF NOT EXISTS failures_by_source ON failures (source, at);
 CREATE TABLE IF NOT EXISTS successes (
     source TEXT NOT NULL, account TEXT NOT NULL, at REAL NOT NULL, PRIMARY KEY (source, account)) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS never_ban (network TEXT PRIMARY KEY, note TEXT NOT NULL) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS firewall (name TEXT PRIMARY KEY, value BLOB NOT NULL) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS fleet (network TEXT PRIMARY KEY) WITHOUT ROWID;
 """
 
@@ -220,6 +221,17 @@ class GuardState:
     def set_fleet(self, networks: Iterable[str]) -> None:
         self._db.execute("DELETE FROM fleet")
         self._db.executemany("INSERT OR REPLACE INTO fleet VALUES (?)", ((network,) for network in networks))
+
+    def firewall(self, name: str) -> bytes | None:
+        """The rules kept under a name; None where there are none."""
+        row = self._db.execute("SELECT value FROM firewall WHERE name = ?", (name,)).fetchone()
+        return bytes(row[0]) if row else None
+
+    def put_firewall(self, name: str, value: bytes) -> None:
+        self._db.execute("INSERT OR REPLACE INTO firewall VALUES (?, ?)", (name, value))
+
+    def forget_firewall(self, name: str) -> None:
+        self._db.execute("DELETE FROM firewall WHERE name = ?", (name,))
 
     def forget_before(self, evidence: float, window: float) -> None:
         """Delete what no decision needs: failures older than ``evidence``, and those older than ``window`` of sources

@@ -14,7 +14,9 @@ from typing import Any
 
 from asterisk_ext.domain.address_list import Network
 from asterisk_ext.domain.errors import Problem
+from firewall.filter_iptables import TRIAL
 from firewall.ipset_netlink import IpsetSocket
+from firewall.ipset_swap import MOST_PREFIXES, ipset
 from firewall.iptables_glance import glance
 from firewall.kernel import KERNEL_REFUSED
 from firewall.nftables import LIFTED, key_of, source_of_key
@@ -61,6 +63,8 @@ class IptablesKernel:
         self._iptc: Any = iptc
         self._easy: Any = easy
         self._sets = IpsetSocket()
+        self._rules_sets = IpsetSocket()
+        """For what ``apply`` does: it may run in a thread beside the event loop's bans."""
         self._applied: object = None
         self._seen = b""
 
@@ -68,9 +72,12 @@ class IptablesKernel:
         try:
             for ipv6 in (False, True):
                 self._create_sets(ipv6=ipv6)
+                for name in sorted(ruleset.lists):
+                    self._rules_sets.create_networks(ipset(name, 6 if ipv6 else 4), ipv6=ipv6, size=MOST_PREFIXES)
                 wanted = to_iptables(ruleset, ipv6=ipv6)
                 for table in ("raw", "filter"):
                     self._put(table, {chain: rules for (of, chain), rules in wanted.items() if of == table}, ipv6=ipv6)
+                self._try(ruleset.trial_seconds if ruleset.trial else 0, ipv6=ipv6)
         except (OSError, ValueError, self._iptc.IPTCError) as error:
             raise KERNEL_REFUSED.refuse(reason=error) from error
         self._applied = self._listing()
@@ -157,13 +164,21 @@ class IptablesKernel:
 
     def close(self) -> None:
         self._sets.close()
+        self._rules_sets.close()
+
+    def _try(self, seconds: float, *, ipv6: bool) -> None:
+        """Begin or end a trial: its chains are filled by now."""
+        self._rules_sets.flush(TRIAL[ipv6])
+        if seconds > 0:
+            self._rules_sets.add_networks(TRIAL[ipv6], EVERYTHING[ipv6], seconds)
 
     def _create_sets(self, *, ipv6: bool) -> None:
+        self._rules_sets.create_networks(TRIAL[ipv6], ipv6=ipv6, size=8)
         for which in SourceSet:
-            self._sets.create(ipset_of(which, ipv6=ipv6), ipv6=ipv6, size=SIZES[which])
-        self._sets.create_met(MET[ipv6], ipv6=ipv6, size=MOST_MET)
-        self._sets.create_networks(FRIEND[ipv6], ipv6=ipv6, size=MOST_FRIENDS)
-        self._sets.create_networks(WATCHED[ipv6], ipv6=ipv6, size=8)
+            self._rules_sets.create(ipset_of(which, ipv6=ipv6), ipv6=ipv6, size=SIZES[which])
+        self._rules_sets.create_met(MET[ipv6], ipv6=ipv6, size=MOST_MET)
+        self._rules_sets.create_networks(FRIEND[ipv6], ipv6=ipv6, size=MOST_FRIENDS)
+        self._rules_sets.create_networks(WATCHED[ipv6], ipv6=ipv6, size=8)
 
     def _put(self, name: str, chains: Mapping[str, list[Rule]], *, ipv6: bool) -> None:
         """Fill our chains of a table and hook them in first; one commit, so that no packet sees half of it."""

@@ -10,6 +10,7 @@ from socket import AF_INET, AF_INET6, inet_ntop, inet_pton
 
 from asterisk_ext.domain.address_list import Network
 from firewall.kernel import KERNEL_REFUSED
+from firewall.nft_glance import glance
 from firewall.nft_netlink import ChangeSocket, ElementSocket
 from firewall.ruleset import TABLE, Ruleset, to_nft
 from firewall.source_sets import SourceSet
@@ -26,12 +27,12 @@ class NftablesKernel:
         self._nft = nft
         self._elements = ElementSocket(TABLE)
         self._changes: ChangeSocket | None = None
-        self._applied = ""
+        self._applied = b""
         self._put_before: defaultdict[SourceSet, set[str]] = defaultdict(set)
 
     def apply(self, ruleset: Ruleset) -> None:
         self._run(["-f", "-"], to_nft(ruleset))
-        self._applied = self._listing()
+        self._applied = self._look()
 
     def put(self, which: SourceSet, sources: Mapping[str, float]) -> None:
         wanted = _by_set({which: sources})
@@ -99,7 +100,7 @@ class NftablesKernel:
             raise KERNEL_REFUSED.refuse(reason=error) from error
 
     def is_intact(self) -> bool:
-        return self._applied != "" and self._listing() == self._applied
+        return self._applied != b"" and self._look() == self._applied
 
     def changes(self) -> int:
         # Not before somebody asks: the kernel writes a message for each element while anybody listens, which makes
@@ -116,12 +117,12 @@ class NftablesKernel:
         if self._changes is not None:
             self._changes.close()
 
-    def _listing(self) -> str:
-        """The table's rules as the kernel has them, without elements and counts; empty when there is no table."""
-        done = subprocess.run(
-            [self._nft, "-s", "-t", "list", "table", "inet", TABLE], capture_output=True, text=True, check=False
-        )
-        return done.stdout if done.returncode == 0 else ""
+    def _look(self) -> bytes:
+        """The table as the kernel has it, without elements and counts; empty when there is none."""
+        try:
+            return glance(TABLE)
+        except OSError as error:
+            raise KERNEL_REFUSED.refuse(reason=error) from error
 
     def _run(self, arguments: list[str], text: str) -> None:
         try:

@@ -1,16 +1,24 @@
 """The rules as data, and as the text ``nft`` loads (pure).
 
-Two hooks only. ``early`` (prerouting, priority −300) comes before connection tracking: the ban set is looked up there,
+Few hooks only. ``early`` (prerouting, priority −300) comes before connection tracking: the ban set is looked up there,
 so a ban ends established flows too, and a flood from banned or forged addresses costs no tracking entry. SIP and RTP
 are not tracked at all: they are open to whoever is not banned, so their state decides nothing, and a forged flood of
-60,000 sources would fill the table and cut off everybody else's TCP. ``inbound`` (input) denies by default.
+60,000 sources would fill the table and cut off everybody else's TCP. ``inbound`` (input) denies by default; what
+is let in there and what ``outbound`` denies are the hoster's rules (``filter_nft``).
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
+from asterisk_ext.domain.firewall import Firewall, Needs
+from asterisk_ext.domain.firewall_default import default_rules
+from asterisk_ext.domain.firewall_rule import ports_of
+from asterisk_ext.domain.firewall_types import Protocol
+from firewall.filter import Filter, filter_of
+from firewall.filter_nft import TO_RULES, nft_chains, nft_trial
+from firewall.filter_nft import nft_sets as filter_sets
 from firewall.ruleset_strangers import Strangers, nft_meetings, nft_rules, nft_sets
 from firewall.source_sets import ADDRESS_TYPES, SIZES, SUBSCRIBER_MASK, SourceSet
 
@@ -23,6 +31,7 @@ HOOKS = {
     "early": "prerouting priority -300; policy accept;",
     "early_out": "output priority -300; policy accept;",
     "inbound": "input priority 0; policy drop;",
+    "outbound": "output priority 0; policy accept;",
 }
 COUNTERS = ("banned", "slowed", "strangers", "denied")
 SLOW_RATE = "30/second burst 60 packets"
@@ -36,14 +45,30 @@ class Ruleset:
     sip_udp: tuple[str, ...] = ("5060",)
     sip_tcp: tuple[str, ...] = ("5060", "5061")
     rtp: tuple[str, ...] = ("10000-20000",)
-    ssh: tuple[str, ...] = ("22",)
-    console: tuple[str, ...] = ("8480",)
-    fleet: tuple[str, ...] = ()
-    """Addresses of the other nodes: everything is open between nodes."""
+    confirmed: Filter = field(default_factory=lambda: usual())
+    """The rules that hold unless a candidate is on trial."""
+    trial: Filter | None = None
+    trial_seconds: float = 0.0
+    """How much longer the candidate holds; then the kernel goes back to the confirmed rules by itself."""
     untracked: bool = True
     """False where the same machine translates addresses (NAT) for SIP or RTP, which needs tracking."""
     strangers: Strangers | None = None
     """How addresses are limited that nobody knows; ``None``: not at all."""
+
+    @property
+    def lists(self) -> frozenset[str]:
+        """The address lists that its rules name."""
+        return self.confirmed.lists | (self.trial.lists if self.trial else frozenset())
+
+    def is_untracked(self, port: str) -> bool:
+        """Whether packets to these UDP ports need no tracking: they are open to everybody, with and without a trial."""
+        filters = (self.confirmed, self.trial) if self.trial else (self.confirmed,)
+        return self.untracked and all(each.open_to_all(Protocol.UDP, ports_of(port)) for each in filters)
+
+
+def usual(fleet: tuple[str, ...] = ()) -> Filter:
+    """The default template's rules, and everything open between nodes."""
+    return filter_of(Firewall(rules=default_rules(), needs=Needs(nodes=fleet)))
 
 
 def to_nft(rules: Ruleset) -> str:
@@ -52,11 +77,12 @@ def to_nft(rules: Ruleset) -> str:
     return "\n".join(
         [
             f"add table inet {TABLE}",
-            *(f"add set inet {TABLE} {declared}" for declared in _sets()),
+            *(f"add set inet {TABLE} {declared}" for declared in _sets(rules)),
             *(f"add counter inet {TABLE} {name}" for name in COUNTERS),
             *(f"add chain inet {TABLE} {name}{_hooked(name)}" for name in chains),
             *(f"flush chain inet {TABLE} {name}" for name in chains),
             *(f"add rule inet {TABLE} {name} {rule}" for name, listed in chains.items() for rule in listed),
+            *nft_trial(TABLE, rules.trial_seconds if rules.trial else 0),
             "",
         ]
     )
@@ -67,10 +93,12 @@ def _chains(rules: Ruleset) -> dict[str, list[str]]:
     strangers = nft_rules(rules.strangers) if rules.strangers else {"strangers_tcp": [], "strangers": []}
     return {
         **strangers,
+        **nft_chains(rules.confirmed, rules.trial),
         "sip": _sip(rules),
         "early": _early(rules),
         "early_out": _early_out(rules),
-        "inbound": _inbound(rules),
+        "inbound": _inbound(),
+        "outbound": ["oif lo accept", "ct state established,related accept", *TO_RULES["out"]],
     }
 
 
@@ -78,8 +106,9 @@ def _hooked(chain: str) -> str:
     return f" {{ type filter hook {HOOKS[chain]} }}" if chain in HOOKS else ""
 
 
-def _sets() -> list[str]:
+def _sets(rules: Ruleset) -> list[str]:
     return [
+        *filter_sets([rules.confirmed, *([rules.trial] if rules.trial else [])]),
         *(
             f"{each.of(ipv6=v6)} {{ type {kind}; size {SIZES[each]}; flags timeout; }}"
             for each in SourceSet
@@ -99,7 +128,7 @@ def _early(rules: Ruleset) -> list[str]:
         f'ip6 saddr & {SUBSCRIBER_MASK} @{BAN6} counter name "banned" drop',
         f"udp dport {_ports(rules.sip_udp)} jump sip",
         *([f"tcp dport {_ports(rules.sip_tcp)} jump strangers"] if rules.strangers and rules.sip_tcp else []),
-        *(f"udp dport {port} notrack" for port in rules.rtp if rules.untracked),
+        *(f"udp dport {port} notrack" for port in rules.rtp if rules.is_untracked(port)),
     ]
 
 
@@ -110,47 +139,28 @@ def _sip(rules: Ruleset) -> list[str]:
         f"ip6 saddr & {SUBSCRIBER_MASK} @{SLOW6} update @{SLOW6}_rate {{ ip6 saddr & {SUBSCRIBER_MASK} {slow}",
         f'udp length > {LONGEST_SIP_DATAGRAM} counter name "denied" drop',
         *(["jump strangers"] if rules.strangers else []),
-        *(["notrack"] if rules.untracked else []),
+        *(["notrack"] if all(map(rules.is_untracked, rules.sip_udp)) else []),
     ]
 
 
 def _early_out(rules: Ruleset) -> list[str]:
     return [
         *(nft_meetings(rules.sip_udp, rules.sip_tcp) if rules.strangers else []),
-        *(f"udp sport {port} notrack" for port in rules.sip_udp + rules.rtp if rules.untracked),
+        *(f"udp sport {port} notrack" for port in rules.sip_udp + rules.rtp if rules.is_untracked(port)),
     ]
 
 
-def _inbound(rules: Ruleset) -> list[str]:
-    fleet4, fleet6 = _families(rules.fleet)
+def _inbound() -> list[str]:
     return [
-        # What is most of the traffic and open to everybody comes first, and a port a rule: ranges in a set are slow.
-        *(f"udp dport {port} accept" for port in rules.sip_udp + rules.rtp),
         "iif lo accept",
         "ct state established,related accept",
         "ct state invalid drop",
-        "icmp type { echo-request, destination-unreachable, time-exceeded, parameter-problem } accept",
-        "icmpv6 type { echo-request, destination-unreachable, packet-too-big, time-exceeded, parameter-problem, "
+        "icmp type { destination-unreachable, time-exceeded, parameter-problem } accept",
+        "icmpv6 type { destination-unreachable, packet-too-big, time-exceeded, parameter-problem, "
         "nd-router-solicit, nd-router-advert, nd-neighbor-solicit, nd-neighbor-advert, mld-listener-query } accept",
-        *([f"ip saddr {{ {', '.join(fleet4)} }} accept"] if fleet4 else []),
-        *([f"ip6 saddr {{ {', '.join(fleet6)} }} accept"] if fleet6 else []),
-        *(
-            f"{protocol} dport {_ports(ports)} accept"
-            for protocol, ports in (
-                ("tcp", rules.sip_tcp),
-                ("tcp", rules.ssh),
-                ("tcp", rules.console),
-            )
-            if ports
-        ),
-        'counter name "denied"',
+        *TO_RULES["in"],
     ]
 
 
 def _ports(ports: Iterable[str]) -> str:
     return f"{{ {', '.join(ports)} }}"
-
-
-def _families(networks: Iterable[str]) -> tuple[list[str], list[str]]:
-    listed = sorted(set(networks))
-    return [text for text in listed if ":" not in text], [text for text in listed if ":" in text]

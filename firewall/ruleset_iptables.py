@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from firewall.filter_iptables import RULES_IN, RULES_OUT, TRIAL_IN, TRIAL_OUT, iptables_chains, to_rules
 from firewall.ruleset import LONGEST_SIP_DATAGRAM, Ruleset
 from firewall.ruleset_strangers import (
     CONNECTIONS_AT_ONCE,
@@ -19,18 +20,25 @@ from firewall.ruleset_strangers import (
 )
 from firewall.source_sets import SourceSet
 
-EARLY, EARLY_OUT, INBOUND = "ASTERISK_EXT_EARLY", "ASTERISK_EXT_OUT", "ASTERISK_EXT"
+EARLY, EARLY_OUT = "ASTERISK_EXT_EARLY", "ASTERISK_EXT_OUT"
+INBOUND, OUTBOUND = "ASTERISK_EXT", "ASTERISK_EXT_O"
 STRANGERS, STRANGERS_TCP = "ASTERISK_EXT_STR", "ASTERISK_EXT_STR_TCP"
-HOOKS = {("raw", EARLY): "PREROUTING", ("raw", EARLY_OUT): "OUTPUT", ("filter", INBOUND): "INPUT"}
-OWN_CHAINS = (("raw", STRANGERS_TCP), ("raw", STRANGERS), *HOOKS)
+HOOKS = {
+    ("raw", EARLY): "PREROUTING",
+    ("raw", EARLY_OUT): "OUTPUT",
+    ("filter", INBOUND): "INPUT",
+    ("filter", OUTBOUND): "OUTPUT",
+}
+RULE_CHAINS = tuple(("filter", name) for name in (RULES_IN, RULES_OUT, TRIAL_IN, TRIAL_OUT))
+OWN_CHAINS = (("raw", STRANGERS_TCP), ("raw", STRANGERS), *RULE_CHAINS, *HOOKS)
 PREFIX = "asterisk_ext_"
 FRIEND = {False: f"{PREFIX}friend4", True: f"{PREFIX}friend6"}
 WATCHED = {False: f"{PREFIX}watched4", True: f"{PREFIX}watched6"}
 MET = {False: f"{PREFIX}met4", True: f"{PREFIX}met6"}
 IP_HEADER = {False: 20, True: 40}
-ICMP = ("echo-request", "destination-unreachable", "time-exceeded", "parameter-problem")
+ICMP = ("destination-unreachable", "time-exceeded", "parameter-problem")
 ICMPV6 = (
-    *("echo-request", "destination-unreachable", "packet-too-big", "time-exceeded", "parameter-problem"),
+    *("destination-unreachable", "packet-too-big", "time-exceeded", "parameter-problem"),
     "router-solicitation",
     "router-advertisement",
     "neighbour-solicitation",
@@ -49,7 +57,7 @@ def ipset_of(which: SourceSet, *, ipv6: bool) -> str:
 def to_iptables(rules: Ruleset, *, ipv6: bool) -> dict[tuple[str, str], list[Rule]]:
     """The rules of each of our chains, by table and chain, as python-iptables' dictionaries."""
     notrack: Rule = {"target": {"CT": {"notrack": ""}}}
-    untracked = rules.sip_udp + rules.rtp if rules.untracked else ()
+    untracked = [port for port in rules.sip_udp + rules.rtp if rules.is_untracked(port)]
     strangers = rules.strangers
     return {
         ("raw", STRANGERS_TCP): _tcp_of_strangers(ipv6=ipv6) if strangers else [],
@@ -74,14 +82,14 @@ def to_iptables(rules: Ruleset, *, ipv6: bool) -> dict[tuple[str, str], list[Rul
             {"conntrack": {"ctstate": "RELATED,ESTABLISHED"}, "target": "ACCEPT"},
             {"conntrack": {"ctstate": "INVALID"}, "target": "DROP"},
             *(_icmpv6() if ipv6 else _icmp()),
-            *_from_fleet(network for network in sorted(rules.fleet) if (":" in network) == ipv6),
-            *({**ports, "target": "ACCEPT"} for ports in _ports("udp", rules.sip_udp)),
-            *({**ports, "target": "ACCEPT"} for ports in _ports("tcp", rules.sip_tcp)),
-            *({**ports, "target": "ACCEPT"} for ports in _ports("udp", rules.rtp)),
-            *({**ports, "target": "ACCEPT"} for ports in _ports("tcp", rules.ssh)),
-            *({**ports, "target": "ACCEPT"} for ports in _ports("tcp", rules.console)),
-            {"target": "DROP"},
+            *to_rules(TRIAL_IN, RULES_IN, ipv6=ipv6),
         ],
+        ("filter", OUTBOUND): [
+            {"out-interface": "lo", "target": "RETURN"},
+            {"conntrack": {"ctstate": "RELATED,ESTABLISHED"}, "target": "RETURN"},
+            *to_rules(TRIAL_OUT, RULES_OUT, ipv6=ipv6),
+        ],
+        **iptables_chains(rules.confirmed, rules.trial, ipv6=ipv6),
     }
 
 
@@ -159,10 +167,6 @@ def _over(
         "hashlimit-htable-max": str(entries),
     }
     return {"hashlimit": limit}
-
-
-def _from_fleet(networks: Iterable[str]) -> list[Rule]:
-    return [{"src": network, "target": "ACCEPT"} for network in networks]
 
 
 def _in_set(name: str) -> Rule:

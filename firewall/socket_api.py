@@ -8,11 +8,13 @@ import logging
 import socket
 import struct
 from collections.abc import Callable, Mapping
+from inspect import isawaitable
 from pathlib import Path
 
 import msgspec
 
 from asterisk_ext.domain.errors import Problem, Refusal
+from firewall.socket_firewall import FIREWALL_VERBS, FirewallRequest
 
 log = logging.getLogger(__name__)
 
@@ -86,11 +88,17 @@ class Fleet(msgspec.Struct, tag_field="verb", tag="fleet", forbid_unknown_fields
     networks: list[str]
 
 
-Request = Status | Metrics | ListBans | BanAddress | LiftBan | Allow | Explain | Events | Emergency | Fleet
-NODE_SERVICE_VERBS = (Status, Metrics, ListBans, BanAddress, LiftBan, Explain, Events, Emergency, Fleet)
-"""All but what weakens the operator's own never-ban list."""
+Request = (
+    Status | Metrics | ListBans | BanAddress | LiftBan | Allow | Explain | Events | Emergency | Fleet | FirewallRequest
+)
+NODE_SERVICE_VERBS = (
+    *(Status, Metrics, ListBans, BanAddress, LiftBan, Explain, Events, Emergency, Fleet),
+    *FIREWALL_VERBS,
+)
+"""All but what weakens the operator's own never-ban list, derived rules and default deny."""
 
-Answer = Callable[[Request], object]
+Answer = Callable[[Request, int], object]
+"""Answers a request of a user id; what takes longer is returned as something to await."""
 
 
 class Stream:
@@ -162,7 +170,8 @@ class SocketApi:
                     if isinstance(request, Events):
                         await self._stream.send_to(writer, reader)
                         return
-                    reply: object = {"ok": True, "result": self._answer(request)}
+                    result = self._answer(request, uid)
+                    reply: object = {"ok": True, "result": await result if isawaitable(result) else result}
                 except Refusal as refusal:
                     reply = refused(refusal)
                 writer.write(msgspec.json.encode(reply) + b"\n")

@@ -17,7 +17,7 @@ import pytest
 from firewall.iptables import IptablesKernel
 from firewall.kernel import Kernel
 from firewall.nftables import NftablesKernel
-from firewall.ruleset import Ruleset
+from firewall.ruleset import Ruleset, usual
 from firewall.ruleset_strangers import CONNECTIONS_AT_ONCE, STREAM_BYTES, Strangers
 from firewall.source_sets import SourceSet
 from tests.own_network import Outside, in_own_network
@@ -30,7 +30,7 @@ FLUSH = {
 FRIEND, ENEMY, NODE2 = "198.19.0.20", "198.19.0.66", "198.19.0.2"
 FRIEND6, ENEMY6, ENEMY6_NEIGHBOUR = "2001:db8:1::20", "2001:db8:2::66", "2001:db8:2::abcd"
 ENEMY6_SOURCE = "2001:db8:2::/64"
-RULES = Ruleset(fleet=(NODE2,))
+RULES = Ruleset(confirmed=usual((NODE2,)))
 FAILURES = 4
 
 

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from firewall.ruleset import Ruleset, to_nft
+from asterisk_ext.domain.firewall import Firewall
+from asterisk_ext.domain.firewall_rule import Rule
+from firewall.filter import filter_of
+from firewall.ruleset import Ruleset, to_nft, usual
 from firewall.ruleset_iptables import STRANGERS as STRANGERS_CHAIN
 from firewall.ruleset_iptables import STRANGERS_TCP as STRANGERS_TCP_CHAIN
 from firewall.ruleset_iptables import to_iptables
@@ -10,6 +13,7 @@ from firewall.ruleset_strangers import Strangers
 
 SETS = """\
 add table inet asterisk_ext
+add set inet asterisk_ext trial { type nf_proto; flags timeout; }
 add set inet asterisk_ext ban4 { type ipv4_addr; size 1048576; flags timeout; }
 add set inet asterisk_ext ban6 { type ipv6_addr; size 1048576; flags timeout; }
 add set inet asterisk_ext slow4 { type ipv4_addr; size 1048576; flags timeout; }
@@ -39,16 +43,26 @@ add counter inet asterisk_ext strangers
 add counter inet asterisk_ext denied
 add chain inet asterisk_ext strangers_tcp
 add chain inet asterisk_ext strangers
+add chain inet asterisk_ext rules_in
+add chain inet asterisk_ext rules_out
+add chain inet asterisk_ext trial_in
+add chain inet asterisk_ext trial_out
 add chain inet asterisk_ext sip
 add chain inet asterisk_ext early { type filter hook prerouting priority -300; policy accept; }
 add chain inet asterisk_ext early_out { type filter hook output priority -300; policy accept; }
 add chain inet asterisk_ext inbound { type filter hook input priority 0; policy drop; }
+add chain inet asterisk_ext outbound { type filter hook output priority 0; policy accept; }
 flush chain inet asterisk_ext strangers_tcp
 flush chain inet asterisk_ext strangers
+flush chain inet asterisk_ext rules_in
+flush chain inet asterisk_ext rules_out
+flush chain inet asterisk_ext trial_in
+flush chain inet asterisk_ext trial_out
 flush chain inet asterisk_ext sip
 flush chain inet asterisk_ext early
 flush chain inet asterisk_ext early_out
 flush chain inet asterisk_ext inbound
+flush chain inet asterisk_ext outbound
 """
 SIP = """\
 add rule inet asterisk_ext sip ip saddr @slow4 update @slow4_rate { ip saddr \
@@ -69,40 +83,57 @@ add rule inet asterisk_ext early_out udp sport 5060 notrack
 add rule inet asterisk_ext early_out udp sport 10000-20000 notrack
 """
 INBOUND = """\
-add rule inet asterisk_ext inbound udp dport 5060 accept
-add rule inet asterisk_ext inbound udp dport 10000-20000 accept
 add rule inet asterisk_ext inbound iif lo accept
 add rule inet asterisk_ext inbound ct state established,related accept
 add rule inet asterisk_ext inbound ct state invalid drop
-add rule inet asterisk_ext inbound icmp type { echo-request, destination-unreachable, time-exceeded, \
-parameter-problem } accept
-add rule inet asterisk_ext inbound icmpv6 type { echo-request, destination-unreachable, packet-too-big, \
-time-exceeded, parameter-problem, nd-router-solicit, nd-router-advert, nd-neighbor-solicit, nd-neighbor-advert, \
+add rule inet asterisk_ext inbound icmp type { destination-unreachable, time-exceeded, parameter-problem } accept
+add rule inet asterisk_ext inbound icmpv6 type { destination-unreachable, packet-too-big, time-exceeded, \
+parameter-problem, nd-router-solicit, nd-router-advert, nd-neighbor-solicit, nd-neighbor-advert, \
 mld-listener-query } accept
 """
 OPEN = """\
-add rule inet asterisk_ext inbound tcp dport { 5060, 5061 } accept
-add rule inet asterisk_ext inbound tcp dport { 22 } accept
-add rule inet asterisk_ext inbound tcp dport { 8480 } accept
-add rule inet asterisk_ext inbound counter name "denied"
+add rule inet asterisk_ext rules_in udp dport 5060 accept
+add rule inet asterisk_ext rules_in tcp dport 5060 accept
+add rule inet asterisk_ext rules_in tcp dport 5061 accept
+add rule inet asterisk_ext rules_in udp dport 10000-20000 accept
+add rule inet asterisk_ext rules_in tcp dport 22 accept
+add rule inet asterisk_ext rules_in tcp dport 8480 accept
+add rule inet asterisk_ext rules_in meta l4proto { icmp, ipv6-icmp } accept
+add rule inet asterisk_ext rules_in counter name "denied"
+"""
+TO_RULES = """\
+add rule inet asterisk_ext inbound meta nfproto @trial goto trial_in
+add rule inet asterisk_ext inbound goto rules_in
+add rule inet asterisk_ext outbound oif lo accept
+add rule inet asterisk_ext outbound ct state established,related accept
+add rule inet asterisk_ext outbound meta nfproto @trial goto trial_out
+add rule inet asterisk_ext outbound goto rules_out
+flush set inet asterisk_ext trial
 """
 
 
 def test_the_first_rules_deny_by_default_and_open_what_a_node_needs() -> None:
-    assert to_nft(Ruleset()) == SETS + SIP + SIP_NOTRACK + EARLY + NOTRACK + INBOUND + OPEN
+    assert to_nft(Ruleset()) == SETS + OPEN + SIP + SIP_NOTRACK + EARLY + NOTRACK + INBOUND + TO_RULES
 
 
 def test_everything_is_open_between_the_nodes_of_the_fleet() -> None:
     fleet = (
-        "add rule inet asterisk_ext inbound ip saddr { 198.18.0.2, 198.18.0.3 } accept\n"
-        "add rule inet asterisk_ext inbound ip6 saddr { fd77::2 } accept\n"
+        "add rule inet asterisk_ext rules_in ip saddr { 198.18.0.2/32, 198.18.0.3/32 } accept\n"
+        "add rule inet asterisk_ext rules_in ip6 saddr fd77::2/128 accept\n"
     )
-    rules = Ruleset(fleet=("198.18.0.3", "fd77::2", "198.18.0.2", "198.18.0.3"))
-    assert to_nft(rules) == SETS + SIP + SIP_NOTRACK + EARLY + NOTRACK + INBOUND + fleet + OPEN
+    rules = Ruleset(confirmed=usual(("198.18.0.3", "fd77::2", "198.18.0.2")))
+    assert to_nft(rules) == SETS + fleet + OPEN + SIP + SIP_NOTRACK + EARLY + NOTRACK + INBOUND + TO_RULES
 
 
 def test_where_addresses_are_translated_sip_and_media_are_tracked() -> None:
-    assert to_nft(Ruleset(untracked=False)) == SETS + SIP + EARLY + INBOUND + OPEN
+    assert to_nft(Ruleset(untracked=False)) == SETS + OPEN + SIP + EARLY + INBOUND + TO_RULES
+
+
+def test_what_is_not_open_to_everybody_is_tracked_so_that_answers_come_back() -> None:
+    brazil = filter_of(Firewall(rules=(Rule(id="1", type="sip_udp", origins=("country:BR",)),)))
+    text = to_nft(Ruleset(trial=brazil, trial_seconds=60))
+    assert "notrack" not in text
+    assert "add element inet asterisk_ext trial { ipv4 timeout 60000ms, ipv6 timeout 60000ms }" in text
 
 
 STRANGERS = """\
