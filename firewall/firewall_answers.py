@@ -7,11 +7,10 @@ from ipaddress import IPv6Address, ip_address
 
 from asterisk_ext.domain.address_list import source_of
 from asterisk_ext.domain.firewall import NOT_A_QUESTION
+from asterisk_ext.domain.firewall_trial import Candidate, Question
 from firewall.ban_engine import BanEngine
 from firewall.guard_firewall import GuardFirewall
-from firewall.proof_packets import Question
 from firewall.socket_firewall import (
-    Candidate,
     FirewallApply,
     FirewallConfirm,
     FirewallEndorse,

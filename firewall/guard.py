@@ -14,6 +14,7 @@ from asterisk_ext.config import Config
 from asterisk_ext.domain.address_list import network_of
 from asterisk_ext.domain.ban import BanPolicy, Limit, Policy
 from asterisk_ext.domain.firewall import Firewall
+from asterisk_ext.domain.firewall_trial import Question
 from asterisk_ext.tasks import Tasks
 from firewall.ban_engine import BanEngine
 from firewall.country_lists import EMBEDDED, CountryLists
@@ -27,7 +28,6 @@ from firewall.kernel import Kernel
 from firewall.metrics import metrics_text
 from firewall.notice_log import NoticeLogReader
 from firewall.proof import Task, prove
-from firewall.proof_packets import Question
 from firewall.ruleset import Ruleset
 from firewall.ruleset_strangers import Strangers
 from firewall.security_log import SecurityLogReader

@@ -23,16 +23,15 @@ from asterisk_ext.domain.firewall import Explanation, Firewall, Needs, explain, 
 from asterisk_ext.domain.firewall_default import default_rules
 from asterisk_ext.domain.firewall_origin import Known, checked_list, network_text
 from asterisk_ext.domain.firewall_rule import check_all
+from asterisk_ext.domain.firewall_trial import Answer, Candidate, Confirmed, CountryList, Pending, Plan, Question, State
 from firewall.address_lists import AddressLists
 from firewall.country_lists import CountryLists
 from firewall.filter import filter_of
 from firewall.guard_state import GuardState
 from firewall.kernel import Kernel
 from firewall.list_content import contents, in_countries
-from firewall.proof_packets import Question
 from firewall.ruleset import Ruleset
 from firewall.socket_api import TOO_WIDE
-from firewall.socket_firewall import Answer, Candidate, Confirmed, Country, Pending, Plan, State
 
 ON_TRIAL = Problem(
     "firewall.on_trial",
@@ -113,7 +112,7 @@ class GuardFirewall:
         confirmed = msgspec.json.decode(kept, type=Confirmed)
         told = confirmed.firewall.needs
         needs = self._needs(told.nodes, told.trunks)
-        return msgspec.structs.replace(confirmed, firewall=replace(confirmed.firewall, needs=needs))
+        return replace(confirmed, firewall=replace(confirmed.firewall, needs=needs))
 
     def _needs(self, nodes: Sequence[str], trunks: Sequence[str]) -> Needs:
         guard = self._settings
@@ -146,7 +145,7 @@ class GuardFirewall:
             await asyncio.to_thread(self._load)
 
     def state(self) -> State:
-        listed = [Country(one.code, one.prefixes4, one.prefixes6) for one in self.countries.countries]
+        listed = [CountryList(one.code, one.prefixes4, one.prefixes6) for one in self.countries.countries]
         return State(self.confirmed, self.pending, listed, self.countries.since, self.others, self._ended)
 
     def composed(self, candidate: Candidate) -> Firewall:
@@ -248,7 +247,7 @@ class GuardFirewall:
         needs = self._needs((*before.needs.nodes, *nodes), (*before.needs.trunks, *trunks))
         if needs == before.needs:
             return
-        self.confirmed = msgspec.structs.replace(self.confirmed, firewall=replace(before, needs=needs))
+        self.confirmed = replace(self.confirmed, firewall=replace(before, needs=needs))
         if self.confirmed.at:
             self._state.put_firewall(CONFIRMED, msgspec.json.encode(self.confirmed))
         async with self._busy:

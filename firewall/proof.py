@@ -16,11 +16,12 @@ import msgspec
 
 from asterisk_ext.domain.errors import Refusal
 from asterisk_ext.domain.firewall import Firewall
+from asterisk_ext.domain.firewall_trial import Question
 from asterisk_ext.domain.firewall_types import Protocol
 from firewall.country_lists import CountryLists
 from firewall.filter import Filter, Match, filter_of
 from firewall.list_content import contents
-from firewall.proof_packets import SENTINEL, Question
+from firewall.proof_packets import SENTINEL
 from firewall.proof_space import NO_NAMESPACE, ask, enter
 from firewall.ruleset import Ruleset
 

@@ -13,6 +13,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from ipaddress import IPv4Address, IPv6Address, ip_address
 
+from asterisk_ext.domain.firewall_trial import Question
 from asterisk_ext.domain.firewall_types import Protocol
 
 NODE_MAC, OTHER_MAC = "02:00:00:00:00:01", "02:00:00:00:00:02"
@@ -32,13 +33,6 @@ NUMBERS = {
 CHECKSUM_AT = {Protocol.UDP: 6, Protocol.TCP: 16, Protocol.ICMP: 2}
 NUMBER_AT = {Protocol.UDP: 8, Protocol.TCP: 4, Protocol.ICMP: 4}
 """Payload, sequence number, identifier and sequence number."""
-
-
-@dataclass(frozen=True, slots=True)
-class Question:
-    address: str
-    protocol: Protocol
-    port: int = 0
 
 
 @dataclass(slots=True)

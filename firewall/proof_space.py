@@ -13,8 +13,9 @@ from contextlib import suppress
 from pathlib import Path
 
 from asterisk_ext.domain.errors import Problem
+from asterisk_ext.domain.firewall_trial import Question
 from asterisk_ext.domain.firewall_types import Protocol
-from firewall.proof_packets import NODE, NODE_MAC, OTHER_MAC, SENTINEL, Crafter, Question, listeners, numbers_heard
+from firewall.proof_packets import NODE, NODE_MAC, OTHER_MAC, SENTINEL, Crafter, listeners, numbers_heard
 
 NO_NAMESPACE = Problem(
     "firewall.proof_impossible",

@@ -13,6 +13,7 @@ from asterisk_ext.config import Guard as Settings
 from asterisk_ext.domain.errors import Refusal
 from asterisk_ext.domain.firewall import Firewall
 from asterisk_ext.domain.firewall_rule import Rule, Verdict
+from asterisk_ext.domain.firewall_trial import Candidate, Question
 from asterisk_ext.domain.firewall_types import Protocol
 from firewall.address_lists import Lists
 from firewall.country_lists import CountryLists
@@ -20,10 +21,8 @@ from firewall.filter import filter_of
 from firewall.guard_firewall import GuardFirewall
 from firewall.guard_state import GuardState
 from firewall.kernel_fake import FakeKernel
-from firewall.proof_packets import Question
 from firewall.proof_space import NO_NAMESPACE
 from firewall.ruleset import Ruleset
-from firewall.socket_firewall import Candidate
 
 NOON = 1_795_000_000.0
 ADMIN = Question("203.0.113.80", Protocol.TCP, 8480)
