@@ -5,8 +5,16 @@ from __future__ import annotations
 import asyncio
 import re
 from asyncio.subprocess import DEVNULL, PIPE
+from ipaddress import ip_address
+
+from asterisk_ext.ports import Contact
 
 CONTACT = re.compile(rb"^\s+Contact:\s+(\d+_\d+)/", re.MULTILINE)
+PLACE = re.compile(
+    rb"^\s+Contact:\s+(?P<account>\d+_\d+)/sips?:[^\s@]*@(?:\[(?P<six>[0-9A-Fa-f:.]+)\]|(?P<four>[0-9.]+))"
+    rb"(?::\d+)?(?:\S*?;transport=(?P<transport>[A-Za-z]+))?",
+    re.MULTILINE,
+)
 PERIOD = 10.0
 """Seconds for which an answer is good: the command lists every contact there is."""
 PATIENCE = 5.0
@@ -15,6 +23,25 @@ PATIENCE = 5.0
 def accounts(listing: bytes) -> set[bytes]:
     """The accounts with a contact in the output of ``pjsip show contacts``; trunks have no digits for an extension."""
     return set(CONTACT.findall(listing))
+
+
+def places(listing: bytes) -> list[Contact]:
+    """The contacts with an IP address; a URI's name or text that is no address is left out."""
+    found = []
+    for match in PLACE.finditer(listing):
+        address = (match["six"] or match["four"]).decode()
+        if _is_address(address):
+            transport = (match["transport"] or b"udp").decode().lower()
+            found.append(Contact(match["account"].decode(), address, transport))
+    return found
+
+
+def _is_address(text: str) -> bool:
+    try:
+        ip_address(text)
+    except ValueError:
+        return False
+    return True
 
 
 class RegisteredPhones:
@@ -32,6 +59,9 @@ class RegisteredPhones:
             listing = await self._listing()
             self._last = self._last if listing is None else len(accounts(listing))
         return self._last
+
+    async def contacts(self) -> list[Contact]:
+        return places(await self._listing() or b"")
 
     async def _listing(self) -> bytes | None:
         command = (self._program, "-rx", "pjsip show contacts")

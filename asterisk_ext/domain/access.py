@@ -35,6 +35,8 @@ class Act(StrEnum):
     CHANGE_SERVER = "server.change"
     MAINTENANCE = "server.maintenance"
     MANAGE_USERS = "user.manage"
+    SEE_FIREWALL = "firewall.see"
+    CHANGE_FIREWALL = "firewall.change"
 
 
 _LEAST = {
@@ -51,6 +53,8 @@ _LEAST = {
     Act.CHANGE_SERVER: Role.OPERATOR,
     Act.MAINTENANCE: Role.OPERATOR,
     Act.MANAGE_USERS: Role.ADMINISTRATOR,
+    Act.SEE_FIREWALL: Role.SUPPORT,
+    Act.CHANGE_FIREWALL: Role.OPERATOR,
 }
 
 _IN_A_TENANT = frozenset({Act.SEE_CALLS, Act.SEE_PBX})

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import ipaddress
 
-from asterisk_ext.ports import Fleet, Guard
+from asterisk_ext.domain.pbx import Trunk
+from asterisk_ext.ports import FirewallGuard, Fleet, Guard
 
 
 class Friends:
-    def __init__(self, fleet: Fleet, guard: Guard) -> None:
+    def __init__(self, fleet: Fleet, guard: Guard, firewall: FirewallGuard) -> None:
         self._fleet = fleet
         self._guard = guard
+        self._firewall = firewall
 
     async def run(self) -> None:
         """Tell the guard whenever the copy has changed, for ever; raises when the guard does not answer."""
@@ -20,6 +22,7 @@ class Friends:
             friends = addresses(self._fleet)
             if friends != told:
                 await self._guard.set_fleet(friends)
+                await self._firewall.set_needs(*needs_of(self._fleet))
                 told = friends
             await self._fleet.after(revision)
 
@@ -28,10 +31,21 @@ def addresses(fleet: Fleet) -> list[str]:
     """Sorted; trunks known by name only are left out, since a name may point anywhere tomorrow."""
     hosts = {server.ip for server in fleet.servers()}
     hosts |= {trunk.host for pbx in fleet.tenants() for trunk in pbx.trunks}
-    return sorted(host for host in hosts if _is_address(host))
+    return sorted(host for host in hosts if is_address(host))
 
 
-def _is_address(host: str) -> bool:
+def needs_of(fleet: Fleet) -> tuple[list[str], list[str]]:
+    """The addresses of all nodes, and of all trunks."""
+    nodes = {server.ip for server in fleet.servers() if is_address(server.ip)}
+    return sorted(nodes), sorted({trunk.host for _, trunk in addresses_of_trunks(fleet)})
+
+
+def addresses_of_trunks(fleet: Fleet) -> list[tuple[int, Trunk]]:
+    """Trunks with an address, each with its virtual PBX."""
+    return [(pbx.id, trunk) for pbx in fleet.tenants() for trunk in pbx.trunks if is_address(trunk.host)]
+
+
+def is_address(host: str) -> bool:
     try:
         ipaddress.ip_address(host)
     except ValueError:

@@ -19,6 +19,11 @@ TENANTS = "pbx/"
 USERS = "user/"
 TOKENS = "token/"
 AUDIT = "audit/"
+FIREWALL_DRAFTS = "firewall/draft/"
+FIREWALL_RULES = "firewall/rules/"
+"""Rules as last confirmed, by server: for the other servers' consoles. In force is what the server's guard says."""
+FIREWALL_TEMPLATES = "firewall/template/"
+FIREWALL_LISTS = "firewall/list/"
 
 
 def server_key(name: str) -> str:
