@@ -185,4 +185,3 @@ def joined(files: Iterable[Delegated]) -> dict[str, dict[int, list[Range]]]:
             last, owner = max(last, end), country
             found.setdefault(country, {4: [], 6: []})[version].append((first, end))
     return {country: {version: merged(ranges[version]) for version in BITS} for country, ranges in found.items()}
-
