@@ -11,6 +11,7 @@ import logging
 import os
 import stat
 from collections.abc import Collection, Iterable
+from dataclasses import asdict
 from pathlib import Path
 
 from asterisk_ext.domain.errors import Problem, Refusal
@@ -19,6 +20,7 @@ from firewall.address_ranges import BITS, Range
 from firewall.country_check import compare, verify
 from firewall.country_lists import CountryLists
 from firewall.country_pack import LONGEST_FILE
+from firewall.socket_api import AcceptCountries, Countries, Country, TakeCountries
 
 log = logging.getLogger(__name__)
 
@@ -32,6 +34,8 @@ BUSY = Problem(
     "country.busy", 409, "Country lists are being taken at this moment; nothing was changed.", "Try again in a minute."
 )
 KEPT = "countries.bin"
+OFFERED = "countries-offered.bin"
+"""In the node service's own directory."""
 
 
 class CountryKeeper:
@@ -50,6 +54,33 @@ class CountryKeeper:
     def busy(self) -> bool:
         """Lists are going into the kernel, from another thread."""
         return self._taking.locked()
+
+    def answer(self, request: Countries | Country | TakeCountries | AcceptCountries) -> object:
+        """What these verbs of the guard's socket do."""
+        match request:
+            case Country(code):
+                packed = {version: self.lists.packed(code, version) for version in BITS}
+                return {"country": asdict(self.lists.country(code)), "packed4": packed[4], "packed6": packed[6]}
+            case TakeCountries():
+                return self._taken(())
+            case AcceptCountries(codes):
+                return self._taken(codes)
+        return self.told()
+
+    def told(self) -> dict[str, object]:
+        """What is in use, for those who ask."""
+        lists = self.lists
+        return {
+            "since": lists.since,
+            "source": lists.source,
+            "licence": lists.licence,
+            "countries": [asdict(country) for country in lists.countries],
+            "in_use": sorted(self.in_use),
+        }
+
+    async def _taken(self, accepted: Collection[str]) -> dict[str, object]:
+        await self.take(accepted)
+        return self.told()
 
     async def take(self, accepted: Collection[str] = ()) -> CountryLists:
         """Make the offered lists those in use; returns them.

@@ -14,6 +14,7 @@ from asterisk_ext.domain.address_list import network_of
 from asterisk_ext.domain.ban import BanPolicy, Limit, Policy
 from asterisk_ext.tasks import Tasks
 from firewall.ban_engine import BanEngine
+from firewall.country_keeper import OFFERED, CountryKeeper
 from firewall.follower import LogFollower
 from firewall.guard_state import GuardState
 from firewall.iptables import IptablesKernel
@@ -25,8 +26,11 @@ from firewall.ruleset import Ruleset
 from firewall.security_log import SecurityLogReader
 from firewall.socket_api import (
     TOO_WIDE,
+    AcceptCountries,
     Allow,
     BanAddress,
+    Countries,
+    Country,
     Emergency,
     Explain,
     Fleet,
@@ -37,6 +41,7 @@ from firewall.socket_api import (
     SocketApi,
     Status,
     Stream,
+    TakeCountries,
 )
 
 log = logging.getLogger(__name__)
@@ -63,7 +68,9 @@ async def run(config: Config, stop: asyncio.Event) -> None:
     engine.restore()
     reader = NoticeLogReader if settings.notices else SecurityLogReader
     follower = LogFollower(Path(settings.log), engine, state.place(), reader)
-    api = SocketApi(Path(settings.socket), settings.node_service_uid, Answers(engine, follower, config).answer, stream)
+    countries = CountryKeeper(Path(settings.state), Path(config.node.state) / OFFERED, kernel.lists)
+    answers = Answers(engine, follower, countries, config)
+    api = SocketApi(Path(settings.socket), settings.node_service_uid, answers.answer, stream)
     await api.open()
     async with Tasks() as tasks:
         follower.start()
@@ -82,9 +89,10 @@ async def run(config: Config, stop: asyncio.Event) -> None:
 class Answers:
     """What each verb of the socket does."""
 
-    def __init__(self, engine: BanEngine, follower: LogFollower, config: Config) -> None:
+    def __init__(self, engine: BanEngine, follower: LogFollower, countries: CountryKeeper, config: Config) -> None:
         self._engine = engine
         self._follower = follower
+        self._countries = countries
         self._config = config
 
     def answer(self, request: Request) -> object:
@@ -110,6 +118,8 @@ class Answers:
                 engine.set_emergency(addresses, seconds)
             case Fleet(networks):
                 self._set_fleet(networks)
+            case Countries() | Country() | TakeCountries() | AcceptCountries():
+                return self._countries.answer(request)
         return None
 
     def _status(self) -> dict[str, object]:

@@ -13,6 +13,7 @@ from typing import Any
 
 from asterisk_ext.domain.errors import Problem
 from firewall.ipset_netlink import IpsetSocket
+from firewall.ipset_swap import IpsetLists
 from firewall.iptables_glance import glance
 from firewall.kernel import KERNEL_REFUSED
 from firewall.nftables import key_of, source_of_key
@@ -46,6 +47,7 @@ class IptablesKernel:
             raise NO_LEGACY_TABLES.refuse(reason=error) from error
         self._iptc: Any = iptc
         self._easy: Any = easy
+        self.lists = IpsetLists()
         self._sets = IpsetSocket()
         self._applied: object = None
         self._seen = b""
@@ -122,6 +124,7 @@ class IptablesKernel:
 
     def close(self) -> None:
         self._sets.close()
+        self.lists.close()
 
     def _add(self, sources: Mapping[str, float], names: Mapping[bool, str]) -> None:
         try:

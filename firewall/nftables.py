@@ -7,7 +7,10 @@ from collections.abc import Iterable, Mapping
 from socket import AF_INET, AF_INET6, inet_ntop, inet_pton
 
 from firewall.kernel import KERNEL_REFUSED
-from firewall.nft_netlink import ChangeSocket, ElementSocket
+from firewall.nft_fingerprint import Fingerprints
+from firewall.nft_intervals import NftLists
+from firewall.nft_netlink import ChangeSocket
+from firewall.patient_elements import PatientElements
 from firewall.ruleset import BAN4, BAN6, SLOW4, SLOW6, TABLE, Ruleset, to_nft
 
 NFT = "/usr/sbin/nft"
@@ -18,14 +21,16 @@ class NftablesKernel:
 
     def __init__(self, nft: str = NFT) -> None:
         self._nft = nft
-        self._elements = ElementSocket(TABLE)
+        self.lists = NftLists(TABLE, nft)
+        self._elements = PatientElements(TABLE, self.lists.turns)
+        self._rules = Fingerprints(TABLE)
         self._changes: ChangeSocket | None = None
-        self._applied = ""
+        self._applied = b""
         self._put_before: set[str] = set()
 
     def apply(self, ruleset: Ruleset) -> None:
         self._run(["-f", "-"], to_nft(ruleset))
-        self._applied = self._listing()
+        self._applied = self._rules.fingerprint()
 
     def ban(self, bans: Mapping[str, float]) -> None:
         self._put(bans, BAN4, BAN6)
@@ -63,20 +68,21 @@ class NftablesKernel:
         return len(self.bans())
 
     def is_intact(self) -> bool:
-        return self._applied != "" and self._listing() == self._applied
+        return self._applied != b"" and self._rules.fingerprint() == self._applied
 
     def changes(self) -> int:
         # Not before somebody asks: the kernel writes a message for each element while anybody listens, which makes
         # restoring 50,000 bans four times as slow.
         if self._changes is None:
-            self._changes = ChangeSocket()
+            self._changes = ChangeSocket(deaf_to=self.lists.port)
         return self._changes.fileno()
 
     def drain_changes(self) -> bool:
         return self._changes is not None and self._changes.drain(self._elements.port)
 
     def close(self) -> None:
-        self._elements.close()
+        for each in (self._elements, self._rules, self.lists):
+            each.close()
         if self._changes is not None:
             self._changes.close()
 
@@ -92,13 +98,6 @@ class NftablesKernel:
         except OSError as error:
             raise KERNEL_REFUSED.refuse(reason=error) from error
         self._put_before.update(sources)
-
-    def _listing(self) -> str:
-        """The table's rules as the kernel has them, without elements and counts; empty when there is no table."""
-        done = subprocess.run(
-            [self._nft, "-s", "-t", "list", "table", "inet", TABLE], capture_output=True, text=True, check=False
-        )
-        return done.stdout if done.returncode == 0 else ""
 
     def _run(self, arguments: list[str], text: str) -> None:
         try:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import gzip
 import hashlib
-from collections.abc import AsyncIterator, Collection, Mapping
+from collections.abc import AsyncIterator, Mapping
 from pathlib import Path
 
 import pytest
@@ -21,28 +21,10 @@ from firewall.country_lists import CountryLists
 from firewall.country_pack import pack
 from firewall.delegated import REGISTRIES
 from firewall.kernel import KERNEL_REFUSED
+from firewall.kernel_fake import FakeLists
 from tests.unit.firewall.registry_files import SMALL, text, written
 
 ABOUT = {"since": "2026-11-02", "source": "a test", "licence": "CC0-1.0"}
-
-
-class FakeLists:
-    """``AddressLists`` in a dictionary; ``broken`` is what the kernel answers instead."""
-
-    def __init__(self) -> None:
-        self.loaded: dict[str, dict[int, list[Range]]] = {}
-        self.broken: Refusal | None = None
-
-    def load(self, lists: Lists) -> None:
-        if self.broken is not None:
-            raise self.broken
-        self.loaded.update({name: {v: list(ranges) for v, ranges in both.items()} for name, both in lists.items()})
-
-    def keep_only(self, names: Collection[str]) -> None:
-        self.loaded = {name: both for name, both in self.loaded.items() if name in names}
-
-    def close(self) -> None:
-        return
 
 
 class World:
