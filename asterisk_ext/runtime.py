@@ -26,6 +26,7 @@ from asterisk_ext.registry import served, wire
 from asterisk_ext.registry.embedded import EmbeddedRegistry
 from asterisk_ext.registry.remote import RemoteRegistry
 from asterisk_ext.services.audit import Audit
+from asterisk_ext.services.firewall import Firewalls
 from asterisk_ext.services.fleet_calls import FleetCalls
 from asterisk_ext.services.friends import Friends
 from asterisk_ext.services.live_calls import LiveCalls
@@ -37,6 +38,7 @@ from dialplan.audio.defaults import default_announcements, install_default_audio
 from dialplan.kept_projection import KeptProjection
 from dialplan.registered_phones import RegisteredPhones
 from firewall.guard_client import GuardClient
+from firewall.node_firewall import NodeFirewall
 from firewall.node_guard import NodeGuard
 
 
@@ -70,14 +72,16 @@ async def running(config: Config) -> AsyncIterator[None]:
         acting = await stack.enter_async_context(
             Ari.open(asterisk.ari_url, asterisk.ari_acting_user, secret(asterisk.ari_acting_secret_file))
         )
-        guard = NodeGuard(GuardClient(Path(config.guard.socket)), config.guard.ban_hours)
+        client = GuardClient(Path(config.guard.socket))
+        guard, firewall = NodeGuard(client, config.guard.ban_hours), NodeFirewall(client)
         install_default_audios(Path(asterisk.sounds))
         announcements = cache(partial(default_announcements, asterisk.sounds))
 
         audit = Audit(registry, copy, clock)
         calls = LiveCalls(name, acting, copy, audit)
         serving = Serving(name, copy, KeptProjection(Path(asterisk.realtime)))
-        reporting = Reporting(name, VERSION, serving, RegisteredPhones(asterisk.program), calls.count)
+        phones = RegisteredPhones(asterisk.program)
+        reporting = Reporting(name, VERSION, serving, phones, calls.count)
         peers = HttpPeers(fleet_secret)
         stack.push_async_callback(peers.close)
         fleet_calls = FleetCalls(name, calls, peers, copy, clock)
@@ -88,6 +92,7 @@ async def running(config: Config) -> AsyncIterator[None]:
                 copy=copy,
                 audit=audit,
                 guard=guard,
+                firewall=Firewalls(name, registry, copy, firewall, phones, audit, clock),
                 peers=peers,
                 calls=fleet_calls,
                 clock=clock,
@@ -102,7 +107,7 @@ async def running(config: Config) -> AsyncIterator[None]:
         tasks.keep("reports of the nodes", lambda: copy.hear(registry), pause=PERIOD)
         tasks.keep("report of this node", lambda: reporting.run(registry))
         tasks.keep("projection to Asterisk", serving.run)
-        tasks.keep("guard's never-ban list", Friends(copy, guard).run)
+        tasks.keep("guard's never-ban list", Friends(copy, guard, firewall).run)
         tasks.keep("live calls", Follower(looking, acting, calls, f"asterisk-ext-{name}", clock).run)
         tasks.keep("calls of the fleet", fleet_calls.run)
         gate = Gate(FleetDirectory(copy, announcements), RecentBlockedCalls(), clock)

@@ -98,7 +98,11 @@ class CountryLists:
 
     def ranges(self, code: str, version: int) -> list[Range]:
         """Sorted, disjoint ``(first, end)`` with ``end`` outside. Refuses ``country.unknown``."""
-        return list(unpack_ranges(self.packed(code, version), BITS[version]))
+        return list(self.unpacked(code, version))
+
+    def unpacked(self, code: str, version: int) -> Iterator[Range]:
+        """The same, one after the other as they are needed."""
+        return unpack_ranges(self.packed(code, version), BITS[version])
 
     def prefixes(self, code: str, version: int) -> Iterator[str]:
         """The same as CIDR text. Refuses ``country.unknown``."""
@@ -113,8 +117,8 @@ class CountryLists:
         """Whether an address is on a country's list. Refuses ``country.unknown``."""
         found = ip_address(address)
         number = int(found)
-        packed = unpack_ranges(self.packed(code, found.version), BITS[found.version])
-        return next((first <= number for first, end in packed if end > number), False)
+        ranges = self.unpacked(code, found.version)
+        return next((first <= number for first, end in ranges if end > number), False)
 
     @cached_property
     def countries(self) -> tuple[Country, ...]:

@@ -17,8 +17,8 @@ from asterisk_ext.domain.firewall import Firewall
 from asterisk_ext.domain.firewall_trial import Question
 from asterisk_ext.tasks import Tasks
 from firewall.ban_engine import BanEngine
-from firewall.country_lists import EMBEDDED, CountryLists
-from firewall.drivers import kernel_of, lists_of
+from firewall.country_keeper import OFFERED, CountryKeeper
+from firewall.drivers import kernel_of
 from firewall.enforcement import WATCH_EVERY
 from firewall.firewall_answers import FirewallAnswers
 from firewall.follower import LogFollower
@@ -28,13 +28,17 @@ from firewall.kernel import Kernel
 from firewall.metrics import metrics_text
 from firewall.notice_log import NoticeLogReader
 from firewall.proof import Task, prove
+from firewall.repairs import Repairs
 from firewall.ruleset import Ruleset
 from firewall.ruleset_strangers import Strangers
 from firewall.security_log import SecurityLogReader
 from firewall.socket_api import (
     TOO_WIDE,
+    AcceptCountries,
     Allow,
     BanAddress,
+    Countries,
+    Country,
     Emergency,
     Explain,
     Fleet,
@@ -45,16 +49,13 @@ from firewall.socket_api import (
     SocketApi,
     Status,
     Stream,
+    TakeCountries,
 )
 
 log = logging.getLogger(__name__)
 
 LOOPBACK = ("127.0.0.0/8", "::1")
 HOUSEKEEPING_SECONDS = 3600.0
-REPAIR_PAUSE_SECONDS = 0.05
-"""A foreign change comes as many messages; look once they have ended."""
-LOOK_SECONDS = 0.5
-"""How often to look where the kernel does not tell."""
 WIDEST_FLEET_NETWORK = {4: 24, 6: 48}
 
 
@@ -66,12 +67,13 @@ async def run(config: Config, stop: asyncio.Event) -> None:
     state = GuardState(Path(settings.state) / "guard.sqlite")
     policy = BanPolicy(policy_of(config), os.urandom(16), [*LOOPBACK, *settings.never_ban, *settings.fleet])
     engine = BanEngine(policy, kernel, state, time.time, stream.publish)
-    firewall = firewall_of(config, kernel, state, stream)
+    countries = CountryKeeper(Path(settings.state), Path(config.node.state) / OFFERED, kernel.lists)
+    firewall = firewall_of(config, kernel, state, stream, countries)
     firewall.start()
     engine.restore()
     reader = NoticeLogReader if settings.notices else SecurityLogReader
     follower = LogFollower(Path(settings.log), engine, state.place(), reader)
-    answers = Answers(engine, follower, config, FirewallAnswers(firewall, engine))
+    answers = Answers(engine, follower, countries, config, FirewallAnswers(firewall, engine))
     api = SocketApi(Path(settings.socket), settings.node_service_uid, answers.answer, stream)
     await api.open()
     async with Tasks() as tasks:
@@ -94,11 +96,17 @@ class Answers:
     """What each verb of the socket does."""
 
     def __init__(
-        self, engine: BanEngine, follower: LogFollower, config: Config, firewall: FirewallAnswers | None = None
+        self,
+        engine: BanEngine,
+        follower: LogFollower,
+        countries: CountryKeeper,
+        config: Config,
+        firewall: FirewallAnswers,
     ) -> None:
         self._firewall = firewall
         self._engine = engine
         self._follower = follower
+        self._countries = countries
         self._config = config
 
     def answer(self, request: Request, uid: int = 0) -> object:
@@ -124,7 +132,9 @@ class Answers:
                 engine.set_emergency(addresses, seconds)
             case Fleet(networks):
                 self._set_fleet(networks)
-            case _ if self._firewall is not None:
+            case Countries() | Country() | TakeCountries() | AcceptCountries():
+                return self._countries.answer(request)
+            case _:
                 return self._firewall.answer(request, uid)
         return None
 
@@ -159,77 +169,6 @@ class Answers:
         self._engine.set_fleet(networks)
 
 
-class Repairs:
-    """Puts rules and bans back when somebody else has removed or changed them."""
-
-    def __init__(
-        self, kernel: Kernel, engine: BanEngine, firewall: GuardFirewall, stream: Stream, tasks: Tasks
-    ) -> None:
-        self._kernel = kernel
-        self._engine = engine
-        self._firewall = firewall
-        self._tasks = tasks
-        self._stream = stream
-        self._timer: asyncio.TimerHandle | None = None
-        self._last = -1
-        """Bans in the kernel at the last look, where it does not tell of changes."""
-
-    def start(self) -> None:
-        if self._kernel.changes() >= 0:
-            self._kernel.drain_changes()
-            asyncio.get_running_loop().add_reader(self._kernel.changes(), self._on_change)
-        else:
-            self._look_later(LOOK_SECONDS)
-
-    def close(self) -> None:
-        if self._timer is not None:
-            self._timer.cancel()
-        if self._kernel.changes() >= 0:
-            asyncio.get_running_loop().remove_reader(self._kernel.changes())
-
-    def _on_change(self) -> None:
-        if self._kernel.drain_changes() and self._timer is None:
-            self._look_later(REPAIR_PAUSE_SECONDS)
-
-    def _look_later(self, seconds: float) -> None:
-        self._timer = asyncio.get_running_loop().call_later(seconds, self._look)
-
-    def _look(self) -> None:
-        self._timer = None
-        told = self._kernel.changes() >= 0
-        if self._firewall.is_busy():
-            self._look_later(REPAIR_PAUSE_SECONDS)
-            return
-        if not self._kernel.is_intact():
-            self._tasks.start("repair of the firewall", self._repair())
-            return
-        if (told or self._has_lost_bans()) and self._engine.repair(lost=False):
-            self._tell(rules=False)
-        if not told:
-            self._look_later(LOOK_SECONDS)
-
-    async def _repair(self) -> None:
-        """The rules, then the bans, then the lists."""
-        try:
-            await self._firewall.repair(lambda: self._engine.repair(lost=True))
-        finally:
-            self._look_later(LOOK_SECONDS)
-        self._tell(rules=True)
-
-    def _tell(self, *, rules: bool) -> None:
-        self._kernel.drain_changes()
-        self._engine.counts.repaired += 1
-        self._stream.publish("repaired", {"rules": rules})
-
-    def _has_lost_bans(self) -> bool:
-        """There are fewer than there should be. Only then are they listed: 50,000 take a tenth of a second."""
-        count = self._kernel.count()
-        if count == self._last:
-            return False
-        self._last = count
-        return count < self._engine.bans_in_force()
-
-
 def policy_of(config: Config) -> Policy:
     """The settings' ban policy. Refuses ``ban.policy_invalid``."""
     guard = config.guard
@@ -244,15 +183,16 @@ def policy_of(config: Config) -> Policy:
     )
 
 
-def firewall_of(config: Config, kernel: Kernel, state: GuardState, stream: Stream) -> GuardFirewall:
+def firewall_of(
+    config: Config, kernel: Kernel, state: GuardState, stream: Stream, countries: CountryKeeper
+) -> GuardFirewall:
     driver = config.guard.driver
 
     async def proved(firewall: Firewall, questions: Sequence[Question]) -> list[bool]:
-        return await prove(Task(driver, firewall, list(questions), str(EMBEDDED)))
+        return await prove(Task(driver, firewall, list(questions), str(countries.path)))
 
     return GuardFirewall(
         kernel,
-        lists_of(driver),
         state,
         config.guard,
         ruleset_of(config),
@@ -260,7 +200,7 @@ def firewall_of(config: Config, kernel: Kernel, state: GuardState, stream: Strea
         clock=time.time,
         publish=stream.publish,
         prove=proved,
-        countries=CountryLists.open(),
+        countries=countries,
     )
 
 

@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from hashlib import blake2b
 from ipaddress import ip_address
+from typing import Protocol
 
 import msgspec
 
@@ -24,7 +25,6 @@ from asterisk_ext.domain.firewall_default import default_rules
 from asterisk_ext.domain.firewall_origin import Known, checked_list, network_text
 from asterisk_ext.domain.firewall_rule import check_all
 from asterisk_ext.domain.firewall_trial import Answer, Candidate, Confirmed, CountryList, Pending, Plan, Question, State
-from firewall.address_lists import AddressLists
 from firewall.country_lists import CountryLists
 from firewall.filter import filter_of
 from firewall.guard_state import GuardState
@@ -65,13 +65,21 @@ MOST_QUESTIONS = 20_000
 Prove = Callable[[Firewall, Sequence[Question]], Awaitable[list[bool]]]
 
 
+class Countries(Protocol):
+    """Who keeps the country lists: he must know which are in use, since newer ones are checked against those."""
+
+    in_use: Collection[str]
+
+    @property
+    def lists(self) -> CountryLists: ...
+
+
 class GuardFirewall:
     """``prove`` loads a firewall into a namespace and tells which questions come through."""
 
     def __init__(
         self,
         kernel: Kernel,
-        lists: AddressLists,
         state: GuardState,
         settings: Settings,
         base: Ruleset,
@@ -80,10 +88,10 @@ class GuardFirewall:
         clock: Callable[[], float],
         publish: Callable[[str, Mapping[str, object]], None],
         prove: Prove,
-        countries: CountryLists,
+        countries: Countries,
     ) -> None:
         self._kernel = kernel
-        self._lists = lists
+        self._lists = kernel.lists
         self._state = state
         self._settings = settings
         self._base = base
@@ -91,11 +99,11 @@ class GuardFirewall:
         self._clock = clock
         self._publish = publish
         self._prove = prove
-        self.countries = countries
+        self._keeper = countries
         self._busy = asyncio.Lock()
         self._timer: asyncio.TimerHandle | None = None
         self._endorsed: set[str] = set()
-        self._loaded: Mapping[str, object] = {}
+        self._loaded: frozenset[str] = frozenset()
         self._ended = ""
         self.others: list[str] = []
         self.confirmed = self._remembered()
@@ -126,6 +134,10 @@ class GuardFirewall:
             console=(self._console,),
         )
 
+    @property
+    def countries(self) -> CountryLists:
+        return self._keeper.lists
+
     def start(self) -> None:
         """Bring the confirmed rules into the kernel; a trial that a restart interrupted is over."""
         if self._state.firewall(PENDING) is not None:
@@ -141,7 +153,7 @@ class GuardFirewall:
         async with self._busy:
             await asyncio.to_thread(self._kernel.apply, self.ruleset())
             bans()
-            self._loaded = {}
+            self._loaded = frozenset()
             await asyncio.to_thread(self._load)
 
     def state(self) -> State:
@@ -199,7 +211,7 @@ class GuardFirewall:
         seconds = min(max(1.0, seconds), LONGEST_TRIAL)
         async with self._busy:
             # Lists take a second and change nothing yet: the time runs from when the rules do.
-            await asyncio.to_thread(self._fill, [firewall])
+            await asyncio.to_thread(self._fill, [self.confirmed.firewall, firewall])
             now = self._clock()
             pending = Pending(firewall, digest, by, now, now + seconds)
             self._state.put_firewall(PENDING, msgspec.json.encode(pending))
@@ -282,7 +294,6 @@ class GuardFirewall:
     def close(self) -> None:
         if self._timer is not None:
             self._timer.cancel()
-        self._lists.close()
 
     def _time_out(self) -> None:
         # The kernel is back already, by itself; its trial chains are emptied by the next change.
@@ -304,19 +315,22 @@ class GuardFirewall:
         self._fill(used)
         self._kernel.apply(self.ruleset())
         names = {name for each in used for name in filter_of(each).lists}
-        if set(self._loaded) - names:
+        if self._loaded - names:
             self._lists.keep_only(names)
-            self._loaded = {name: whole for name, whole in self._loaded.items() if name in names}
+            self._loaded &= names
+            # What is in the kernel is other than what was applied: it would be taken for a foreign change.
+            self._kernel.apply(self.ruleset())
 
     def _fill(self, firewalls: Sequence[Firewall]) -> None:
         """Load the lists that are not in the kernel yet."""
+        self._keeper.in_use = {code for each in firewalls for code in each.countries()}
         wanted = {name: whole for each in firewalls for name, whole in self._missing(each).items()}
         if wanted:
             self._lists.load(wanted)
-            self._loaded = {**self._loaded, **dict.fromkeys(wanted, self.countries)}
+            self._loaded |= wanted.keys()
 
     def _missing(self, firewall: Firewall) -> Mapping[str, Mapping[int, list[tuple[int, int]]]]:
-        missing = filter_of(firewall).lists - set(self._loaded)
+        missing = filter_of(firewall).lists - self._loaded
         if not missing:
             return {}
         return {name: whole for name, whole in contents(firewall, self.countries).items() if name in missing}

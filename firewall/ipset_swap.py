@@ -7,6 +7,7 @@ from __future__ import annotations
 import contextlib
 import socket
 import struct
+import threading
 from collections.abc import Collection, Iterable, Iterator
 
 from firewall.address_lists import PREFIXES, Lists, by_set, set_name
@@ -41,9 +42,17 @@ NAMES_ONLY = 2
 
 
 class IpsetLists(IpsetSocket):
-    """``AddressLists`` for the iptables driver. Has a socket of its own, to be used from one thread at a time."""
+    """``AddressLists`` for the iptables driver, from any thread."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._turn = threading.Lock()
 
     def load(self, lists: Lists) -> None:
+        with self._turn:
+            self._load(lists)
+
+    def _load(self, lists: Lists) -> None:
         try:
             for (name, version), ranges in by_set(lists).items():
                 self._create_networks(ipset(name, version), version)
@@ -59,6 +68,10 @@ class IpsetLists(IpsetSocket):
             raise KERNEL_REFUSED.refuse(reason=error) from error
 
     def keep_only(self, names: Collection[str]) -> None:
+        with self._turn:
+            self._keep_only(names)
+
+    def _keep_only(self, names: Collection[str]) -> None:
         wanted = {ipset(name, version) for name in names for version in BITS}
         for name in self._names() - wanted:
             # One that a rule still names is busy, and stays.

@@ -16,7 +16,7 @@ from asterisk_ext.domain.address_list import Network
 from asterisk_ext.domain.errors import Problem
 from firewall.filter_iptables import TRIAL
 from firewall.ipset_netlink import IpsetSocket
-from firewall.ipset_swap import MOST_PREFIXES, ipset
+from firewall.ipset_swap import MOST_PREFIXES, IpsetLists, ipset
 from firewall.iptables_glance import glance
 from firewall.kernel import KERNEL_REFUSED
 from firewall.nftables import LIFTED, key_of, source_of_key
@@ -62,6 +62,7 @@ class IptablesKernel:
             raise NO_LEGACY_TABLES.refuse(reason=error) from error
         self._iptc: Any = iptc
         self._easy: Any = easy
+        self.lists = IpsetLists()
         self._sets = IpsetSocket()
         self._rules_sets = IpsetSocket()
         """For what ``apply`` does: it may run in a thread beside the event loop's bans."""
@@ -165,6 +166,7 @@ class IptablesKernel:
     def close(self) -> None:
         self._sets.close()
         self._rules_sets.close()
+        self.lists.close()
 
     def _try(self, seconds: float, *, ipv6: bool) -> None:
         """Begin or end a trial: its chains are filled by now."""

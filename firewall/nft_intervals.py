@@ -30,6 +30,7 @@ from firewall.nft_netlink import (
     ElementSocket,
     attribute,
 )
+from firewall.patient_elements import Turns
 
 ELEM_FLAGS: Final = 3
 INTERVAL_END: Final = 1
@@ -37,26 +38,34 @@ _END_FLAG = attribute(ELEM_FLAGS, struct.pack(">I", INTERVAL_END))
 
 
 class NftLists(ElementSocket):
-    """``AddressLists`` in a table of nftables. Has a socket of its own, to be used from one thread at a time."""
+    """``AddressLists`` in a table of nftables, from any thread. ``turns`` says who waits for a load."""
 
     def __init__(self, table: str, nft: str) -> None:
         super().__init__(table)
         self._name = table
         self._nft = nft
+        self.turns = Turns()
 
     def load(self, lists: Lists) -> None:
-        wanted = by_set(lists)
-        declared = [f"add set inet {self._name} {nft_set(name, version)}" for name, version in wanted]
-        self._run("\n".join([f"add table inet {self._name}", *declared, ""]))
         messages: list[tuple[int, int, bytes]] = []
+        wanted = by_set(lists)
         for (name, version), ranges in wanted.items():
             target = set_name(name, version)
             messages.append((DELETE_ELEMENTS, 0, self._body(target)))
             messages += [(NEW_ELEMENTS, CREATE, self._body(target, part)) for part in _parts(ranges, BITS[version])]
         try:
-            self._transact(messages)
+            with self.turns.loading():
+                try:
+                    self._transact(messages)
+                except FileNotFoundError:
+                    self._declare(wanted)
+                    self._transact(messages)
         except OSError as error:
             raise KERNEL_REFUSED.refuse(reason=error) from error
+
+    def _declare(self, wanted: Iterable[tuple[str, int]]) -> None:
+        declared = [f"add set inet {self._name} {nft_set(name, version)}" for name, version in wanted]
+        self._run("\n".join([f"add table inet {self._name}", *declared, ""]))
 
     def keep_only(self, names: Collection[str]) -> None:
         wanted = {set_name(name, version) for name in names for version in BITS}

@@ -74,13 +74,13 @@ def tried(firewall: Firewall) -> Filter:
 
 def carry_out(task: Task) -> Sequence[bool]:
     """Inside the helper: prove, in this very process."""
-    from firewall.drivers import kernel_of, lists_of
+    from firewall.drivers import kernel_of
 
     enter()
     candidate = tried(task.firewall)
-    lists = lists_of(task.driver)
-    lists.load(contents(task.firewall, CountryLists.open(Path(task.countries))))
-    kernel_of(task.driver).apply(Ruleset(confirmed=candidate))
+    kernel = kernel_of(task.driver)
+    kernel.apply(Ruleset(confirmed=candidate))
+    kernel.lists.load(contents(task.firewall, CountryLists.open(Path(task.countries))))
     return ask(task.questions)
 
 

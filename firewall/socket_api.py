@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import inspect
 import logging
 import socket
 import struct
 from collections.abc import Callable, Mapping
-from inspect import isawaitable
 from pathlib import Path
 
 import msgspec
@@ -33,7 +33,7 @@ TOO_WIDE = Problem(
     "{network} is too wide to be one of the fleet's own addresses.",
     "Name networks of /24 (IPv6: /48) or smaller; wider ones go on the operator's never-ban list.",
 )
-LONGEST_REQUEST = 1 << 20
+LONGEST_REQUEST = 1 << 23
 EVENTS_QUEUED = 1000
 
 
@@ -88,17 +88,40 @@ class Fleet(msgspec.Struct, tag_field="verb", tag="fleet", forbid_unknown_fields
     networks: list[str]
 
 
+class Countries(msgspec.Struct, tag_field="verb", tag="countries", forbid_unknown_fields=True):
+    """The country lists in use: their day, source and licence, and how long each is."""
+
+
+class Country(msgspec.Struct, tag_field="verb", tag="country", forbid_unknown_fields=True):
+    """One country's ranges, packed as in ``country_pack.py``."""
+
+    code: str
+
+
+class TakeCountries(msgspec.Struct, tag_field="verb", tag="take_countries", forbid_unknown_fields=True):
+    """Check the country lists on offer and make them those in use."""
+
+
+class AcceptCountries(msgspec.Struct, tag_field="verb", tag="accept_countries", forbid_unknown_fields=True):
+    """The same, though these countries' lists differ more than is believed."""
+
+    codes: list[str]
+
+
 Request = (
-    Status | Metrics | ListBans | BanAddress | LiftBan | Allow | Explain | Events | Emergency | Fleet | FirewallRequest
-)
+    Status | Metrics | ListBans | BanAddress | LiftBan | Allow | Explain | Events | Emergency | Fleet
+    | Countries | Country | TakeCountries | AcceptCountries | FirewallRequest
+)  # fmt: skip
 NODE_SERVICE_VERBS = (
     *(Status, Metrics, ListBans, BanAddress, LiftBan, Explain, Events, Emergency, Fleet),
+    *(Countries, Country, TakeCountries),
     *FIREWALL_VERBS,
 )
-"""All but what weakens the operator's own never-ban list, derived rules and default deny."""
+"""All but what weakens the operator's own never-ban list, derived rules or default deny, or takes country lists that
+are not believed."""
 
 Answer = Callable[[Request, int], object]
-"""Answers a request of a user id; what takes longer is returned as something to await."""
+"""Answers a request of a user id; returns the answer, or an awaitable of it."""
 
 
 class Stream:
@@ -171,7 +194,9 @@ class SocketApi:
                         await self._stream.send_to(writer, reader)
                         return
                     result = self._answer(request, uid)
-                    reply: object = {"ok": True, "result": await result if isawaitable(result) else result}
+                    if inspect.isawaitable(result):
+                        result = await result
+                    reply: object = {"ok": True, "result": result}
                 except Refusal as refusal:
                     reply = refused(refusal)
                 writer.write(msgspec.json.encode(reply) + b"\n")
@@ -203,6 +228,7 @@ def refused(refusal: Refusal) -> dict[str, object]:
         "what": refusal.what,
         "remedy": refusal.remedy,
         "field": refusal.field,
+        "params": {name: str(value) for name, value in refusal.params.items()},
     }
 
 

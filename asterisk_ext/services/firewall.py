@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 
 from asterisk_ext.domain import firewall_edit as edit
 from asterisk_ext.domain.access import Act, Actor, require
 from asterisk_ext.domain.errors import Problem, Refusal
-from asterisk_ext.domain.firewall import Difference, Explanation, derived, differences
+from asterisk_ext.domain.firewall import Explanation, derived, differences
 from asterisk_ext.domain.firewall_origin import Known
 from asterisk_ext.domain.firewall_rule import Rule, check_all
 from asterisk_ext.domain.firewall_trial import Candidate, Pending, Question, State
@@ -17,6 +17,7 @@ from asterisk_ext.ports import CONFLICT, Clock, FirewallGuard, Fleet, PhoneBook,
 from asterisk_ext.services.audit import Audit
 from asterisk_ext.services.firewall_lists import Lists
 from asterisk_ext.services.firewall_plan import View, questions_for, view_of
+from asterisk_ext.services.firewall_table import Kept, Table
 from asterisk_ext.services.friends import needs_of
 from asterisk_ext.services.records import FIREWALL_DRAFTS, FIREWALL_RULES, FIREWALL_TEMPLATES, decode, encode
 from asterisk_ext.services.times import iso
@@ -49,37 +50,6 @@ NO_TEMPLATE = Problem(
     "firewall.template_unknown", 404, "There is no firewall template {name}.", "Save one from a server's rules first."
 )
 MOST_PLANS = 20
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Kept:
-    """Rules as they lie in the registry, with who wrote them."""
-
-    rules: tuple[Rule, ...] = ()
-    by: str = ""
-    at: str = ""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Table:
-    """What the page of a server's firewall shows."""
-
-    server: str
-    own: bool
-    """Whether this console's own guard was asked: only it can plan and apply."""
-    derived: Sequence[Rule] = ()
-    in_force: Sequence[Rule] = ()
-    in_force_by: str = ""
-    in_force_at: float = 0.0
-    draft: Sequence[Rule] = ()
-    is_draft: bool = False
-    draft_by: str = ""
-    draft_at: str = ""
-    revision: int = 0
-    """Of the draft; whoever changes it says which one he saw."""
-    changes: Sequence[Difference] = ()
-    state: State | None = None
-    lists: Sequence[str] = field(default=())
 
 
 class Firewalls:

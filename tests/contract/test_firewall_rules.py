@@ -16,7 +16,7 @@ from asterisk_ext.domain.firewall import Firewall
 from asterisk_ext.domain.firewall_rule import Direction, Rule, Verdict
 from asterisk_ext.domain.firewall_types import TYPES, Protocol
 from firewall.address_lists import country_list
-from firewall.drivers import kernel_of, lists_of
+from firewall.drivers import kernel_of
 from firewall.filter import Filter, filter_of
 from firewall.list_content import contents
 from firewall.ruleset import Ruleset
@@ -31,7 +31,7 @@ class Node:
     def __init__(self, driver: str) -> None:
         self.outside = Outside()
         self.kernel = kernel_of(driver)
-        self.lists = lists_of(driver)
+        self.lists = self.kernel.lists
 
     def apply(self, firewall: Firewall, trial: Firewall | None = None, seconds: float = 60.0) -> None:
         tried = filter_of(trial) if trial else None
@@ -66,7 +66,6 @@ class Node:
 
     def close(self) -> None:
         self.kernel.close()
-        self.lists.close()
         self.outside.close()
 
 

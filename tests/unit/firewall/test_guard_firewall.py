@@ -15,7 +15,6 @@ from asterisk_ext.domain.firewall import Firewall
 from asterisk_ext.domain.firewall_rule import Rule, Verdict
 from asterisk_ext.domain.firewall_trial import Candidate, Question
 from asterisk_ext.domain.firewall_types import Protocol
-from firewall.address_lists import Lists
 from firewall.country_lists import CountryLists
 from firewall.filter import filter_of
 from firewall.guard_firewall import GuardFirewall
@@ -33,18 +32,12 @@ CONSOLE = Rule(id="console", type="console", origins=("203.0.113.0/24",))
 NOBODY = Rule(id="nobody", type="any", verdict=Verdict.DENY)
 
 
-class FakeLists:
+class FakeCountries:
+    """Keeps the embedded lists."""
+
     def __init__(self) -> None:
-        self.there: dict[str, Any] = {}
-
-    def load(self, lists: Lists) -> None:
-        self.there |= lists
-
-    def keep_only(self, names: Collection[str]) -> None:
-        self.there = {name: whole for name, whole in self.there.items() if name in names}
-
-    def close(self) -> None:
-        return
+        self.in_use: Collection[str] = ()
+        self.lists = CountryLists.open()
 
 
 class World:
@@ -54,7 +47,7 @@ class World:
         self.now = NOON
         self.directory = directory
         self.kernel = FakeKernel(lambda: self.now)
-        self.lists = FakeLists()
+        self.lists = self.kernel.lists
         self.told: list[str] = []
         self.timed_out = asyncio.Event()
         self.provable = True
@@ -70,7 +63,6 @@ class World:
         self.state = GuardState(self.directory / "guard.sqlite")
         self.firewall = GuardFirewall(
             self.kernel,
-            self.lists,
             self.state,
             self.settings,
             Ruleset(),
@@ -78,7 +70,7 @@ class World:
             clock=lambda: self.now,
             publish=self.publish,
             prove=self.prove,
-            countries=CountryLists.open(),
+            countries=FakeCountries(),
         )
         self.firewall.start()
 
@@ -127,7 +119,7 @@ async def test_a_candidate_is_tried_with_the_kernels_own_time_beside_the_confirm
     assert world.in_kernel.trial == filter_of(world.firewall.pending.firewall)  # type: ignore[union-attr]
     assert world.in_kernel.trial_seconds == 60
     assert world.in_kernel.confirmed == filter_of(world.firewall.confirmed.firewall)
-    assert set(world.lists.there) == {"country_br"}
+    assert set(world.lists.loaded) == {"country_br"}
     assert (world.firewall.explain(PHONE).allowed, world.firewall.explain(STRANGER).allowed) == (True, False)
 
 
@@ -153,7 +145,7 @@ async def test_rolling_back_brings_the_rules_before_and_forgets_their_lists(worl
     await world.apply(SIP)
     await world.firewall.roll_back()
     assert world.in_kernel.trial is None
-    assert world.lists.there == {}
+    assert world.lists.loaded == {}
     assert await refused(world.firewall.roll_back()) == "firewall.not_on_trial"
 
 
@@ -224,7 +216,7 @@ async def test_a_plan_tells_before_and_after_and_whether_it_was_proved(world: Wo
 async def test_after_a_foreign_change_rules_bans_and_lists_are_there_again(world: World) -> None:
     await world.firewall.confirm(await world.apply(SIP))
     world.kernel.flush()
-    world.lists.there.clear()
+    world.lists.loaded.clear()
     await world.firewall.repair(lambda: world.told.append("bans"))
     assert world.in_kernel.confirmed == filter_of(world.firewall.confirmed.firewall)
-    assert (set(world.lists.there), world.told[-1]) == ({"country_br"}, "bans")
+    assert (set(world.lists.loaded), world.told[-1]) == ({"country_br"}, "bans")
