@@ -8,30 +8,24 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
-from hashlib import blake2b
 from ipaddress import ip_address
-from typing import Protocol
 
 import msgspec
 
 from asterisk_ext.config import Guard as Settings
-from asterisk_ext.domain.address_list import network_of
 from asterisk_ext.domain.errors import Problem, Refusal
-from asterisk_ext.domain.firewall import Explanation, Firewall, Needs, explain, weakened
-from asterisk_ext.domain.firewall_default import default_rules
-from asterisk_ext.domain.firewall_origin import Known, checked_list, network_text
-from asterisk_ext.domain.firewall_rule import check_all
+from asterisk_ext.domain.firewall import Explanation, Firewall, explain, weakened
 from asterisk_ext.domain.firewall_trial import Answer, Candidate, Confirmed, CountryList, Pending, Plan, Question, State
+from firewall.candidate import Composer, Countries, digest_of
 from firewall.country_lists import CountryLists
 from firewall.filter import filter_of
 from firewall.guard_state import GuardState
 from firewall.kernel import Kernel
 from firewall.list_content import contents, in_countries
 from firewall.ruleset import Ruleset
-from firewall.socket_api import TOO_WIDE
 
 ON_TRIAL = Problem(
     "firewall.on_trial",
@@ -59,19 +53,9 @@ NEEDS_ENDORSEMENT = Problem(
 )
 CONFIRMED, PENDING = "confirmed", "pending"
 LONGEST_TRIAL = 3600.0
-WIDEST_NEED = {4: 24, 6: 48}
 MOST_QUESTIONS = 20_000
 
 Prove = Callable[[Firewall, Sequence[Question]], Awaitable[list[bool]]]
-
-
-class Countries(Protocol):
-    """Who keeps the country lists: he must know which are in use, since newer ones are checked against those."""
-
-    in_use: Collection[str]
-
-    @property
-    def lists(self) -> CountryLists: ...
 
 
 class GuardFirewall:
@@ -100,6 +84,7 @@ class GuardFirewall:
         self._publish = publish
         self._prove = prove
         self._keeper = countries
+        self._composer = Composer(settings, console, countries)
         self._busy = asyncio.Lock()
         self._timer: asyncio.TimerHandle | None = None
         self._endorsed: set[str] = set()
@@ -112,27 +97,11 @@ class GuardFirewall:
     def _remembered(self) -> Confirmed:
         kept = self._state.firewall(CONFIRMED)
         if kept is None:
-            guard = self._settings
-            rules = default_rules(
-                sip_udp=guard.sip_udp, sip_tcp=guard.sip_tcp, rtp=guard.rtp, ssh=guard.ssh, console=(self._console,)
-            )
-            return Confirmed(Firewall(rules=rules, needs=self._needs((), ())))
+            return Confirmed(self._composer.usual())
         confirmed = msgspec.json.decode(kept, type=Confirmed)
         told = confirmed.firewall.needs
-        needs = self._needs(told.nodes, told.trunks)
+        needs = self._composer.needs(told.nodes, told.trunks)
         return replace(confirmed, firewall=replace(confirmed.firewall, needs=needs))
-
-    def _needs(self, nodes: Sequence[str], trunks: Sequence[str]) -> Needs:
-        guard = self._settings
-        return Needs(
-            nodes=tuple(sorted({*map(_need, nodes), *guard.fleet})),
-            trunks=tuple(sorted(set(map(_need, trunks)))),
-            administrators=tuple(sorted(guard.administrators)),
-            sip=tuple(dict.fromkeys((*guard.sip_udp, *guard.sip_tcp))),
-            media=guard.rtp,
-            ssh=guard.ssh,
-            console=(self._console,),
-        )
 
     @property
     def countries(self) -> CountryLists:
@@ -160,20 +129,10 @@ class GuardFirewall:
         listed = [CountryList(one.code, one.prefixes4, one.prefixes6) for one in self.countries.countries]
         return State(self.confirmed, self.pending, listed, self.countries.since, self.others, self._ended)
 
-    def composed(self, candidate: Candidate) -> Firewall:
-        """The whole firewall of a candidate; refuses what is wrong about it, with its field."""
-        lists = {name: checked_list(name, entries) for name, entries in candidate.lists.items()}
-        known = Known(countries=self.countries.codes(), lists=lists)
-        return Firewall(
-            rules=check_all(candidate.rules, known),
-            lists=lists,
-            needs=self._needs(candidate.nodes, candidate.trunks),
-        )
-
     async def plan(self, candidate: Candidate, questions: Sequence[Question], banned: Callable[[str], bool]) -> Plan:
         """Who would get in, by proof where one can be made."""
         began = time.monotonic()
-        firewall = self.composed(candidate)
+        firewall = self._composer.composed(candidate)
         asked = questions[:MOST_QUESTIONS]
         through: Sequence[bool] | None = None
         unproved = ""
@@ -200,7 +159,7 @@ class GuardFirewall:
         now = self._clock()
         if self.pending is not None:
             raise ON_TRIAL.refuse(by=self.pending.by, seconds=max(0.0, self.pending.deadline - now))
-        firewall = self.composed(candidate)
+        firewall = self._composer.composed(candidate)
         digest = digest_of(firewall)
         lost = weakened(self.confirmed.firewall, firewall)
         if lost and not root and digest not in self._endorsed:
@@ -256,7 +215,7 @@ class GuardFirewall:
     async def need(self, nodes: Sequence[str], trunks: Sequence[str]) -> None:
         """Let new nodes and trunks in at once."""
         before = self.confirmed.firewall
-        needs = self._needs((*before.needs.nodes, *nodes), (*before.needs.trunks, *trunks))
+        needs = self._composer.needs((*before.needs.nodes, *nodes), (*before.needs.trunks, *trunks))
         if needs == before.needs:
             return
         self.confirmed = replace(self.confirmed, firewall=replace(before, needs=needs))
@@ -264,6 +223,10 @@ class GuardFirewall:
             self._state.put_firewall(CONFIRMED, msgspec.json.encode(self.confirmed))
         async with self._busy:
             await asyncio.to_thread(self._load)
+
+    def composed(self, candidate: Candidate) -> Firewall:
+        """The whole firewall of a candidate; refuses what is wrong about it, with its field."""
+        return self._composer.composed(candidate)
 
     def explain(self, question: Question, firewall: Firewall | None = None, *, banned: bool = False) -> Explanation:
         """By the rules in force, or by those given."""
@@ -334,15 +297,3 @@ class GuardFirewall:
         if not missing:
             return {}
         return {name: whole for name, whole in contents(firewall, self.countries).items() if name in missing}
-
-
-def digest_of(firewall: Firewall) -> str:
-    """Names a firewall: twelve hexadecimal digits of its content."""
-    return blake2b(msgspec.json.encode(firewall, order="deterministic"), digest_size=6).hexdigest()
-
-
-def _need(text: str) -> str:
-    network = network_of(network_text(text))
-    if network.prefixlen < WIDEST_NEED[network.version]:
-        raise TOO_WIDE.refuse(field="nodes", network=network)
-    return network_text(text)

@@ -1,0 +1,102 @@
+"""A guard's firewall that decides by the pure function alone; and phones where one says they are."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from ipaddress import ip_address
+
+from asterisk_ext.domain.errors import Problem
+from asterisk_ext.domain.firewall import Address, Explanation, Firewall, Needs, explain, weakened
+from asterisk_ext.domain.firewall_default import default_rules
+from asterisk_ext.domain.firewall_trial import (
+    Answer,
+    Candidate,
+    Confirmed,
+    CountryList,
+    Pending,
+    Plan,
+    Question,
+    State,
+)
+from asterisk_ext.ports import Contact
+
+CUTS_YOU = Problem("firewall.cuts_you", 409, "{address} would not get in.", "Let it in, or force it.")
+NOT_ON_TRIAL = Problem("firewall.not_on_trial", 409, "Not on trial.", "Apply again.")
+
+
+class FakeFirewallGuard:
+    """``ports.FirewallGuard``; Brazil is 200.0.0.0/8."""
+
+    def __init__(self) -> None:
+        self.confirmed = Confirmed(Firewall(rules=default_rules()))
+        self.pending: Pending | None = None
+        self.needs: tuple[list[str], list[str]] = ([], [])
+
+    async def state(self) -> State:
+        countries = [CountryList("BR", 4895, 8891), CountryList("AR", 1593, 1133)]
+        return State(self.confirmed, self.pending, countries, "2026-02-01", [])
+
+    async def plan(self, candidate: Candidate, questions: Sequence[Question]) -> Plan:
+        after = composed(candidate)
+        answers = [
+            Answer(_told(self.confirmed.firewall, one), _told(after, one), _told(after, one).allowed)
+            for one in questions
+        ]
+        return Plan(f"{hash(after) & 0xFFFF:012x}", weakened(self.confirmed.firewall, after), answers, "", 0.1)
+
+    async def apply(self, candidate: Candidate, by: str, session: Sequence[Question], *, force: bool) -> Pending:
+        after = composed(candidate)
+        for one in () if force else session:
+            if not _told(after, one).allowed:
+                raise CUTS_YOU.refuse(field="rules", address=one.address)
+        self.pending = Pending(after, f"{hash(after) & 0xFFFF:012x}", by, 0.0, 60.0)
+        return self.pending
+
+    async def confirm(self, digest: str) -> Confirmed:
+        if self.pending is None or self.pending.digest != digest:
+            raise NOT_ON_TRIAL.refuse()
+        self.confirmed, self.pending = Confirmed(self.pending.firewall, self.pending.by, 1.0), None
+        return self.confirmed
+
+    async def roll_back(self) -> None:
+        self.pending = None
+
+    async def explain(self, question: Question, candidate: Candidate | None = None) -> Explanation:
+        return _told(composed(candidate) if candidate else self.confirmed.firewall, question)
+
+    async def set_needs(self, nodes: Sequence[str], trunks: Sequence[str]) -> None:
+        self.needs = (list(nodes), list(trunks))
+
+
+class FakePhones:
+    """``ports.PhoneBook``"""
+
+    def __init__(self) -> None:
+        self.there: list[Contact] = []
+
+    async def contacts(self) -> list[Contact]:
+        return self.there
+
+    async def registered(self) -> int:
+        return len(self.there)
+
+
+class Listed(dict[str, tuple[str, ...]]):
+    """Lists that can be hashed, so that a firewall can."""
+
+    def __hash__(self) -> int:  # type: ignore[override]
+        return hash(tuple(sorted(self.items())))
+
+
+def composed(candidate: Candidate) -> Firewall:
+    needs = Needs(nodes=tuple(candidate.nodes), trunks=tuple(candidate.trunks))
+    lists = Listed({name: tuple(entries) for name, entries in candidate.lists.items()})
+    return Firewall(rules=tuple(candidate.rules), lists=lists, needs=needs)
+
+
+def _told(firewall: Firewall, question: Question) -> Explanation:
+    return explain(firewall, ip_address(question.address), question.protocol, question.port, in_country=_in_country)
+
+
+def _in_country(code: str, address: Address) -> bool:
+    return code == "BR" and str(address).startswith("200.")
