@@ -4,7 +4,19 @@ from __future__ import annotations
 
 from aiohttp import web
 
-from admin_http.pages import audit, bans, live_calls, login, maintenance, overview, preferences, servers, virtual_pbx
+from admin_http.pages import (
+    audit,
+    bans,
+    firewall,
+    firewall_trial,
+    live_calls,
+    login,
+    maintenance,
+    overview,
+    preferences,
+    servers,
+    virtual_pbx,
+)
 
 
 def add_routes(app: web.Application) -> None:
@@ -31,6 +43,18 @@ def add_routes(app: web.Application) -> None:
             web.get("/servers/{name}/maintenance", maintenance.show),
             web.post("/servers/{name}/maintenance/enter", maintenance.enter),
             web.post("/servers/{name}/maintenance/leave", maintenance.leave),
+            web.get("/servers/{name}/firewall", firewall.show),
+            web.post("/servers/{name}/firewall/save", firewall.save),
+            web.post("/servers/{name}/firewall/move", firewall.move),
+            web.post("/servers/{name}/firewall/remove", firewall.remove),
+            web.post("/servers/{name}/firewall/discard", firewall.discard),
+            web.post("/servers/{name}/firewall/use-template", firewall.use_template),
+            web.post("/servers/{name}/firewall/save-template", firewall.save_template),
+            web.get("/servers/{name}/firewall/plan", firewall_trial.plan),
+            web.post("/servers/{name}/firewall/apply", firewall_trial.apply),
+            web.get("/servers/{name}/firewall/trial", firewall_trial.trial),
+            web.post("/servers/{name}/firewall/confirm", firewall_trial.confirm),
+            web.post("/servers/{name}/firewall/rollback", firewall_trial.roll_back),
             web.get("/pbx", virtual_pbx.show),
             web.get("/pbx/{pbx}", virtual_pbx.one),
             web.post("/pbx/{pbx}/status", virtual_pbx.set_status),

@@ -102,3 +102,20 @@ for (const form of document.querySelectorAll("[data-status-form]")) {
 document.addEventListener("keydown", (event) => {
   if (event.key === "Escape" && location.hash === "#nav") location.hash = "#main";
 });
+
+// The minute of a firewall's trial: the kernel keeps it, the page only shows it, and says it at 60, 30 and 10 s.
+const trial = document.querySelector("[data-trial]");
+if (trial) {
+  const ends = performance.now() + Number(trial.dataset.trial) * 1000;
+  const told = trial.querySelector("[data-said]");
+  trial.querySelector("h2").focus();
+  const count = () => {
+    const left = Math.max(0, Math.round((ends - performance.now()) / 1000));
+    trial.querySelector("[data-left]").textContent = String(left);
+    trial.querySelector("circle.left").setAttribute("stroke-dasharray", `${left} 60`);
+    if ([60, 30, 10].includes(left)) told.textContent = told.dataset.said.replace("{count}", String(left));
+    if (left === 0) setTimeout(() => location.assign(trial.dataset.after), 1500);
+    else setTimeout(count, 1000);
+  };
+  count();
+}

@@ -13,8 +13,9 @@ from asterisk_ext.domain.firewall import Explanation, derived, differences
 from asterisk_ext.domain.firewall_origin import Known
 from asterisk_ext.domain.firewall_rule import Rule, check_all
 from asterisk_ext.domain.firewall_trial import Candidate, Pending, Question, State
-from asterisk_ext.ports import CONFLICT, Clock, FirewallGuard, Fleet, PhoneBook, Registry
+from asterisk_ext.ports import CONFLICT, Clock, Fleet, PhoneBook, Registry
 from asterisk_ext.services.audit import Audit
+from asterisk_ext.services.firewall_guard import FirewallGuard
 from asterisk_ext.services.firewall_lists import Lists
 from asterisk_ext.services.firewall_plan import View, questions_for, view_of
 from asterisk_ext.services.firewall_table import Kept, Table
@@ -105,12 +106,14 @@ class Firewalls:
 
     async def put(self, actor: Actor, server: str, rule: Rule, *, number: int = 0, revision: int | None = None) -> Rule:
         """Change the draft's rule of that id, or add one (no id) before ``number``, or last."""
+        require(actor, Act.CHANGE_FIREWALL)
         rule = rule if rule.id else replace(rule, id=secrets.token_hex(4))
         known = await self._known()
         rules = await self._edit(actor, server, lambda rules: edit.put(rules, rule, known, number), revision)
         return rules[edit.numbered(rules, rule.id)]
 
     async def move(self, actor: Actor, server: str, rule: str, number: int, revision: int | None = None) -> None:
+        require(actor, Act.CHANGE_FIREWALL)
         known = await self._known()
         await self._edit(actor, server, lambda rules: edit.moved(rules, rule, number, known), revision)
 
@@ -127,6 +130,7 @@ class Firewalls:
 
     async def use_template(self, actor: Actor, server: str, name: str, revision: int | None = None) -> None:
         """Make the draft a template's rules."""
+        require(actor, Act.CHANGE_FIREWALL)
         item = self._fleet.item(FIREWALL_TEMPLATES + name)
         if item is None:
             raise NO_TEMPLATE.refuse(field="template", name=name)

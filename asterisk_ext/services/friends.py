@@ -5,7 +5,8 @@ from __future__ import annotations
 import ipaddress
 
 from asterisk_ext.domain.pbx import Trunk
-from asterisk_ext.ports import FirewallGuard, Fleet, Guard
+from asterisk_ext.ports import Fleet, Guard
+from asterisk_ext.services.firewall_guard import FirewallGuard
 
 
 class Friends:

@@ -33,6 +33,7 @@ def references(part: object) -> set[str]:
 def filled(path: str) -> str:
     """The path with its places taken by things that exist."""
     things = {"pbx": "1", "name": "FLN-CORE-01", "address": "203.0.113.45", "linkedid": "1786601653.100"}
+    things |= {"rule": "default-1", "list": "offices"}
     for place, thing in things.items():
         path = path.replace(f"{{{place}}}", thing)
     return path
@@ -97,6 +98,12 @@ async def test_nobody_gets_nothing(client: Client, route: Any) -> None:
 
 
 BODIES: dict[tuple[str, str], Json] = {
+    ("POST", "/servers/{name}/firewall/rules"): {"type": "ssh"},
+    ("PUT", "/servers/{name}/firewall/rules/{rule}"): {"type": "ssh"},
+    ("POST", "/servers/{name}/firewall/rules/{rule}/move"): {"number": 1},
+    ("POST", "/servers/{name}/firewall/apply"): {"digest": "0123456789ab"},
+    ("POST", "/servers/{name}/firewall/confirm"): {"digest": "0123456789ab"},
+    ("PUT", "/firewall/lists/{list}"): {"entries": ["203.0.113.5"]},
     ("POST", "/servers"): {"id": 9, "name": "new", "technology": "NODE", "ip": "198.18.9.1"},
     ("PATCH", "/servers/{name}"): {"ip": "198.18.9.9"},
     ("POST", "/servers/{name}/maintenance/enter"): {"destination": "SPO-NODE-01"},

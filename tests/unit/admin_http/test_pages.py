@@ -23,7 +23,9 @@ Visit = Callable[[str], Awaitable[Visitor]]
 PAGES = (
     "/", "/calls", "/servers", "/servers/add", "/servers/FLN-CORE-01", "/servers/FLN-CORE-01/edit",
     "/servers/RIO-CORE-01/remove", "/servers/FLN-CORE-01/maintenance", "/pbx", "/pbx/1", "/bans", "/bans/add",
-    "/audit", "/calls/1786601653.100/hangup",
+    "/audit", "/calls/1786601653.100/hangup", "/servers/FLN-CORE-01/firewall",
+    "/servers/FLN-CORE-01/firewall?edit=default-1", "/servers/FLN-CORE-01/firewall?edit=new&direction=out",
+    "/servers/SPO-NODE-01/firewall", "/servers/FLN-CORE-01/firewall/plan",
 )  # fmt: skip
 EVIL = "<script>alert(1)</script>\"'><img src=x onerror=alert(2)>"
 
@@ -58,6 +60,11 @@ ACTS = (
     "/servers/add", "/servers/RIO-CORE-01/edit", "/servers/RIO-CORE-01/remove",
     "/servers/FLN-CORE-01/maintenance/enter", "/servers/FLN-CORE-01/maintenance/leave", "/pbx/1/status", "/bans/add",
     "/bans/lift", "/calls/1786601653.100/hangup",
+    *(
+        f"/servers/FLN-CORE-01/firewall/{act}"
+        for act in ("save", "move", "remove", "discard", "use-template", "save-template")
+    ),
+    *(f"/servers/FLN-CORE-01/firewall/{act}" for act in ("apply", "confirm", "rollback")),
 )  # fmt: skip
 FIELDS = {
     "id": "9", "name": "new", "technology": "NODE", "ip": "198.18.9.1", "destination": "SPO-NODE-01",

@@ -21,6 +21,7 @@ from asterisk_ext.registry.fake import FakeRegistry
 from asterisk_ext.services import records
 from asterisk_ext.services.audit import Audit
 from asterisk_ext.services.bans import Bans
+from asterisk_ext.services.firewall import Firewalls
 from asterisk_ext.services.live_calls import UNKNOWN
 from asterisk_ext.services.maintenance import Maintenance
 from asterisk_ext.services.servers import Servers
@@ -28,6 +29,7 @@ from asterisk_ext.services.times import iso
 from asterisk_ext.services.users import User, Users, hashed
 from asterisk_ext.services.virtual_pbx import VirtualPbxs
 from asterisk_ext.store import LocalCopy
+from tests.unit.services.fake_firewall import FakeFirewallGuard, FakePhones
 from tests.unit.services.fake_peers import FakePeers
 
 NOW = 1_786_601_662.0
@@ -142,7 +144,11 @@ class World:
         self.users = Users(self.registry, self.fleet, self.audit)
         self.servers = Servers(self.registry, self.fleet, self.audit, self.clock)
         self.tenants = VirtualPbxs(self.registry, self.fleet, self.audit, self.clock)
+        self.firewall_guard, self.phones = FakeFirewallGuard(), FakePhones()
         self.services = Services(
+            firewall=Firewalls(
+                "FLN-CORE-01", self.registry, self.fleet, self.firewall_guard, self.phones, self.audit, self.clock
+            ),
             servers=self.servers,
             maintenance=Maintenance(self.registry, self.fleet, self.audit, self.clock, patience=0),
             virtual_pbxs=self.tenants,

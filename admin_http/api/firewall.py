@@ -1,0 +1,315 @@
+"""A server's firewall over the API: rules, plan, trial, explanation; lists and templates of the fleet."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import msgspec
+from aiohttp import web
+
+from admin_http.api.route import Route
+from admin_http.api.servers import WRITES
+from admin_http.services import Services
+from admin_http.visitor_address import own_session
+from asterisk_ext.domain import firewall_edit, firewall_origin, firewall_rule
+from asterisk_ext.domain import server as server_domain
+from asterisk_ext.domain.access import Act, Actor
+from asterisk_ext.domain.firewall import NOT_A_QUESTION, Explanation
+from asterisk_ext.domain.firewall_rule import Direction, Rule, Verdict
+from asterisk_ext.domain.firewall_trial import Pending, Question
+from asterisk_ext.domain.firewall_types import Protocol
+from asterisk_ext.services import firewall as service
+from asterisk_ext.services import firewall_lists
+from asterisk_ext.services.firewall_lists import OwnList
+from asterisk_ext.services.firewall_plan import View
+from asterisk_ext.services.firewall_table import Table
+
+
+class NewRule(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
+    """A rule as it is sent; ``number`` is where a new one goes (0: last), ``revision`` the draft's as it was seen."""
+
+    direction: Direction = Direction.IN
+    verdict: Verdict = Verdict.ALLOW
+    type: str
+    origins: list[str] = []
+    ports: str = ""
+    description: str = ""
+    enabled: bool = True
+    number: int = 0
+    revision: int | None = None
+
+    def rule(self, id: str = "") -> Rule:
+        return Rule(
+            id=id,
+            direction=self.direction,
+            verdict=self.verdict,
+            type=self.type,
+            origins=tuple(self.origins),
+            ports=self.ports,
+            description=self.description,
+            enabled=self.enabled,
+        )
+
+
+class Seen(msgspec.Struct, kw_only=True):
+    revision: int | None = None
+
+
+class Move(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
+    number: int
+    revision: int | None = None
+
+
+class Session(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
+    """What the operator himself needs, besides the console from where he asks: his SSH session, say."""
+
+    session: list[Question] = []
+
+
+class Apply(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
+    """``digest`` is the plan's; ``acknowledged`` says how many would be cut."""
+
+    digest: str
+    acknowledged: int = 0
+    session: list[Question] = []
+    force: bool = False
+
+
+class Confirm(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
+    digest: str
+
+
+class Template(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
+    template: str = "default"
+
+
+class Entries(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
+    entries: list[str]
+
+
+class Asked(msgspec.Struct, kw_only=True):
+    address: str
+    protocol: Protocol = Protocol.UDP
+    port: int = 0
+
+
+class Told(msgspec.Struct, kw_only=True):
+    """Who decides by the rules in force, and by the draft."""
+
+    now: Explanation
+    draft: Explanation
+
+
+async def table(services: Services, actor: Actor, name: str) -> Table:
+    return await services.firewall.table(actor, name)
+
+
+async def add(services: Services, actor: Actor, name: str, body: NewRule) -> Rule:
+    return await services.firewall.put(actor, name, body.rule(), number=body.number, revision=body.revision)
+
+
+async def change(services: Services, actor: Actor, name: str, rule: str, body: NewRule) -> Rule:
+    return await services.firewall.put(actor, name, body.rule(rule), revision=body.revision)
+
+
+async def move(services: Services, actor: Actor, name: str, rule: str, body: Move) -> None:
+    await services.firewall.move(actor, name, rule, body.number, body.revision)
+
+
+async def remove(services: Services, actor: Actor, name: str, rule: str, query: Seen) -> None:
+    await services.firewall.remove(actor, name, rule, query.revision)
+
+
+async def discard(services: Services, actor: Actor, name: str) -> None:
+    await services.firewall.discard(actor, name)
+
+
+async def use_template(services: Services, actor: Actor, name: str, body: Template) -> None:
+    await services.firewall.use_template(actor, name, body.template)
+
+
+async def save_template(services: Services, actor: Actor, name: str, body: Template) -> None:
+    await services.firewall.save_template(actor, name, body.template)
+
+
+async def plan(services: Services, actor: Actor, request: web.Request, name: str, body: Session) -> View:
+    return await services.firewall.plan(actor, name, [*own_session(request), *body.session])
+
+
+async def apply(services: Services, actor: Actor, request: web.Request, name: str, body: Apply) -> Pending:
+    return await services.firewall.apply(
+        actor,
+        name,
+        body.digest,
+        acknowledged=body.acknowledged,
+        session=[*own_session(request), *body.session],
+        force=body.force,
+    )
+
+
+async def confirm(services: Services, actor: Actor, name: str, body: Confirm) -> None:
+    await services.firewall.confirm(actor, name, body.digest)
+
+
+async def roll_back(services: Services, actor: Actor, name: str) -> None:
+    await services.firewall.roll_back(actor, name)
+
+
+async def explain(services: Services, actor: Actor, name: str, query: Asked) -> Told:
+    question = Question(query.address, query.protocol, query.port)
+    now, draft = await services.firewall.explain(actor, name, question)
+    return Told(now=now, draft=draft)
+
+
+async def lists(services: Services, actor: Actor) -> dict[str, OwnList]:
+    return services.firewall.lists.table(actor)
+
+
+async def save_list(services: Services, actor: Actor, list: str, body: Entries) -> OwnList:
+    return await services.firewall.lists.save(actor, list, body.entries)
+
+
+async def remove_list(services: Services, actor: Actor, list: str) -> None:
+    await services.firewall.lists.remove(actor, list)
+
+
+async def templates(services: Services, actor: Actor) -> Sequence[str]:
+    return services.firewall.templates(actor)
+
+
+HERE = (server_domain.UNKNOWN, service.ELSEWHERE)
+WRONG = (
+    *(firewall_rule.UNKNOWN_TYPE, firewall_rule.BAD_PORT, firewall_rule.PORTS_REVERSED, firewall_rule.NO_PORTS),
+    *(firewall_rule.DUPLICATE, firewall_rule.TOO_LONG, firewall_rule.TOO_MANY),
+    *(firewall_origin.NOT_AN_ORIGIN, firewall_origin.HOST_BITS, firewall_origin.REVERSED),
+    *(firewall_origin.UNKNOWN_COUNTRY, firewall_origin.UNKNOWN_LIST, firewall_origin.OVERLAPPING),
+)
+EDITS = (server_domain.UNKNOWN, service.CHANGED_MEANWHILE, *WRITES)
+PATH = "/servers/{name}/firewall"
+SEE, CHANGE = Act.SEE_FIREWALL, Act.CHANGE_FIREWALL
+
+ROUTES = (
+    Route(
+        method="GET",
+        path=PATH,
+        handle=table,
+        summary="A server's firewall: derived rules, rules in force, the draft and a trial",
+        act=SEE,
+        problems=(server_domain.UNKNOWN,),
+    ),
+    Route(
+        method="GET",
+        path=f"{PATH}/explain",
+        handle=explain,
+        summary="Whether an address gets in, and which ban, list or rule decides",
+        act=SEE,
+        problems=(*HERE, NOT_A_QUESTION),
+    ),
+    Route(
+        method="POST",
+        path=f"{PATH}/rules",
+        handle=add,
+        summary="Add a rule to the draft",
+        act=CHANGE,
+        status=201,
+        problems=(*EDITS, *WRONG),
+    ),
+    Route(
+        method="PUT",
+        path=f"{PATH}/rules/{{rule}}",
+        handle=change,
+        summary="Change a rule of the draft",
+        act=CHANGE,
+        problems=(*EDITS, *WRONG),
+    ),
+    Route(
+        method="DELETE",
+        path=f"{PATH}/rules/{{rule}}",
+        handle=remove,
+        summary="Remove a rule from the draft",
+        act=CHANGE,
+        problems=(*EDITS, firewall_edit.UNKNOWN_RULE),
+    ),
+    Route(
+        method="POST",
+        path=f"{PATH}/rules/{{rule}}/move",
+        handle=move,
+        summary="Move a rule of the draft to another number",
+        act=CHANGE,
+        problems=(*EDITS, firewall_edit.UNKNOWN_RULE, firewall_rule.DUPLICATE),
+    ),
+    Route(
+        method="POST",
+        path=f"{PATH}/discard",
+        handle=discard,
+        summary="Throw the draft away",
+        act=CHANGE,
+        problems=WRITES,
+    ),
+    Route(
+        method="POST",
+        path=f"{PATH}/use-template",
+        handle=use_template,
+        summary="Make the draft a template's rules",
+        act=CHANGE,
+        problems=(*EDITS, service.NO_TEMPLATE),
+    ),
+    Route(
+        method="POST",
+        path=f"{PATH}/save-template",
+        handle=save_template,
+        summary="Keep the draft's rules as a template of the fleet",
+        act=CHANGE,
+        problems=WRITES,
+    ),
+    Route(
+        method="POST",
+        path=f"{PATH}/plan",
+        handle=plan,
+        summary="What the draft would change and who would be cut, by proof",
+        act=CHANGE,
+        problems=HERE,
+    ),
+    Route(
+        method="POST",
+        path=f"{PATH}/apply",
+        handle=apply,
+        summary="Put the draft on trial for 60 s; without a confirmation the rules before return",
+        act=CHANGE,
+        problems=(*HERE, service.NOT_PLANNED, service.NOT_ACKNOWLEDGED, *WRITES),
+    ),
+    Route(
+        method="POST",
+        path=f"{PATH}/confirm",
+        handle=confirm,
+        summary="Keep the rules on trial",
+        act=CHANGE,
+        problems=(*HERE, *WRITES),
+    ),
+    Route(
+        method="POST",
+        path=f"{PATH}/rollback",
+        handle=roll_back,
+        summary="Return to the rules before, now",
+        act=CHANGE,
+        problems=(*HERE, *WRITES),
+    ),
+    Route(method="GET", path="/firewall/lists", handle=lists, summary="The hoster's address lists", act=SEE),
+    Route(
+        method="PUT",
+        path="/firewall/lists/{list}",
+        handle=save_list,
+        summary="Save an address list",
+        act=CHANGE,
+        problems=(firewall_origin.BAD_LIST, *WRITES),
+    ),
+    Route(
+        method="DELETE",
+        path="/firewall/lists/{list}",
+        handle=remove_list,
+        summary="Remove an address list that no rule names",
+        act=CHANGE,
+        problems=(firewall_lists.IN_USE, *WRITES),
+    ),
+    Route(method="GET", path="/firewall/templates", handle=templates, summary="Templates of rules", act=SEE),
+)
