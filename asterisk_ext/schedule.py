@@ -24,7 +24,7 @@ Job = Callable[[], Awaitable[None]]
 
 
 @asynccontextmanager
-async def scheduled(jobs: Mapping[str, tuple[str, Job]], zone: str) -> AsyncIterator[None]:
+async def scheduled(jobs: Mapping[str, tuple[str, Job]], zone: str) -> AsyncIterator[AsyncIOScheduler]:
     """Run each job at its times (crontab; never for an empty text). Refuses ``config.schedule_invalid``."""
     scheduler = AsyncIOScheduler(timezone=zone)
     for name, (when, job) in jobs.items():
@@ -34,7 +34,7 @@ async def scheduled(jobs: Mapping[str, tuple[str, Job]], zone: str) -> AsyncIter
             )
     scheduler.start()
     try:
-        yield
+        yield scheduler
     finally:
         scheduler.shutdown(wait=False)
 
