@@ -11,6 +11,7 @@ from asterisk_ext.peer import HttpPeers, is_fleet_secret
 from asterisk_ext.ports import Clock, Guard, Registry
 from asterisk_ext.services.audit import Audit
 from asterisk_ext.services.bans import Bans
+from asterisk_ext.services.countries import Countries
 from asterisk_ext.services.firewall import Firewalls
 from asterisk_ext.services.fleet_calls import FleetCalls
 from asterisk_ext.services.maintenance import Maintenance
@@ -27,6 +28,7 @@ def services(
     copy: LocalCopy,
     audit: Audit,
     guard: Guard,
+    countries: Countries,
     firewall: Firewalls,
     peers: HttpPeers,
     calls: FleetCalls,
@@ -40,6 +42,7 @@ def services(
         users=Users(registry, copy, audit),
         audit=audit,
         bans=Bans(config.node.name, guard, audit, peers, copy),
+        countries=countries,
         firewall=firewall,
         live_calls=calls,
         fleet=copy,

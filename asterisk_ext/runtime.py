@@ -25,7 +25,9 @@ from asterisk_ext.peer import HttpPeers
 from asterisk_ext.registry import served, wire
 from asterisk_ext.registry.embedded import EmbeddedRegistry
 from asterisk_ext.registry.remote import RemoteRegistry
+from asterisk_ext.schedule import scheduled
 from asterisk_ext.services.audit import Audit
+from asterisk_ext.services.countries import Countries
 from asterisk_ext.services.firewall import Firewalls
 from asterisk_ext.services.fleet_calls import FleetCalls
 from asterisk_ext.services.friends import Friends
@@ -38,6 +40,7 @@ from dialplan.audio.defaults import default_announcements, install_default_audio
 from dialplan.kept_projection import KeptProjection
 from dialplan.registered_phones import RegisteredPhones
 from firewall.guard_client import GuardClient
+from firewall.node_countries import CountryFiles, NodeCountries
 from firewall.node_firewall import NodeFirewall
 from firewall.node_guard import NodeGuard
 
@@ -66,21 +69,20 @@ async def running(config: Config) -> AsyncIterator[None]:
         stack.push_async_callback(registry.close)
         copy = LocalCopy(state / "copy.sqlite3", clock)
         stack.callback(copy.close)
-        looking = await stack.enter_async_context(
-            Ari.open(asterisk.ari_url, asterisk.ari_user, secret(asterisk.ari_secret_file))
-        )
-        acting = await stack.enter_async_context(
-            Ari.open(asterisk.ari_url, asterisk.ari_acting_user, secret(asterisk.ari_acting_secret_file))
-        )
-        client = GuardClient(Path(config.guard.socket))
-        guard, firewall = NodeGuard(client, config.guard.ban_hours), NodeFirewall(client)
+        ari = partial(Ari.open, asterisk.ari_url)
+        looking = await stack.enter_async_context(ari(asterisk.ari_user, secret(asterisk.ari_secret_file)))
+        acting = await stack.enter_async_context(ari(asterisk.ari_acting_user, secret(asterisk.ari_acting_secret_file)))
+        to_guard = GuardClient(Path(config.guard.socket))
+        guard, firewall = NodeGuard(to_guard, config.guard.ban_hours), NodeFirewall(to_guard)
         install_default_audios(Path(asterisk.sounds))
         announcements = cache(partial(default_announcements, asterisk.sounds))
-
         audit = Audit(registry, copy, clock)
+        countries = Countries(NodeCountries(to_guard), CountryFiles(state), config.countries.sources, audit, clock)
         calls = LiveCalls(name, acting, copy, audit)
-        serving = Serving(name, copy, KeptProjection(Path(asterisk.realtime)))
-        phones = RegisteredPhones(asterisk.program)
+        serving, phones = (
+            Serving(name, copy, KeptProjection(Path(asterisk.realtime))),
+            RegisteredPhones(asterisk.program),
+        )
         reporting = Reporting(name, VERSION, serving, phones, calls.count)
         peers = HttpPeers(fleet_secret)
         stack.push_async_callback(peers.close)
@@ -93,6 +95,7 @@ async def running(config: Config) -> AsyncIterator[None]:
                 audit=audit,
                 guard=guard,
                 firewall=Firewalls(name, registry, copy, firewall, phones, audit, clock),
+                countries=countries,
                 peers=peers,
                 calls=fleet_calls,
                 clock=clock,
@@ -101,13 +104,15 @@ async def running(config: Config) -> AsyncIterator[None]:
         )
         if isinstance(registry, EmbeddedRegistry):
             app.add_subapp(wire.PREFIX, served.application(registry, fleet_secret))
-
         tasks = await stack.enter_async_context(Tasks())
         tasks.keep("copy of the registry", lambda: copy.follow(registry))
         tasks.keep("reports of the nodes", lambda: copy.hear(registry), pause=PERIOD)
         tasks.keep("report of this node", lambda: reporting.run(registry))
         tasks.keep("projection to Asterisk", serving.run)
         tasks.keep("guard's never-ban list", Friends(copy, guard, firewall).run)
+        tasks.keep("country lists", countries.run)
+        times = {"country lists": (config.countries.schedule, countries.due)}
+        await stack.enter_async_context(scheduled(times, config.admin_http.zone))
         tasks.keep("live calls", Follower(looking, acting, calls, f"asterisk-ext-{name}", clock).run)
         tasks.keep("calls of the fleet", fleet_calls.run)
         gate = Gate(FleetDirectory(copy, announcements), RecentBlockedCalls(), clock)

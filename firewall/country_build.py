@@ -1,11 +1,11 @@
 """Makes country lists of the registries' files, in a process of its own: what comes from outside is read neither by the
 guard nor by the node service, and two seconds of parsing hold up nobody.
 
-    python -m firewall.country_build OUT SOURCE…
+    python -m firewall.country_build OUT < SOURCES
 
-A source is an ``http(s)`` address or a file, plain or compressed with gzip; together they are the five registries'
-files or the common one. Where ``SOURCE.md5`` is there, it must fit. On standard output: progress, one JSON object a
-line, then one that says how it ended.
+Sources come one a line, because an address may hold a password: ``http(s)`` addresses or files, plain or compressed
+with gzip; together the five registries' files or the common one. Where ``SOURCE.md5`` is there, it must fit. On
+standard output: progress, one JSON object a line, then one that says how it ended.
 """
 
 from __future__ import annotations
@@ -175,10 +175,9 @@ class _Lines:
 def main() -> None:
     parser = argparse.ArgumentParser(description="Make country lists of the registries' files.")
     parser.add_argument("out", type=Path)
-    parser.add_argument("sources", nargs="+")
     wanted = parser.parse_args()
     try:
-        since = asyncio.run(build(wanted.out, wanted.sources, _tell))
+        since = asyncio.run(build(wanted.out, sys.stdin.read().split(), _tell))
         _line({"ok": True, "result": since})
     except Refusal as refusal:
         params = {name: str(value) for name, value in refusal.params.items()}

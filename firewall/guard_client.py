@@ -166,4 +166,6 @@ def result_of(line: bytes) -> Any:
         return reply["result"]
     # The guard's words are final: braces in them are no places to fill.
     what, remedy = (str(reply[name]).replace("{", "{{").replace("}", "}}") for name in ("what", "remedy"))
-    raise Problem(reply["error_id"], reply["status"], what, remedy).refuse(field=reply["field"])
+    raise Problem(reply["error_id"], reply["status"], what, remedy).refuse(
+        field=reply["field"], **reply.get("params", {})
+    )

@@ -5,7 +5,18 @@ from __future__ import annotations
 import msgspec
 from aiohttp import web
 
-from admin_http.api import audit, bans, firewall, live_calls, maintenance, servers, status, users, virtual_pbx
+from admin_http.api import (
+    audit,
+    bans,
+    countries,
+    firewall,
+    live_calls,
+    maintenance,
+    servers,
+    status,
+    users,
+    virtual_pbx,
+)
 from admin_http.api.openapi import document
 from admin_http.api.route import ROOT, Route
 
@@ -15,6 +26,7 @@ ROUTES: tuple[Route, ...] = (
     *virtual_pbx.ROUTES,
     *bans.ROUTES,
     *firewall.ROUTES,
+    *countries.ROUTES,
     *live_calls.ROUTES,
     *users.ROUTES,
     *audit.ROUTES,

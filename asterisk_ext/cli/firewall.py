@@ -11,6 +11,7 @@ from urllib.parse import urlencode
 import click
 
 from asterisk_ext import config
+from asterisk_ext.cli.firewall_countries import countries
 from asterisk_ext.cli.options import as_json, ask, settings, show_json, show_table
 from asterisk_ext.domain.firewall_rule import Direction, Verdict
 from asterisk_ext.domain.firewall_types import TYPES
@@ -21,6 +22,9 @@ server = click.option("--server", default="", help="A server's name; default: th
 @click.group()
 def firewall() -> None:
     """Rules of who gets in: edit the draft, plan, apply, confirm."""
+
+
+firewall.add_command(countries)
 
 
 @firewall.command()

@@ -13,7 +13,7 @@ GROUPS = {
     "audit": "the journal of acts",
     "ban": "blocked addresses: list, add, lift, allow, explain",
     "call": "live calls: list, hangup, replay",
-    "firewall": "who gets in: rules, plan, apply, confirm, explain",
+    "firewall": "who gets in: rules, plan, apply, confirm, explain, countries",
     "guard": "the guard: run it, or scan a log offline",
     "lab": "a whole fleet on this machine: up, status, exec, down",
     "node": "the node service: run it; put a lost realtime database back",

@@ -26,6 +26,7 @@ def settings(node: Host, topology: Topology, install: Install, driver: str = con
         guard=config.Guard(
             driver=driver, node_service_uid=install.uid, never_ban=tuple(friend.ipv4 for friend in friends)
         ),
+        countries=config.Countries(sources=(), schedule=""),
         admin_http=config.AdminHttp(host=node.ipv4, port=CONSOLE_PORT),
     )
 

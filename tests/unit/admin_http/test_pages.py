@@ -23,7 +23,8 @@ Visit = Callable[[str], Awaitable[Visitor]]
 PAGES = (
     "/", "/calls", "/servers", "/servers/add", "/servers/FLN-CORE-01", "/servers/FLN-CORE-01/edit",
     "/servers/RIO-CORE-01/remove", "/servers/FLN-CORE-01/maintenance", "/pbx", "/pbx/1", "/bans", "/bans/add",
-    "/audit", "/calls/1786601653.100/hangup", "/servers/FLN-CORE-01/firewall",
+    "/audit", "/calls/1786601653.100/hangup", "/firewall/countries", "/firewall/countries/UY",
+    "/servers/FLN-CORE-01/firewall",
     "/servers/FLN-CORE-01/firewall?edit=default-1", "/servers/FLN-CORE-01/firewall?edit=new&direction=out",
     "/servers/SPO-NODE-01/firewall", "/servers/FLN-CORE-01/firewall/plan",
 )  # fmt: skip
@@ -59,7 +60,7 @@ async def test_no_page_needs_a_weaker_policy(visit: Visit, path: str) -> None:
 ACTS = (
     "/servers/add", "/servers/RIO-CORE-01/edit", "/servers/RIO-CORE-01/remove",
     "/servers/FLN-CORE-01/maintenance/enter", "/servers/FLN-CORE-01/maintenance/leave", "/pbx/1/status", "/bans/add",
-    "/bans/lift", "/calls/1786601653.100/hangup",
+    "/bans/lift", "/calls/1786601653.100/hangup", "/firewall/countries/update",
     *(
         f"/servers/FLN-CORE-01/firewall/{act}"
         for act in ("save", "move", "remove", "discard", "use-template", "save-template")

@@ -34,10 +34,13 @@ def text(registry: str, records: Records, *, day: str = DAY, more: int = 0) -> s
     return "\n".join([*head, "# a comment", *summaries, *lines, ""])
 
 
-def written(directory: Path, changed: Mapping[str, Records] | None = None, *, day: str = DAY) -> list[str]:
-    """All five as files; returns their paths."""
+def written(
+    directory: Path, changed: Mapping[str, Records] | None = None, *, day: str = DAY, cut: str = ""
+) -> list[str]:
+    """All five as files, one perhaps cut off; returns their paths."""
     directory.mkdir(parents=True, exist_ok=True)
     records = {**SMALL, **(changed or {})}
-    for registry in REGISTRIES:
-        (directory / f"delegated-{registry}-extended-latest").write_text(text(registry, records[registry], day=day))
-    return [str(directory / f"delegated-{registry}-extended-latest") for registry in REGISTRIES]
+    paths = [directory / f"delegated-{registry}-extended-latest" for registry in REGISTRIES]
+    for path, registry in zip(paths, REGISTRIES, strict=True):
+        path.write_text(text(registry, records[registry], day=day, more=registry == cut))
+    return [str(path) for path in paths]
