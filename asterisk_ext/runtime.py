@@ -59,13 +59,13 @@ async def run(config: Config) -> None:
 async def running(config: Config) -> AsyncIterator[None]:
     """Everything of a node, for as long as the context lasts."""
     name, state, asterisk, clock = config.node.name, Path(config.node.state), config.asterisk, time.time
-    fleet_secret = secret(config.registry.secret_file)
+    fleet_secret, http = secret(config.registry.secret_file), config.admin_http
     async with AsyncExitStack() as stack:
-        registry: EmbeddedRegistry | RemoteRegistry
-        if config.registry.serve:
-            registry = EmbeddedRegistry(state / "registry.sqlite3", clock)
-        else:
-            registry = RemoteRegistry(config.registry.url, fleet_secret)
+        registry: EmbeddedRegistry | RemoteRegistry = (
+            EmbeddedRegistry(state / "registry.sqlite3", clock)
+            if config.registry.serve
+            else RemoteRegistry(config.registry.url, fleet_secret)
+        )
         stack.push_async_callback(registry.close)
         copy = LocalCopy(state / "copy.sqlite3", clock)
         stack.callback(copy.close)
@@ -75,7 +75,6 @@ async def running(config: Config) -> AsyncIterator[None]:
         to_guard = GuardClient(Path(config.guard.socket))
         guard, firewall = NodeGuard(to_guard, config.guard.ban_hours), NodeFirewall(to_guard)
         install_default_audios(Path(asterisk.sounds))
-        announcements = cache(partial(default_announcements, asterisk.sounds))
         audit = Audit(registry, copy, clock)
         countries = Countries(NodeCountries(to_guard), CountryFiles(state), config.countries.sources, audit, clock)
         calls = LiveCalls(name, acting, copy, audit)
@@ -111,13 +110,13 @@ async def running(config: Config) -> AsyncIterator[None]:
         tasks.keep("projection to Asterisk", serving.run)
         tasks.keep("guard's never-ban list", Friends(copy, guard, firewall).run)
         tasks.keep("country lists", countries.run)
-        times = {"country lists": (config.countries.schedule, countries.due)}
-        await stack.enter_async_context(scheduled(times, config.admin_http.zone))
+        jobs = {"country lists": (config.countries.schedule, countries.due)}
+        await stack.enter_async_context(scheduled(jobs, http.zone))
         tasks.keep("live calls", Follower(looking, acting, calls, f"asterisk-ext-{name}", clock).run)
         tasks.keep("calls of the fleet", fleet_calls.run)
-        gate = Gate(FleetDirectory(copy, announcements), RecentBlockedCalls(), clock)
-        await stack.enter_async_context(FastAgi({"gate": gate}, config.fastagi.host, config.fastagi.port))
-        await stack.enter_async_context(
-            listening(app, config.admin_http.host, config.admin_http.port, Path(config.node.run) / "admin.sock")
+        gate = Gate(
+            FleetDirectory(copy, cache(partial(default_announcements, asterisk.sounds))), RecentBlockedCalls(), clock
         )
+        await stack.enter_async_context(FastAgi({"gate": gate}, config.fastagi.host, config.fastagi.port))
+        await stack.enter_async_context(listening(app, http.host, http.port, Path(config.node.run) / "admin.sock"))
         yield

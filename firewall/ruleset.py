@@ -19,7 +19,7 @@ from asterisk_ext.domain.firewall_types import Protocol
 from firewall.filter import Filter, filter_of
 from firewall.filter_nft import TO_RULES, nft_chains, nft_trial
 from firewall.filter_nft import nft_sets as filter_sets
-from firewall.ruleset_strangers import Strangers, nft_meetings, nft_rules, nft_sets
+from firewall.ruleset_strangers import STRANGERS_CHAINS, Strangers, nft_meetings, nft_rules, nft_sets
 from firewall.source_sets import ADDRESS_TYPES, SIZES, SUBSCRIBER_MASK, SourceSet
 
 TABLE = "asterisk_ext"
@@ -90,7 +90,7 @@ def to_nft(rules: Ruleset) -> str:
 
 def _chains(rules: Ruleset) -> dict[str, list[str]]:
     """All chains and their rules, those that are jumped to first."""
-    strangers = nft_rules(rules.strangers) if rules.strangers else {"strangers_tcp": [], "strangers": []}
+    strangers = nft_rules(rules.strangers) if rules.strangers else {name: [] for name in STRANGERS_CHAINS}
     return {
         **strangers,
         **nft_chains(rules.confirmed, rules.trial),

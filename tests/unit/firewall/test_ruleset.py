@@ -41,6 +41,7 @@ add counter inet asterisk_ext banned
 add counter inet asterisk_ext slowed
 add counter inet asterisk_ext strangers
 add counter inet asterisk_ext denied
+add chain inet asterisk_ext strangers_out
 add chain inet asterisk_ext strangers_tcp
 add chain inet asterisk_ext strangers
 add chain inet asterisk_ext rules_in
@@ -52,6 +53,7 @@ add chain inet asterisk_ext early { type filter hook prerouting priority -300; p
 add chain inet asterisk_ext early_out { type filter hook output priority -300; policy accept; }
 add chain inet asterisk_ext inbound { type filter hook input priority 0; policy drop; }
 add chain inet asterisk_ext outbound { type filter hook output priority 0; policy accept; }
+flush chain inet asterisk_ext strangers_out
 flush chain inet asterisk_ext strangers_tcp
 flush chain inet asterisk_ext strangers
 flush chain inet asterisk_ext rules_in
@@ -187,7 +189,8 @@ def test_both_drivers_limit_strangers_by_the_same_figures() -> None:
         ("500/sec", "500"),
         ("20000/sec", "20000"),
         ("1/sec", "2"),
-        ("2000b/s", None),
+        ("1/sec", "1"),
+        ("1200b/s", None),
     ]
 
 
