@@ -7,7 +7,7 @@ import logging
 import signal
 import time
 from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, closing
 from functools import cache, partial
 from pathlib import Path
 
@@ -67,8 +67,7 @@ async def running(config: Config) -> AsyncIterator[None]:
             else RemoteRegistry(config.registry.url, fleet_secret)
         )
         stack.push_async_callback(registry.close)
-        copy = LocalCopy(state / "copy.sqlite3", clock)
-        stack.callback(copy.close)
+        copy = stack.enter_context(closing(LocalCopy(state / "copy.sqlite3", clock)))
         ari = partial(Ari.open, asterisk.ari_url)
         looking = await stack.enter_async_context(ari(asterisk.ari_user, secret(asterisk.ari_secret_file)))
         acting = await stack.enter_async_context(ari(asterisk.ari_acting_user, secret(asterisk.ari_acting_secret_file)))
@@ -82,7 +81,6 @@ async def running(config: Config) -> AsyncIterator[None]:
             Serving(name, copy, KeptProjection(Path(asterisk.realtime))),
             RegisteredPhones(asterisk.program),
         )
-        reporting = Reporting(name, VERSION, serving, phones, calls.count)
         peers = HttpPeers(fleet_secret)
         stack.push_async_callback(peers.close)
         fleet_calls = FleetCalls(name, calls, peers, copy, clock)
@@ -106,7 +104,7 @@ async def running(config: Config) -> AsyncIterator[None]:
         tasks = await stack.enter_async_context(Tasks())
         tasks.keep("copy of the registry", lambda: copy.follow(registry))
         tasks.keep("reports of the nodes", lambda: copy.hear(registry), pause=PERIOD)
-        tasks.keep("report of this node", lambda: reporting.run(registry))
+        tasks.keep("report of this node", partial(Reporting(name, VERSION, serving, phones, calls.count).run, registry))
         tasks.keep("projection to Asterisk", serving.run)
         tasks.keep("guard's never-ban list", Friends(copy, guard, firewall).run)
         tasks.keep("country lists", countries.run)
@@ -114,9 +112,8 @@ async def running(config: Config) -> AsyncIterator[None]:
         await stack.enter_async_context(scheduled(jobs, http.zone))
         tasks.keep("live calls", Follower(looking, acting, calls, f"asterisk-ext-{name}", clock).run)
         tasks.keep("calls of the fleet", fleet_calls.run)
-        gate = Gate(
-            FleetDirectory(copy, cache(partial(default_announcements, asterisk.sounds))), RecentBlockedCalls(), clock
-        )
-        await stack.enter_async_context(FastAgi({"gate": gate}, config.fastagi.host, config.fastagi.port))
+        announced = FleetDirectory(copy, cache(partial(default_announcements, asterisk.sounds)))
+        gate = {"gate": Gate(announced, RecentBlockedCalls(), clock)}
+        await stack.enter_async_context(FastAgi(gate, config.fastagi.host, config.fastagi.port))
         await stack.enter_async_context(listening(app, http.host, http.port, Path(config.node.run) / "admin.sock"))
         yield

@@ -7,6 +7,7 @@ An interval set holds the first address of each range and, flagged, the first on
 from __future__ import annotations
 
 import contextlib
+import errno
 import struct
 import subprocess
 from collections.abc import Collection, Iterable, Iterator
@@ -56,12 +57,23 @@ class NftLists(ElementSocket):
         try:
             with self.turns.loading():
                 try:
-                    self._transact(messages)
+                    self._send_all(messages)
                 except FileNotFoundError:
                     self._declare(wanted)
-                    self._transact(messages)
+                    self._send_all(messages)
         except OSError as error:
             raise KERNEL_REFUSED.refuse(reason=error) from error
+
+    def _send_all(self, messages: list[tuple[int, int, bytes]]) -> None:
+        """In one transaction; one message after another where the kernel grants no buffer for it: only in a user
+        namespace of one's own, where nobody else's packets meet the half of a list."""
+        try:
+            self._transact(messages)
+        except OSError as error:
+            if error.errno != errno.EMSGSIZE:
+                raise
+            for message in messages:
+                self._transact([message])
 
     def _declare(self, wanted: Iterable[tuple[str, int]]) -> None:
         declared = [f"add set inet {self._name} {nft_set(name, version)}" for name, version in wanted]

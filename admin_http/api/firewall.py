@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-import msgspec
 from aiohttp import web
 
+from admin_http.api.firewall_bodies import Apply, Asked, Confirm, Entries, Move, NewRule, Seen, Session, Template, Told
 from admin_http.api.route import Route
 from admin_http.api.servers import WRITES
 from admin_http.services import Services
@@ -14,90 +14,14 @@ from admin_http.visitor_address import own_session
 from asterisk_ext.domain import firewall_edit, firewall_origin, firewall_rule
 from asterisk_ext.domain import server as server_domain
 from asterisk_ext.domain.access import Act, Actor
-from asterisk_ext.domain.firewall import NOT_A_QUESTION, Explanation
-from asterisk_ext.domain.firewall_rule import Direction, Rule, Verdict
+from asterisk_ext.domain.firewall import NOT_A_QUESTION
+from asterisk_ext.domain.firewall_rule import Rule
 from asterisk_ext.domain.firewall_trial import Pending, Question
-from asterisk_ext.domain.firewall_types import Protocol
 from asterisk_ext.services import firewall as service
 from asterisk_ext.services import firewall_lists
 from asterisk_ext.services.firewall_lists import OwnList
 from asterisk_ext.services.firewall_plan import View
 from asterisk_ext.services.firewall_table import Table
-
-
-class NewRule(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
-    """A rule as it is sent; ``number`` is where a new one goes (0: last), ``revision`` the draft's as it was seen."""
-
-    direction: Direction = Direction.IN
-    verdict: Verdict = Verdict.ALLOW
-    type: str
-    origins: list[str] = []
-    ports: str = ""
-    description: str = ""
-    enabled: bool = True
-    number: int = 0
-    revision: int | None = None
-
-    def rule(self, id: str = "") -> Rule:
-        return Rule(
-            id=id,
-            direction=self.direction,
-            verdict=self.verdict,
-            type=self.type,
-            origins=tuple(self.origins),
-            ports=self.ports,
-            description=self.description,
-            enabled=self.enabled,
-        )
-
-
-class Seen(msgspec.Struct, kw_only=True):
-    revision: int | None = None
-
-
-class Move(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
-    number: int
-    revision: int | None = None
-
-
-class Session(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
-    """What the operator himself needs, besides the console from where he asks: his SSH session, say."""
-
-    session: list[Question] = []
-
-
-class Apply(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
-    """``digest`` is the plan's; ``acknowledged`` says how many would be cut."""
-
-    digest: str
-    acknowledged: int = 0
-    session: list[Question] = []
-    force: bool = False
-
-
-class Confirm(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
-    digest: str
-
-
-class Template(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
-    template: str = "default"
-
-
-class Entries(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
-    entries: list[str]
-
-
-class Asked(msgspec.Struct, kw_only=True):
-    address: str
-    protocol: Protocol = Protocol.UDP
-    port: int = 0
-
-
-class Told(msgspec.Struct, kw_only=True):
-    """Who decides by the rules in force, and by the draft."""
-
-    now: Explanation
-    draft: Explanation
 
 
 async def table(services: Services, actor: Actor, name: str) -> Table:
