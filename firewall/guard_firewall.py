@@ -25,6 +25,7 @@ from firewall.filter import filter_of
 from firewall.guard_state import GuardState
 from firewall.kernel import Kernel
 from firewall.list_content import contents, in_countries
+from firewall.other_managers import found
 from firewall.ruleset import Ruleset
 
 ON_TRIAL = Problem(
@@ -90,7 +91,6 @@ class GuardFirewall:
         self._endorsed: set[str] = set()
         self._loaded: frozenset[str] = frozenset()
         self._ended = ""
-        self.others: list[str] = []
         self.confirmed = self._remembered()
         self.pending: Pending | None = None
 
@@ -127,7 +127,7 @@ class GuardFirewall:
 
     def state(self) -> State:
         listed = [CountryList(one.code, one.prefixes4, one.prefixes6) for one in self.countries.countries]
-        return State(self.confirmed, self.pending, listed, self.countries.since, self.others, self._ended)
+        return State(self.confirmed, self.pending, listed, self.countries.since, found(), self._ended)
 
     async def plan(self, candidate: Candidate, questions: Sequence[Question], banned: Callable[[str], bool]) -> Plan:
         """Who would get in, by proof where one can be made."""
