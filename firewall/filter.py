@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from hashlib import blake2b
+from ipaddress import IPv4Network, IPv6Network, collapse_addresses, ip_network
+from itertools import groupby
 
 from asterisk_ext.domain.firewall import Firewall
 from asterisk_ext.domain.firewall_origin import COUNTRY, LIST, Network, is_networks, networks_of
@@ -81,6 +83,31 @@ def _matches(rule: Rule, lists: Mapping[str, Iterable[str]]) -> Iterable[Match]:
             if not is_networks(origin):
                 name = kernel_list(origin, lists)
                 yield from (Match(accept, protocol, ports, version, (), name) for version in (4, 6))
+
+
+def simplified(matches: Iterable[Match], protocols: Collection[Protocol | None]) -> list[Match]:
+    """The matches that concern some protocols, fewer of them: among neighbours of one verdict the order is nothing.
+
+    Of such the cheapest look-up comes first: everybody, then networks, all in one set; then lists.
+    """
+    found: list[Match] = []
+    for accept, run in groupby((match for match in matches if match.protocol in protocols), lambda one: one.accept):
+        kept = list(dict.fromkeys(run))
+        networks: dict[tuple[Protocol | None, PortRange | None, int], list[str]] = {}
+        for match in kept:
+            if match.networks:
+                networks.setdefault((match.protocol, match.ports, match.version), []).extend(match.networks)
+        found += [match for match in kept if not match.networks and not match.list]
+        found += [Match(accept, *key, tuple(_collapsed(texts))) for key, texts in networks.items()]
+        found += [match for match in kept if match.list]
+    return found
+
+
+def _collapsed(texts: Iterable[str]) -> list[str]:
+    networks = [ip_network(text) for text in texts]
+    four = [network for network in networks if isinstance(network, IPv4Network)]
+    six = [network for network in networks if isinstance(network, IPv6Network)]
+    return [*map(str, collapse_addresses(four)), *map(str, collapse_addresses(six))]
 
 
 def by_version(origins: Iterable[str]) -> dict[int, list[Network]]:

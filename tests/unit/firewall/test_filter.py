@@ -25,28 +25,36 @@ FIREWALL = Firewall(
     needs=Needs(nodes=("198.18.1.2", "fd00::2")),
 )
 
-IN = """\
+DERIVED = """\
 ip saddr 198.18.1.2/32 accept
 ip6 saddr fd00::2/128 accept
 ip saddr 198.51.100.0/24 drop
+"""
+UDP = """\
+meta l4proto udp ip saddr 192.0.2.9/32 accept
 udp dport 5060 ip saddr @country_br4 accept
 udp dport 5060 ip6 saddr @country_br6 accept
+"""
+TCP = """\
+tcp dport 8089 ip saddr { 192.0.2.1/32, 203.0.113.5/32, 203.0.113.6/32 } accept
+tcp dport 8089 ip6 saddr 2001:db8::/32 accept
 tcp dport 5060 ip saddr @country_br4 accept
 tcp dport 5060 ip6 saddr @country_br6 accept
-tcp dport 8089 ip saddr { 203.0.113.5/32, 203.0.113.6/32, 192.0.2.1/32 } accept
-tcp dport 8089 ip6 saddr 2001:db8::/32 accept
 tcp dport 2222 ip saddr @OFFICES4 accept
 tcp dport 2222 ip6 saddr @OFFICES6 accept
-meta l4proto { icmp, ipv6-icmp } accept
-meta l4proto udp ip saddr 192.0.2.9/32 accept
-counter name "denied\""""
+"""
+REST = "meta l4proto { icmp, ipv6-icmp } accept\n"
+TO_PARTS = "meta l4proto udp goto rules_in_udp\nmeta l4proto tcp goto rules_in_tcp\n"
+DENIED = 'counter name "denied"'
 
 
 def test_the_whole_text_of_nftables_rules() -> None:
     made = filter_of(FIREWALL)
     offices = next(name for name in made.lists if name.startswith("list_"))
     chains = nft_chains(made, None)
-    assert "\n".join(chains["rules_in"]) == IN.replace("OFFICES", offices)
+    assert "\n".join(chains["rules_in_udp"]) == DERIVED + UDP + DENIED
+    assert "\n".join(chains["rules_in_tcp"]) == (DERIVED + TCP + DENIED).replace("OFFICES", offices)
+    assert "\n".join(chains["rules_in"]) == TO_PARTS + DERIVED + REST + DENIED
     assert chains["rules_out"] == [
         "udp dport 53 ip daddr 192.0.2.53/32 drop",
         "tcp dport 53 ip daddr 192.0.2.53/32 drop",
@@ -63,31 +71,27 @@ def test_the_whole_text_of_nftables_rules() -> None:
 
 def test_the_same_rules_for_iptables_one_family_each() -> None:
     four, six = (iptables_chains(filter_of(FIREWALL), None, ipv6=ipv6) for ipv6 in (False, True))
-    assert six["filter", RULES_IN] == [
+    brazil = {"set": {"match-set": ["axt_country_br6", "src"]}}
+    assert six["filter", f"{RULES_IN}_TCP"] == [
         {"src": "fd00::2/128", "target": "ACCEPT"},
-        {
-            "protocol": "udp",
-            "udp": {"dport": "5060"},
-            "set": {"match-set": ["axt_country_br6", "src"]},
-            "target": "ACCEPT",
-        },
-        {
-            "protocol": "tcp",
-            "tcp": {"dport": "5060"},
-            "set": {"match-set": ["axt_country_br6", "src"]},
-            "target": "ACCEPT",
-        },
         {"protocol": "tcp", "tcp": {"dport": "8089"}, "src": "2001:db8::/32", "target": "ACCEPT"},
+        {"protocol": "tcp", "tcp": {"dport": "5060"}, **brazil, "target": "ACCEPT"},
         {
             "protocol": "tcp",
             "tcp": {"dport": "2222"},
             "set": {"match-set": [_offices(6), "src"]},
             "target": "ACCEPT",
         },
+        {"target": "DROP"},
+    ]
+    assert six["filter", RULES_IN] == [
+        {"protocol": "udp", "target": {"goto": f"{RULES_IN}_UDP"}},
+        {"protocol": "tcp", "target": {"goto": f"{RULES_IN}_TCP"}},
+        {"src": "fd00::2/128", "target": "ACCEPT"},
         {"protocol": "icmpv6", "target": "ACCEPT"},
         {"target": "DROP"},
     ]
-    assert four["filter", RULES_IN][:2] == [
+    assert four["filter", f"{RULES_IN}_UDP"][:2] == [
         {"src": "198.18.1.2/32", "target": "ACCEPT"},
         {"src": "198.51.100.0/24", "target": "DROP"},
     ]
@@ -97,7 +101,7 @@ def test_the_same_rules_for_iptables_one_family_each() -> None:
         "dst": "192.0.2.53/32",
         "target": "DROP",
     }
-    assert four["filter", TRIAL_IN] == four["filter", RULES_IN]
+    assert four["filter", f"{TRIAL_IN}_TCP"] == four["filter", f"{RULES_IN}_TCP"]
 
 
 def _offices(version: int) -> str:
@@ -106,7 +110,7 @@ def _offices(version: int) -> str:
 
 def test_a_candidate_stands_beside_the_confirmed_rules_and_its_time_is_the_kernels() -> None:
     confirmed, candidate = filter_of(FIREWALL), Filter()
-    assert nft_chains(confirmed, candidate)["trial_in"] == ['counter name "denied"']
+    assert nft_chains(confirmed, candidate)["trial_in_udp"] == [DENIED]
     assert nft_trial("t", 59.5) == [
         "flush set inet t trial",
         "add element inet t trial { ipv4 timeout 59500ms, ipv6 timeout 59500ms }",
@@ -125,3 +129,22 @@ def test_what_is_open_to_everybody_is_known_so_that_it_need_not_be_tracked() -> 
     assert usual.open_to_all(Protocol.UDP, (12_000, 13_000))
     assert not usual.open_to_all(Protocol.UDP, (9000, 12_000))
     assert not filter_of(FIREWALL).open_to_all(Protocol.UDP, (5060, 5060))
+
+
+def test_neighbours_of_one_verdict_are_one_lookup_and_a_denial_between_them_keeps_its_place() -> None:
+    friend, enemy, rest = ("198.51.100.7",), ("198.51.100.0/24",), ("198.51.0.0/16",)
+    rules = (
+        Rule(id="1", type="sip_udp", origins=("country:BR",)),
+        Rule(id="2", type="sip_udp", origins=friend),
+        Rule(id="3", type="sip_udp", origins=("198.51.100.6", "192.0.2.1")),
+        Rule(id="4", type="sip_udp", verdict=Verdict.DENY, origins=enemy),
+        Rule(id="5", type="sip_udp", origins=rest),
+    )
+    assert nft_chains(filter_of(Firewall(rules=rules)), None)["rules_in_udp"] == [
+        "udp dport 5060 ip saddr { 192.0.2.1/32, 198.51.100.6/31 } accept",
+        "udp dport 5060 ip saddr @country_br4 accept",
+        "udp dport 5060 ip6 saddr @country_br6 accept",
+        "udp dport 5060 ip saddr 198.51.100.0/24 drop",
+        "udp dport 5060 ip saddr 198.51.0.0/16 accept",
+        DENIED,
+    ]

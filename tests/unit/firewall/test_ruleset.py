@@ -44,8 +44,12 @@ add counter inet asterisk_ext denied
 add chain inet asterisk_ext strangers_out
 add chain inet asterisk_ext strangers_tcp
 add chain inet asterisk_ext strangers
+add chain inet asterisk_ext rules_in_udp
+add chain inet asterisk_ext rules_in_tcp
 add chain inet asterisk_ext rules_in
 add chain inet asterisk_ext rules_out
+add chain inet asterisk_ext trial_in_udp
+add chain inet asterisk_ext trial_in_tcp
 add chain inet asterisk_ext trial_in
 add chain inet asterisk_ext trial_out
 add chain inet asterisk_ext sip
@@ -56,8 +60,12 @@ add chain inet asterisk_ext outbound { type filter hook output priority 0; polic
 flush chain inet asterisk_ext strangers_out
 flush chain inet asterisk_ext strangers_tcp
 flush chain inet asterisk_ext strangers
+flush chain inet asterisk_ext rules_in_udp
+flush chain inet asterisk_ext rules_in_tcp
 flush chain inet asterisk_ext rules_in
 flush chain inet asterisk_ext rules_out
+flush chain inet asterisk_ext trial_in_udp
+flush chain inet asterisk_ext trial_in_tcp
 flush chain inet asterisk_ext trial_in
 flush chain inet asterisk_ext trial_out
 flush chain inet asterisk_ext sip
@@ -94,12 +102,16 @@ parameter-problem, nd-router-solicit, nd-router-advert, nd-neighbor-solicit, nd-
 mld-listener-query } accept
 """
 OPEN = """\
-add rule inet asterisk_ext rules_in udp dport 5060 accept
-add rule inet asterisk_ext rules_in tcp dport 5060 accept
-add rule inet asterisk_ext rules_in tcp dport 5061 accept
-add rule inet asterisk_ext rules_in udp dport 10000-20000 accept
-add rule inet asterisk_ext rules_in tcp dport 22 accept
-add rule inet asterisk_ext rules_in tcp dport 8480 accept
+add rule inet asterisk_ext rules_in_udp udp dport 5060 accept
+add rule inet asterisk_ext rules_in_udp udp dport 10000-20000 accept
+add rule inet asterisk_ext rules_in_udp counter name "denied"
+add rule inet asterisk_ext rules_in_tcp tcp dport 5060 accept
+add rule inet asterisk_ext rules_in_tcp tcp dport 5061 accept
+add rule inet asterisk_ext rules_in_tcp tcp dport 22 accept
+add rule inet asterisk_ext rules_in_tcp tcp dport 8480 accept
+add rule inet asterisk_ext rules_in_tcp counter name "denied"
+add rule inet asterisk_ext rules_in meta l4proto udp goto rules_in_udp
+add rule inet asterisk_ext rules_in meta l4proto tcp goto rules_in_tcp
 add rule inet asterisk_ext rules_in meta l4proto { icmp, ipv6-icmp } accept
 add rule inet asterisk_ext rules_in counter name "denied"
 """
@@ -119,12 +131,13 @@ def test_the_first_rules_deny_by_default_and_open_what_a_node_needs() -> None:
 
 
 def test_everything_is_open_between_the_nodes_of_the_fleet() -> None:
-    fleet = (
-        "add rule inet asterisk_ext rules_in ip saddr { 198.18.0.2/32, 198.18.0.3/32 } accept\n"
-        "add rule inet asterisk_ext rules_in ip6 saddr fd77::2/128 accept\n"
-    )
-    rules = Ruleset(confirmed=usual(("198.18.0.3", "fd77::2", "198.18.0.2")))
-    assert to_nft(rules) == SETS + fleet + OPEN + SIP + SIP_NOTRACK + EARLY + NOTRACK + INBOUND + TO_RULES
+    text = to_nft(Ruleset(confirmed=usual(("198.18.0.3", "fd77::2", "198.18.0.2"))))
+    for chain in ("rules_in", "rules_in_udp", "rules_in_tcp"):
+        told = [rule for rule in text.splitlines() if rule.startswith(f"add rule inet asterisk_ext {chain} ip")]
+        assert told == [
+            f"add rule inet asterisk_ext {chain} ip saddr 198.18.0.2/31 accept",
+            f"add rule inet asterisk_ext {chain} ip6 saddr fd77::2/128 accept",
+        ]
 
 
 def test_where_addresses_are_translated_sip_and_media_are_tracked() -> None:
