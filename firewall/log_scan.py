@@ -8,15 +8,22 @@ from pathlib import Path
 from typing import TYPE_CHECKING, TextIO
 
 from asterisk_ext.domain.security_event import SUCCEEDED, AttemptCounter, SecurityEvent
-from firewall.notice_log import NoticeLogReader
-from firewall.security_log import LONGEST_LINE, ORDINARY, START, is_in_account, read_glued, read_ordinary, read_record
+from firewall.security_log import (
+    CUT,
+    LONGEST_HEAD,
+    LONGEST_LINE,
+    ORDINARY,
+    START,
+    is_in_account,
+    is_settled,
+    read_ordinary,
+    read_record,
+)
 
 if TYPE_CHECKING:
     from asterisk_ext.domain.ban import Policy
 
 CHUNK = 1 << 20
-LONGEST_HEAD = 512
-"""From a record's beginning to the last line break that its account may hold."""
 FAILURES = (b'Severity="Error",Service="', b'<unknown>",SessionID="')
 """The record's head decides; these only say where to look. The second begins with a byte that is rare in a log."""
 SUCCESSES = (b'"SuccessfulAuth"',)
@@ -27,6 +34,8 @@ Events = Callable[[Path, tuple[bytes, ...]], Iterator[SecurityEvent]]
 
 def notices_in(path: Path, _: tuple[bytes, ...]) -> Iterator[SecurityEvent]:
     """The failures that the NOTICE lines of a log tell of, in order."""
+    from firewall.notice_log import NoticeLogReader
+
     reader = NoticeLogReader()
     with path.open("rb") as file:
         while chunk := file.read(CHUNK):
@@ -102,18 +111,13 @@ def _last_record(chunk: bytearray, filled: int) -> int:
     """Where the last record begins: its end may not have been read yet. Nought when there is no other before it."""
     end = filled
     while (end := chunk.rfind(b"\n[", 0, end)) >= 0:
-        if START.match(chunk, end + 1, filled) is not None and not _goes_on(chunk, end):
+        if START.match(chunk, end + 1, filled) is not None and not is_in_account(_before(chunk, end)):
             return end + 1
     return 0
 
 
-def _goes_on(chunk: bytearray, end: int) -> bool:
-    """The line break at ``end`` may stand in the account of a record that begins before."""
-    place = end
-    while (place := chunk.rfind(b"\n", max(0, end - LONGEST_HEAD), place)) >= 0:
-        if is_in_account(bytes(chunk[place + 1 : end])):
-            return True
-    return end <= LONGEST_HEAD and is_in_account(bytes(chunk[:end]))
+def _before(chunk: bytearray, end: int, start: int = 0) -> bytes:
+    return bytes(chunk[max(start, end - LONGEST_HEAD) : end])
 
 
 def _events_in_chunk(chunk: bytearray, end: int, needles: tuple[bytes, ...]) -> Iterator[SecurityEvent]:
@@ -140,17 +144,20 @@ def _events_in_chunk(chunk: bytearray, end: int, needles: tuple[bytes, ...]) -> 
 
 
 def _hostile(chunk: bytearray, start: int, end: int, line_end: int) -> tuple[int, SecurityEvent | None]:
-    """The event of a record that is more than an ordinary line, and where the record ends."""
-    if START.match(chunk, start, end) is None:
-        return line_end, read_glued(bytes(chunk[start:line_end]))
-    record_end = line_end
-    while record_end < end and record_end - start < 2 * LONGEST_LINE:
-        begins = START.match(chunk, record_end + 1, end) is not None
-        if begins and not is_in_account(bytes(chunk[start:record_end])):
+    """The event of a record that is more than an ordinary line, and where the record ends: as the running guard's
+    reader puts it together."""
+    record = bytes(chunk[start:line_end])
+    while line_end < end and not is_settled(record):
+        following = chunk.find(b"\n", line_end + 1, end)
+        following = following if following >= 0 else end
+        begins, too_long = START.match(chunk, line_end + 1, end) is not None, following - start >= 2 * LONGEST_LINE
+        if is_in_account(record):
+            record = CUT + record[-LONGEST_HEAD:] if too_long else record
+        elif begins or too_long:
             break
-        following = chunk.find(b"\n", record_end + 1, end)
-        record_end = following if following >= 0 else end
-    return record_end, read_record(bytes(chunk[start:record_end]).rstrip(b"\n"))
+        record += bytes(chunk[line_end:following])
+        line_end = following
+    return line_end, read_record(record.removesuffix(b"\n"))
 
 
 def _places(chunk: bytearray, end: int, needles: tuple[bytes, ...]) -> list[int]:

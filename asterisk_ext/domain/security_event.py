@@ -63,11 +63,11 @@ class _Attempt:
 
     __slots__ = ("account", "answered", "answers", "began", "challenged", "repeats", "unsettled")
 
-    def __init__(self, began: float, account: str) -> None:
+    def __init__(self, began: float, account: str, answers: tuple[str, str, int] | None = None) -> None:
         self.began = began
         self.account = account
-        self.answered = False
-        self.answers: tuple[str, str, int] | None = None
+        self.answered = answers is not None
+        self.answers = answers
         self.challenged = False
         self.repeats = 0
         self.unsettled = False
@@ -118,7 +118,7 @@ class AttemptCounter:
 
     def _refused(self, key: tuple[str, str], attempt: _Attempt | None, event: SecurityEvent) -> bool:
         if attempt is None or attempt.unsettled or attempt.account != event.account:
-            self._open(key, event)
+            self._open(key, _Attempt(event.time, event.account))
             return True
         attempt.unsettled = True
         return False
@@ -133,13 +133,12 @@ class AttemptCounter:
             if self._is_repeat(attempt, answer, event):
                 return False
         account = attempt.account if attempt is not None and event.account == UNKNOWN else event.account
-        fresh = self._open(key, event)
-        fresh.account, fresh.answered, fresh.answers = account, True, answer
+        self._open(key, _Attempt(event.time, account, answer))
         return True
 
     def _challenged(self, key: tuple[str, str], attempt: _Attempt | None, event: SecurityEvent) -> bool:
         if attempt is None:
-            self._open(key, event).challenged = True
+            self._open(key, _Attempt(event.time, event.account)).challenged = True
             return True
         if not attempt.answered and not attempt.challenged:
             attempt.challenged, attempt.unsettled = True, False
@@ -149,9 +148,7 @@ class AttemptCounter:
             attempt.repeats += 1
             attempt.unsettled = False
             return False
-        account = attempt.account
-        fresh = self._open(key, event)
-        fresh.account, fresh.challenged = account, True
+        self._open(key, _Attempt(event.time, attempt.account)).challenged = True
         return True
 
     def _adopt(self, key: tuple[str, str], event: SecurityEvent) -> _Attempt | None:
@@ -173,9 +170,10 @@ class AttemptCounter:
         self._forgiven[event.address] = forgiven + 1
         return True
 
-    def _open(self, key: tuple[str, str], event: SecurityEvent) -> _Attempt:
-        self._attempts.pop(key, None)
-        if len(self._attempts) >= self._limit:
-            self._attempts.pop(next(iter(self._attempts)))
-        attempt = self._attempts[key] = _Attempt(event.time, event.account)
+    def _open(self, key: tuple[str, str], attempt: _Attempt) -> _Attempt:
+        attempts = self._attempts
+        attempts.pop(key, None)
+        if len(attempts) >= self._limit:
+            del attempts[next(iter(attempts))]
+        attempts[key] = attempt
         return attempt

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 from asterisk_ext.domain.security_event import CHALLENGED
@@ -24,7 +25,10 @@ Told = list[tuple[str, str]]
 
 def check(data: bytes) -> None:
     """Write the log that the input means and assert what must hold of any log whatever attackers wrote."""
-    log, pieces = happenings(data)
+    check_log(*happenings(data))
+
+
+def check_log(log: list[Happening], pieces: Sequence[int] = ()) -> None:
     written = b"".join(map(record, log))
     live = read(written, pieces)
     assert {address for _, address in live} <= {happening.peer for happening in log}, "a stranger was named"
@@ -34,7 +38,7 @@ def check(data: bytes) -> None:
     assert _without_challenges(scan(written)) == _without_challenges(live), "the offline scan differs"
 
 
-def read(log: bytes, pieces: list[int]) -> Told:
+def read(log: bytes, pieces: Sequence[int]) -> Told:
     """As the running guard reads a log that arrives in pieces."""
     reader = SecurityLogReader()
     found, place = [], 0
