@@ -22,7 +22,7 @@ from firewall.metrics import metrics_text
 from firewall.nftables import NftablesKernel
 from firewall.notice_log import NoticeLogReader
 from firewall.ruleset import Ruleset
-from firewall.security_log import SecurityLogReader
+from firewall.security_log_reader import SecurityLogReader
 from firewall.socket_api import (
     TOO_WIDE,
     Allow,

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, TextIO
 
 from asterisk_ext.domain.security_event import SUCCEEDED, AttemptCounter, SecurityEvent
 from firewall.security_log import (
+    BEFORE_A_LINE_BREAK,
     CUT,
     LONGEST_HEAD,
     LONGEST_LINE,
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from asterisk_ext.domain.ban import Policy
 
 CHUNK = 1 << 20
+ROWS_A_WRITE = 1000
 FAILURES = (b'Severity="Error",Service="', b'<unknown>",SessionID="')
 """The record's head decides; these only say where to look. The second begins with a byte that is rare in a log."""
 SUCCESSES = (b'"SuccessfulAuth"',)
@@ -47,17 +49,22 @@ def scan_failures(path: Path, out: TextIO, as_json: bool, read: Events | None = 
     """Write each failed attempt, in the file's order; raises ``OSError``."""
     quote = json.encoder.encode_basestring_ascii
     count = AttemptCounter().count
+    rows: list[str] = []
     for event in (read or events_in)(path, FAILURES):
         if not count(event):
             continue
+        name, _, stamp, service, transport, address, _, account, *_ = event
         if as_json:
-            out.write(
-                f'{{"time":{quote(event.stamp)},"address":"{event.address}","service":"{event.service}",'
-                f'"transport":"{event.transport}","account":{quote(event.account)},"event":"{event.name}"}}\n'
+            rows.append(
+                f'{{"time":{quote(stamp)},"address":"{address}","service":"{service}",'
+                f'"transport":"{transport}","account":{quote(account)},"event":"{name}"}}\n'
             )
         else:
-            account = quote(event.account)
-            out.write(f"{event.stamp} {event.address} {event.service}/{event.transport} {account} {event.name}\n")
+            rows.append(f"{stamp} {address} {service}/{transport} {quote(account)} {name}\n")
+        if len(rows) >= ROWS_A_WRITE:
+            out.write("".join(rows))
+            rows.clear()
+    out.write("".join(rows))
 
 
 def scan_bans(
@@ -146,7 +153,7 @@ def _events_in_chunk(chunk: bytearray, end: int, needles: tuple[bytes, ...]) -> 
 def _hostile(chunk: bytearray, start: int, end: int, line_end: int) -> tuple[int, SecurityEvent | None]:
     """The event of a record that is more than an ordinary line, and where the record ends: as the running guard's
     reader puts it together."""
-    record = bytes(chunk[start:line_end])
+    record, begins = bytes(chunk[start:line_end]), False
     while line_end < end and not is_settled(record):
         following = chunk.find(b"\n", line_end + 1, end)
         following = following if following >= 0 else end
@@ -157,6 +164,8 @@ def _hostile(chunk: bytearray, start: int, end: int, line_end: int) -> tuple[int
             break
         record += bytes(chunk[line_end:following])
         line_end = following
+    if not begins and is_in_account(record, BEFORE_A_LINE_BREAK):
+        return line_end, None
     return line_end, read_record(record.removesuffix(b"\n"))
 
 

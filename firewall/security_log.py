@@ -74,7 +74,7 @@ LONGEST_HEAD = 512
 CUT = b"\0"
 """Before a text whose beginning is lost, so that it is not taken for a line's."""
 _ACCOUNT = b'AccountID="'
-_BEFORE_A_LINE_BREAK = 35
+BEFORE_A_LINE_BREAK = 35
 """Asterisk keeps 36 bytes of a PJSIP account."""
 _BEFORE_A_FALSE_HEAD = 34
 """Of which line break and ESC are the least that makes a false head. A true peer that an ESC has moved this far up
@@ -104,10 +104,11 @@ def read_ordinary(found: re.Match[str]) -> SecurityEvent:
 
 
 def read_record(record: bytes) -> SecurityEvent | None:
-    """The event of a record that begins at a line's start, and which none follows on that goes on in its account;
-    ``None`` if it is not of the kinds watched here, or names nobody. Lines after the record's own, when another program writes to the same file, do not matter: but a line that
-    is taken for its last must hold what 36 bytes of account cannot, or a record that was cut further on could end in
-    an account's line break, after an address of the attacker's choice."""
+    """The event of a record that begins at a line's start, and whose account no other line goes on with; ``None`` if
+    it is not of the kinds watched here, or names nobody. Lines after the record's own, when another program writes to
+    the same file, do not matter: but a line that is taken for its last must hold what 36 bytes of account cannot, or a
+    record that was cut further on could end in an account's line break, after an address of the attacker's choice.
+    """
     start = START.match(record)
     if start is None or start[1] not in WATCHED or len(record) > LONGEST_LINE:
         return read_glued(record)
@@ -133,14 +134,12 @@ def is_in_account(text: bytes, room: int = _BEFORE_A_FALSE_HEAD) -> bool:
     """A line that ends here may have ended within its last record's account, so that the next line goes on with it,
     whatever it looks like. The last record, because cut ones may stand before it."""
     text = text[-LONGEST_HEAD:]
-    last = None
-    for last in START.finditer(text):
-        pass
+    heads = list(START.finditer(text))
+    if not heads:
+        return False
+    last = heads[-1]
     return (
-        last is not None
-        and last[3] == b"PJSIP"
-        and text.startswith(_ACCOUNT, last.end())
-        and len(text) <= last.end() + len(_ACCOUNT) + room
+        last[3] == b"PJSIP" and text.startswith(_ACCOUNT, last.end()) and len(text) <= last.end() + len(_ACCOUNT) + room
     )
 
 
@@ -150,7 +149,7 @@ def is_settled(record: bytes) -> bool:
     An account with a line break may imitate a record's end, but 36 bytes hold no ``SessionID`` and ``LocalAddress``:
     these may stand in a record before it that was cut.
     """
-    if is_in_account(record, _BEFORE_A_LINE_BREAK):
+    if is_in_account(record, BEFORE_A_LINE_BREAK):
         return False
     start = START.match(record)
     if start is None or start[1] not in WATCHED:
@@ -204,7 +203,7 @@ def _find_peer(record: bytes, start: re.Match[bytes], *, from_start: bool) -> tu
     if answer is None:
         return None
     challenge, _, response = record[answer.end() : end.start()].partition(b'",Response="')
-    return answer, _text(challenge), _text(response)
+    return answer, text_of(challenge), text_of(response)
 
 
 def _last_answer(record: bytes, start: int, end: int) -> re.Match[bytes] | None:
@@ -218,101 +217,21 @@ def _last_answer(record: bytes, start: int, end: int) -> re.Match[bytes] | None:
 def _names(record: bytes, start: int, end: int) -> tuple[str, str]:
     account, _, rest = record[start:end].removeprefix(b'AccountID="').partition(b'",SessionID="')
     session, _, _ = rest.rpartition(b'",LocalAddress="')
-    return _text(account), _text(session or rest)
+    return text_of(account), text_of(session or rest)
 
 
-def _text(value: bytes) -> str:
+def text_of(value: bytes) -> str:
     return value.decode("utf-8", "backslashreplace")
 
 
 def _epoch(stamp: str) -> float:
     """Seconds since 1970 of ``2026-11-22T19:16:48.166+0000``; 0 when it is no time."""
     try:
-        return _whole_second(stamp[:19], stamp[23:]) + float(stamp[19:23])
+        return _whole_second(stamp[:19] + stamp[23:]) + float(stamp[19:23])
     except ValueError:
         return 0.0
 
 
 @lru_cache(maxsize=64)
-def _whole_second(text: str, zone: str) -> float:
-    return datetime.fromisoformat(text + zone).timestamp()
-
-
-class SecurityLogReader:
-    """Puts records together from whatever pieces a growing log arrives in, and reads their events.
-
-    ``feed`` returns the events that are certain, each with the record that shows it. A record whose next line could
-    still matter waits for that line, or for ``settle`` (nothing more has come for a while). ``taken`` counts the bytes
-    that are done with: where to resume. Memory: 24 KiB, however long a line is.
-    """
-
-    def __init__(self) -> None:
-        self._rest = b""
-        self._rest_is_cut = False
-        self._record = b""
-        self._record_size = 0
-        self.taken = 0
-
-    @property
-    def waiting(self) -> bool:
-        """A record waits for the next line or for ``settle``."""
-        return bool(self._record)
-
-    def feed(self, data: bytes) -> list[tuple[SecurityEvent, bytes]]:
-        found: list[tuple[SecurityEvent, bytes]] = []
-        lines = (self._rest + data).split(b"\n")
-        self._rest = lines.pop()
-        for line in lines:
-            self._take(line, found)
-        if len(self._rest) > 2 * LONGEST_LINE:
-            self._shorten(found)
-        return found
-
-    def settle(self) -> list[tuple[SecurityEvent, bytes]]:
-        """The events of what waits for a next line that does not come."""
-        found: list[tuple[SecurityEvent, bytes]] = []
-        self._close(found)
-        return found
-
-    def _take(self, line: bytes, found: list[tuple[SecurityEvent, bytes]]) -> None:
-        size = len(line) + 1
-        if self._rest_is_cut:
-            self._rest_is_cut = False
-            self._close(found)
-            line = CUT + line
-        goes_on = is_in_account(self._record)
-        ordinary = None if goes_on else ORDINARY.fullmatch(_text(line))
-        if ordinary is not None:
-            self._close(found)
-            self.taken += size
-            if ordinary[1].encode() in WATCHED:
-                found.append((read_ordinary(ordinary), line))
-            return
-        begins = START.match(line) is not None
-        if goes_on and self._record_size + size > 2 * LONGEST_LINE:
-            self._record = CUT + self._record[-LONGEST_HEAD:]
-        elif self._record and not goes_on and (begins or self._record_size + size > 2 * LONGEST_LINE):
-            self._close(found)
-        self._record = self._record + b"\n" + line if self._record else line
-        self._record_size += size
-        if is_settled(self._record):
-            self._close(found)
-
-    def _close(self, found: list[tuple[SecurityEvent, bytes]]) -> None:
-        record, self._record = self._record, b""
-        self.taken += self._record_size
-        self._record_size = 0
-        if record:
-            self._note(read_record(record), record, found)
-
-    def _shorten(self, found: list[tuple[SecurityEvent, bytes]]) -> None:
-        """Of an endless line the last record at most is whole: keep what can hold one."""
-        self._close(found)
-        self.taken += len(self._rest) - LONGEST_LINE
-        self._rest = self._rest[-LONGEST_LINE:]
-        self._rest_is_cut = True
-
-    @staticmethod
-    def _note(event: SecurityEvent | None, record: bytes, found: list[tuple[SecurityEvent, bytes]]) -> None:
-        if event is not None:
-            found.append((event, record.removeprefix(CUT)))
+def _whole_second(text: str) -> float:
+    return datetime.fromisoformat(text).timestamp()

@@ -30,7 +30,7 @@ RETRANSMISSION_SECONDS = 32.0
 """RFC 3261 section 17.1.2.2: a request over UDP is repeated for 64 × T1 = 32 s, …"""
 RETRANSMISSIONS = 10
 """… which makes ten repeats (after 0.5, 1.5, 3.5, 7.5 s, then every 4 s)."""
-SESSIONS = 32_768
+SESSIONS = 16_384
 
 
 class SecurityEvent(NamedTuple):
@@ -90,20 +90,23 @@ class AttemptCounter:
     * ``ChallengeSent`` of ``<unknown>`` with no refusal before it counts: Asterisk drops a line whose account is no
       UTF-8, which would hide the refusal.
 
-    Other services report one line an attempt. Memory: the ``sessions`` most recent ones.
+    Other services report one line an attempt. Memory: at least the ``sessions`` most recent ones, at most twice as
+    many: whole halves are forgotten, since a dictionary whose oldest key is taken out again and again grows slow.
     """
 
     def __init__(self, sessions: int = SESSIONS) -> None:
         self._limit = sessions
         self._attempts: dict[tuple[str, str], _Attempt] = {}
+        self._older: dict[tuple[str, str], _Attempt] = {}
         self._forgiven: dict[str, int] = {}
+        self._forgiven_older: dict[str, int] = {}
 
     def count(self, event: SecurityEvent) -> bool:
         name = event.name
         if event.service != "PJSIP":
             return name in REFUSED or name in FAILED
         key = (event.address, event.session)
-        attempt = self._attempts.get(key)
+        attempt = self._attempts.get(key) or self._older.get(key)
         if attempt is not None and not 0 <= event.time - attempt.began < RETRANSMISSION_SECONDS:
             attempt = None
         if attempt is None and event.account == UNKNOWN:
@@ -153,27 +156,25 @@ class AttemptCounter:
 
     def _adopt(self, key: tuple[str, str], event: SecurityEvent) -> _Attempt | None:
         """The refusal just before, when an ESC in its account has deleted its Call-ID from the log."""
-        attempt = self._attempts.pop((event.address, ""), None)
+        lost = (event.address, "")
+        attempt = self._attempts.pop(lost, None) or self._older.pop(lost, None)
         if attempt is None or not 0 <= event.time - attempt.began < 1:
             return None
-        self._attempts[key] = attempt
-        return attempt
+        return self._open(key, attempt)
 
     def _is_repeat(self, attempt: _Attempt, answer: tuple[str, str, int], event: SecurityEvent) -> bool:
         if event.transport != "UDP" or attempt.answers != answer or not (answer[0] and answer[1]):
             return False
-        forgiven = self._forgiven.get(event.address, 0)
+        forgiven = self._forgiven.get(event.address) or self._forgiven_older.get(event.address, 0)
         if forgiven >= RETRANSMISSIONS:
             return False
         if len(self._forgiven) >= self._limit:
-            self._forgiven.pop(next(iter(self._forgiven)))
+            self._forgiven, self._forgiven_older = {}, self._forgiven
         self._forgiven[event.address] = forgiven + 1
         return True
 
     def _open(self, key: tuple[str, str], attempt: _Attempt) -> _Attempt:
-        attempts = self._attempts
-        attempts.pop(key, None)
-        if len(attempts) >= self._limit:
-            del attempts[next(iter(attempts))]
-        attempts[key] = attempt
+        if len(self._attempts) >= self._limit:
+            self._attempts, self._older = {}, self._attempts
+        self._attempts[key] = attempt
         return attempt

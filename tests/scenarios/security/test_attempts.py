@@ -13,7 +13,7 @@ from asterisk_ext.cli.guard import guard
 from asterisk_ext.domain.errors import Refusal
 from asterisk_ext.domain.security_event import SUCCEEDED, AttemptCounter, SecurityEvent
 from firewall.log_scan import scan_failures
-from firewall.security_log import SecurityLogReader
+from firewall.security_log_reader import SecurityLogReader
 from tests.scenarios.security.cases import Case, cases
 
 ALL = [*cases("ordinary-attempts.log"), *cases("hostile-asterisk-22.10.log")]
