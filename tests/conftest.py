@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import pytest
+from hypothesis import settings
+
+settings.register_profile("soak", max_examples=10_000)
+"""A hundred times the usual: ``make soak``."""
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

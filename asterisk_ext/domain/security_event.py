@@ -58,12 +58,16 @@ class SecurityEvent(NamedTuple):
 PROVEN = frozenset({"TCP", "TLS", "WS", "WSS"})
 
 
+Answer = tuple[str, str, int]
+"""Nonce, response and port of a request's credentials."""
+
+
 class _Attempt:
     """The latest attempt of one session (peer and Call-ID)."""
 
     __slots__ = ("account", "answered", "answers", "began", "challenged", "repeats", "unsettled")
 
-    def __init__(self, began: float, account: str, answers: tuple[str, str, int] | None = None) -> None:
+    def __init__(self, began: float, account: str, answers: Answer | None = None) -> None:
         self.began = began
         self.account = account
         self.answered = answers is not None
@@ -102,19 +106,23 @@ class AttemptCounter:
         self._forgiven_older: dict[str, int] = {}
 
     def count(self, event: SecurityEvent) -> bool:
-        name = event.name
-        if event.service != "PJSIP":
+        name, time, _, service, _, address, port, account, session, challenge, response = event
+        if service != "PJSIP":
             return name in REFUSED or name in FAILED
-        key = (event.address, event.session)
+        key = (address, session)
         attempt = self._attempts.get(key) or self._older.get(key)
-        if attempt is not None and not 0 <= event.time - attempt.began < RETRANSMISSION_SECONDS:
+        if attempt is not None and not 0 <= time - attempt.began < RETRANSMISSION_SECONDS:
             attempt = None
-        if attempt is None and event.account == UNKNOWN:
+        if attempt is None and account == UNKNOWN:
             attempt = self._adopt(key, event)
+        if name == "ChallengeResponseFailed":
+            answer = (challenge, response, port)
+            if attempt is None:
+                self._open(key, _Attempt(time, account, answer))
+                return True
+            return self._failed(key, attempt, event, answer)
         if name in REFUSED:
             return self._refused(key, attempt, event)
-        if name == "ChallengeResponseFailed":
-            return self._failed(key, attempt, event)
         if name == CHALLENGED and event.account == UNKNOWN:
             return self._challenged(key, attempt, event)
         return name in FAILED
@@ -126,16 +134,15 @@ class AttemptCounter:
         attempt.unsettled = True
         return False
 
-    def _failed(self, key: tuple[str, str], attempt: _Attempt | None, event: SecurityEvent) -> bool:
-        answer = (event.challenge, event.response, event.port)
-        if attempt is not None and (event.account == UNKNOWN or event.account == attempt.account):
+    def _failed(self, key: tuple[str, str], attempt: _Attempt, event: SecurityEvent, answer: Answer) -> bool:
+        if event.account in (UNKNOWN, attempt.account):
             attempt.unsettled = False
             if not attempt.answered and event.account == UNKNOWN:
                 attempt.answered, attempt.answers = True, answer
                 return False
             if self._is_repeat(attempt, answer, event):
                 return False
-        account = attempt.account if attempt is not None and event.account == UNKNOWN else event.account
+        account = attempt.account if event.account == UNKNOWN else event.account
         self._open(key, _Attempt(event.time, account, answer))
         return True
 
@@ -162,7 +169,7 @@ class AttemptCounter:
             return None
         return self._open(key, attempt)
 
-    def _is_repeat(self, attempt: _Attempt, answer: tuple[str, str, int], event: SecurityEvent) -> bool:
+    def _is_repeat(self, attempt: _Attempt, answer: Answer, event: SecurityEvent) -> bool:
         if event.transport != "UDP" or attempt.answers != answer or not (answer[0] and answer[1]):
             return False
         forgiven = self._forgiven.get(event.address) or self._forgiven_older.get(event.address, 0)

@@ -1,9 +1,8 @@
 """Coverage-guided fuzzing of the security log's parser, with libFuzzer's arguments.
 
-``python -m tests.fuzz.security_log [CORPUS] [-max_total_time=300 -max_len=400]`` needs ``pip install atheris``, which
-is no locked dependency: its wheels exist for a few platforms and versions of Python only, and nothing else here would
-run where there is none. ``check`` needs nothing; pytest runs it with fixed inputs
-(``tests/scenarios/security/test_fuzzed_inputs.py``).
+``make soak`` runs it. The fuzzer it needs, atheris, is in a lock file of its own: its wheels exist for a few platforms
+and versions of Python only, and nothing else here would run where there is none. ``check`` needs nothing; pytest runs
+it with fixed inputs (``tests/scenarios/security/test_fuzzed_inputs.py``).
 """
 
 from __future__ import annotations
