@@ -44,13 +44,8 @@ FRAGMENTS = [
 ]
 ASCII = st.text(st.characters(min_codepoint=1, max_codepoint=0x2FF, exclude_characters="\n\r"), max_size=12)
 hostile = st.lists(st.one_of(st.sampled_from(FRAGMENTS), ASCII.map(str.encode)), max_size=5).map(b"".join)
-accounts = st.lists(
-    st.one_of(
-        st.sampled_from([b"\n", b'"', b"\x1b", b'oteAddress="IPV4/9.9.9.9/1"\n', b"m", b'",ExpectedResponse=""\n']),
-        ASCII.map(str.encode),
-    ),
-    max_size=4,
-).map(b"".join)
+ACCOUNT_FRAGMENTS = [b"\n", b'"', b"\x1b", b'oteAddress="IPV4/9.9.9.9/1"\n', b"m", b'",ExpectedResponse=""\n']
+accounts = st.lists(st.one_of(st.sampled_from(ACCOUNT_FRAGMENTS), ASCII.map(str.encode)), max_size=4).map(b"".join)
 digests = hostile.map(lambda text: text.replace(b"\\", b"").replace(b'"', b'\\"'))
 """pjproject takes a quote into a digest value only behind a backslash."""
 peers = st.integers(1, 250).map(lambda last: f"198.18.2.{last}")
