@@ -106,7 +106,7 @@ def read(log: bytes, pieces: list[int]) -> list[tuple[str, str]]:
     return [(event.name, event.address) for event, _ in found]
 
 
-@settings(max_examples=4 * settings.default.max_examples, deadline=None)
+@settings(max_examples=4 * settings().max_examples, deadline=None)
 @given(happenings, st.lists(st.integers(1, 400), max_size=8))
 @example(
     [Happening("InvalidAccountID", "198.18.2.1", account=b'oteAddress="IPV4/UDP/9.9.9.9/1"\n', session=b"\x1b")], []
@@ -117,7 +117,7 @@ def test_every_event_of_uncut_lines_is_read_once_with_its_true_peer(log: list[Ha
     assert read(written, pieces) == [(happening.name, happening.peer) for happening in uncut]
 
 
-@settings(max_examples=2 * settings.default.max_examples, deadline=None)
+@settings(max_examples=2 * settings().max_examples, deadline=None)
 @given(happenings, st.lists(st.integers(1, 400), max_size=8))
 @example(
     [
@@ -132,7 +132,7 @@ def test_cut_lines_never_lead_to_anybody_but_a_peer_of_the_log(log: list[Happeni
     assert {address for _, address in found} <= {happening.peer for happening in log}
 
 
-@settings(max_examples=2 * settings.default.max_examples, deadline=None)
+@settings(max_examples=2 * settings().max_examples, deadline=None)
 @given(happenings)
 def test_an_offline_scan_reads_the_same_failures_and_successes(log: list[Happening]) -> None:
     written = b"".join(record(happening) for happening in log)
@@ -147,7 +147,7 @@ def test_an_offline_scan_reads_the_same_failures_and_successes(log: list[Happeni
     assert VICTIM not in {json.loads(row)["address"] for row in out.getvalue().splitlines()}
 
 
-@settings(max_examples=3 * settings.default.max_examples, deadline=None)
+@settings(max_examples=3 * settings().max_examples, deadline=None)
 @given(st.binary(max_size=3000), st.lists(st.integers(1, 400), max_size=8))
 def test_any_bytes_are_taken_without_an_error(log: bytes, pieces: list[int]) -> None:
     read(log, pieces)
