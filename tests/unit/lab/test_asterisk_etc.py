@@ -37,7 +37,7 @@ def test_signalling_is_served_at_the_nodes_own_addresses_alone(texts: dict[str, 
     binds = [line for line in texts["pjsip.conf"].splitlines() if line.startswith("bind")]
     assert sorted(set(binds)) == [
         *("bind = 198.18.1.1:5060", "bind = 198.18.1.1:5061"),
-        *("bind = [2001:2::1:1]:5060", "bind = [2001:2::1:1]:5061"),
+        *("bind = [2001:2:0:101::1]:5060", "bind = [2001:2:0:101::1]:5061"),
     ]
 
 
