@@ -95,7 +95,8 @@ def scan_bans(
 
 
 def events_in(path: Path, needles: tuple[bytes, ...]) -> Iterator[SecurityEvent]:
-    """The events whose head holds one of the needles, in order."""
+    """The events whose head holds one of the needles, in order. Of a last line without an end only what could not be
+    otherwise is read: it may be half a record."""
     # One buffer for all pieces: fresh ones of this size would each be paged in anew, which costs more than reading.
     buffer = bytearray(CHUNK)
     window = memoryview(buffer)
@@ -105,13 +106,15 @@ def events_in(path: Path, needles: tuple[bytes, ...]) -> Iterator[SecurityEvent]
             size = file.readinto(window[kept:])
             filled = kept + (size or 0)
             end = _last_record(buffer, filled) if size else filled
+            before = b""
             if end == 0 and filled > CHUNK - LONGEST_LINE:
-                end = filled - LONGEST_LINE
+                end, before = filled - LONGEST_LINE, CUT
             yield from _events_in_chunk(buffer, end, needles)
             if not size:
                 return
-            kept = filled - end
-            window[:kept] = bytes(window[end:filled])
+            rest = before + bytes(window[end:filled])
+            kept = len(rest)
+            window[:kept] = rest
 
 
 def _last_record(chunk: bytearray, filled: int) -> int:
@@ -135,7 +138,8 @@ def _events_in_chunk(chunk: bytearray, end: int, needles: tuple[bytes, ...]) -> 
             continue
         start = rfind(b"\n", done, place) + 1 or done
         line_end = find(b"\n", place, end)
-        if line_end < 0:
+        has_end = line_end >= 0
+        if not has_end:
             line_end = end
         try:
             found = ordinary(chunk[start:line_end].decode())
@@ -145,7 +149,7 @@ def _events_in_chunk(chunk: bytearray, end: int, needles: tuple[bytes, ...]) -> 
             done = line_end
             yield read_ordinary(found)
             continue
-        done, event = _hostile(chunk, start, end, line_end)
+        done, event = _hostile(chunk, start, end, line_end) if has_end else (end, None)
         if event is not None:
             yield event
 
@@ -156,13 +160,15 @@ def _hostile(chunk: bytearray, start: int, end: int, line_end: int) -> tuple[int
     record, begins = bytes(chunk[start:line_end]), False
     while line_end < end and not is_settled(record):
         following = chunk.find(b"\n", line_end + 1, end)
-        following = following if following >= 0 else end
+        if following < 0:
+            # Nothing more, or the beginning of a line without an end.
+            break
         begins, too_long = START.match(chunk, line_end + 1, end) is not None, following - start >= 2 * LONGEST_LINE
         if is_in_account(record):
             record = CUT + record[-LONGEST_HEAD:] if too_long else record
         elif begins or too_long:
             break
-        record += bytes(chunk[line_end:following])
+        record, begins = record + bytes(chunk[line_end:following]), False
         line_end = following
     if not begins and is_in_account(record, BEFORE_A_LINE_BREAK):
         return line_end, None

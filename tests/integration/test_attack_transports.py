@@ -24,7 +24,7 @@ FRESH = iter(range(0x6800, 0x7000))
 WAYS = [Way(transport, ipv6) for transport in PORTS for ipv6 in (False, True)]
 HTTP = "etc/asterisk/http.conf"
 LISTEN = """
-[general]
+[general](+)
 bindaddr = ::
 tlsenable = yes
 tlsbindaddr = [::]:8089

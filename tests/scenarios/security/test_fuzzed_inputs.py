@@ -63,6 +63,15 @@ FOUND = {
         Happening("InvalidAccountID", "198.18.2.1", account=b'oteAddress="IPV4/198.18.250.250/12"\n', session=TOO_LONG),
         *[Happening("InvalidAccountID", "198.18.2.1", session=TOO_LONG)] * 4,
     ],
+    "a cut record at a log's end, which an ESC has made end like a whole one": [
+        Happening("SuccessfulAuth", "198.18.2.1", session=TOO_LONG),
+        Happening(
+            "InvalidAccountID",
+            "198.18.2.1",
+            account=b"",
+            session=record(Happening("InvalidAccountID", VICTIM)).strip() + DELETED + b"\x1b" + TOO_LONG,
+        ),
+    ],
     "the same when what follows is cut too, again and again": [
         Happening("ChallengeResponseFailed", "198.18.2.1", session=FAKE_ANSWER + TOO_LONG),
         *[Happening("InvalidAccountID", "198.18.2.2", account=ENDS_IN_ACCOUNT.account, session=TOO_LONG)] * 4,
@@ -75,6 +84,7 @@ FOUND = {
 @pytest.mark.parametrize("pieces", [(), (700,) * 80], ids=["at once", "in pieces"])
 def test_what_was_found_is_mended(found: list[Happening], pieces: tuple[int, ...]) -> None:
     check_log(found, pieces)
+    assert VICTIM not in {address for _, address in scan(b"".join(map(record, found)))}
     assert not {VICTIM, "198.18.250.250"} & {address for _, address in read(b"".join(map(record, found)), pieces)}
 
 
