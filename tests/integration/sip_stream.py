@@ -41,7 +41,7 @@ class StreamGuesser:
         """One challenge and one wrong answer to it; false when the node is silent."""
         try:
             if self._socket is None:
-                self._socket = self._connect()
+                self._connect()
             challenge = self._ask("")
             return bool(challenge) and bool(self._ask(wrong_answer(self._account, self._host, challenge)))
         except (TimeoutError, ConnectionError):
@@ -57,20 +57,18 @@ class StreamGuesser:
     def _host(self) -> str:
         return f"[{self._node}]" if self._way.ipv6 else self._node
 
-    def _connect(self) -> socket.socket:
-        to = (self._node, PORTS[self._way.transport])
-
-        def make() -> socket.socket:
-            return socket.create_connection(to, SILENCE, (self._own, 0))
-
-        found = self._ground.inside(self._machine, make)
+    def _connect(self) -> None:
+        family = socket.AF_INET6 if self._way.ipv6 else socket.AF_INET
+        opened = self._socket = self._ground.inside(self._machine, lambda: socket.socket(family))
+        opened.settimeout(SILENCE)
+        opened.bind((self._own, 0))
+        opened.connect((self._node, PORTS[self._way.transport]))
         if self._way.transport in ("TLS", "WSS"):
             context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
             context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
-            found = context.wrap_socket(found)
+            opened = self._socket = context.wrap_socket(opened)
         if self._way.transport in ("WS", "WSS"):
-            _upgrade(found, self._host)
-        return found
+            _upgrade(opened, self._host)
 
     def _ask(self, authorization: str) -> bytes:
         assert self._socket is not None

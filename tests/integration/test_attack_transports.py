@@ -7,13 +7,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from functools import partial
 
 import pytest
 
 from asterisk_ext.domain.address_list import source_of
 from asterisk_ext.lab.topology import PREFIX6
 from tests.integration.fleet import Lab
-from tests.integration.guard_ground import LOG, NODES, Ground
+from tests.integration.guard_ground import LOG, NODES, Ground, until
 from tests.integration.sip_stream import PORTS, StreamGuesser, Way
 
 pytestmark = [pytest.mark.lab, pytest.mark.parametrize(("node", "account"), NODES)]
@@ -58,12 +59,12 @@ def test_four_guesses_are_answered_and_the_kernel_drops_the_rest(
     own, before = own_address(ground, way), dropped(ground, node, way)
     host = ground.plan.topology.host(node)
     guesser = StreamGuesser(ground, way, ATTACKER, own, host.ipv6 if way.ipv6 else host.ipv4, account)
-    answered = []
-    for _ in range(THROUGH + 1):
-        answered.append(guesser.guess())
-        ground.read_up(node)
-    guesser.close()
-    assert answered == [True] * THROUGH + [False]
+    for number in range(1, THROUGH + 1):
+        assert guesser.guess()
+        until(partial(_has_logged, ground, node, way, own, number), "Asterisk logs the guess")
+    ground.read_up(node)
+    assert not guesser.guess()
+    assert not guesser.guess(), "nor does it answer to a new connection"
     assert logged(ground, node, way, own) == THROUGH
     assert dropped(ground, node, way) > before
     source = source_of(own)
@@ -72,6 +73,10 @@ def test_four_guesses_are_answered_and_the_kernel_drops_the_rest(
     told = ground.ask(node, verb="explain", address=own)
     assert len(told["lines"]) == THROUGH
     assert all(f"/{way.transport}/" in line for line in told["lines"])
+
+
+def _has_logged(ground: Ground, node: str, way: Way, own: str, failures: int) -> bool:
+    return logged(ground, node, way, own) == failures
 
 
 def own_address(ground: Ground, way: Way) -> str:
