@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import asyncio
 import os
 import re
 import select
@@ -8,6 +9,7 @@ import signal
 import socket
 import subprocess
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
@@ -17,6 +19,8 @@ from asterisk_ext.lab.plan import STATE
 from tests.integration import machine
 from tests.integration.conftest import free_ports
 from tests.integration.fleet import COMMAND, Lab, lab_command
+from tests.integration.guard_ground import Ground
+from tests.integration.sip_phone import Phone
 
 pytestmark = pytest.mark.lab
 
@@ -114,6 +118,26 @@ def test_a_call_to_a_number_that_does_not_exist_is_refused_without_audio(lab: La
 
 def test_the_hotels_queue_conference_and_outside_line_answer(lab: Lab) -> None:
     assert [lab.call("9_700", number, seconds=1).final for number in ("750", "760", "04832210000")] == [200, 200, 200]
+
+
+async def test_the_hotels_night_porter_hands_a_guest_on_by_transfer(lab: Lab, ground: Ground) -> None:
+    spare = ground.plan.account("9_709")
+    guest = Phone((ground.ip("node1"), 5060), ground.address("phones1"), 5060, spare.name, spare.password)
+    await guest.open(lambda ip, port: ground.bound(ip, port, "phones1"))
+    try:
+        assert await guest.hand_on("770", "701") == 202
+        rows = await asyncio.to_thread(lab.calls_until, lambda rows: talking(rows) == {"9_702", "9_701"})
+        assert len(rows) == 1
+    finally:
+        guest.close()
+    [linkedid] = rows
+    lab.ext("node1", "call", "hangup", "--yes", linkedid)
+
+
+def talking(rows: dict[str, dict[str, Any]]) -> set[str]:
+    """The endpoints of all answered legs."""
+    legs = [leg for row in rows.values() for leg in (row["origin"], *row["destinations"])]
+    return {leg["channel"].removeprefix("PJSIP/").rpartition("-")[0] for leg in legs if leg["state"] == "Up"}
 
 
 def test_a_phone_registers_with_its_own_password_and_no_other(lab: Lab) -> None:
