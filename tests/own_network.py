@@ -16,6 +16,7 @@ from collections.abc import Callable
 CLONE_NEWNS, CLONE_NEWNET = 0x00020000, 0x40000000
 SIOCSIFFLAGS, IFF_UP, IPV6_FREEBIND = 0x8914, 0x1, 78
 PR_SET_PDEATHSIG = 1
+Socket = socket.socket
 
 
 def in_own_network(body: Callable[[], None]) -> None:
@@ -94,19 +95,30 @@ class Outside:
     def run(self, *command: str) -> None:
         subprocess.run(["nsenter", f"--net=/proc/{self._holder}/ns/net", *command], check=True)
 
-    def socket(self, source: str, kind: socket.SocketKind = socket.SOCK_DGRAM) -> socket.socket:
+    def forger(self) -> Socket:
+        """A raw socket out there: whole IP packets, whoever their sender is said to be."""
+        return self._out_there(lambda: socket.socket(socket.AF_INET, socket.SOCK_RAW, socket.IPPROTO_RAW))
+
+    def socket(self, source: str, kind: socket.SocketKind = socket.SOCK_DGRAM) -> Socket:
         """A socket out there, bound to that source address."""
-        libc = ctypes.CDLL(None, use_errno=True)
         family = socket.AF_INET6 if ":" in source else socket.AF_INET
-        libc.setns(self._out, CLONE_NEWNET)
-        try:
+
+        def make() -> Socket:
             made = socket.socket(family, kind)
             if family is socket.AF_INET6:
                 made.setsockopt(socket.IPPROTO_IPV6, IPV6_FREEBIND, 1)
             made.bind((source, 0))
+            return made
+
+        return self._out_there(make)
+
+    def _out_there(self, make: Callable[[], Socket]) -> Socket:
+        libc = ctypes.CDLL(None, use_errno=True)
+        libc.setns(self._out, CLONE_NEWNET)
+        try:
+            return make()
         finally:
             libc.setns(self._home, CLONE_NEWNET)
-        return made
 
     def close(self) -> None:
         os.kill(self._holder, signal.SIGKILL)

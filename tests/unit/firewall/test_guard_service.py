@@ -39,9 +39,13 @@ class Guard:
         self.directory = directory
         self.kernel = FakeKernel(lambda: self.now)
         self.told: list[tuple[str, Any]] = []
-        self.again()
+        self._start()
 
     def again(self) -> None:
+        self.state.close()
+        self._start()
+
+    def _start(self) -> None:
         self.state = GuardState(self.directory / "guard.sqlite")
         policy = BanPolicy(Policy(), b"secret", (), slots=1024)
         self.engine = BanEngine(
