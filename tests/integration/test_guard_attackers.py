@@ -131,9 +131,7 @@ def test_with_sipp_it_is_four(ground: Ground, lab: Lab, node: str, account: str)
     [(("svwar", "--force", "-e100-400"), "ChallengeSent"), (("svcrack", "-r100-400", "-u"), "ChallengeResponseFailed")],
     ids=["svwar", "svcrack"],
 )
-def test_with_sipvicious_it_is_four(
-    ground: Ground, node: str, account: str, tool: tuple[str, ...], event: str
-) -> None:
+def test_with_sipvicious_it_is_four(ground: Ground, node: str, account: str, tool: tuple[str, ...], event: str) -> None:
     machine = {"svwar": "attacker3", "svcrack": "attacker4"}[tool[0]]
     own = ground.plan.topology.host(machine).ipv4
     before = ground.logged(node, own, event)
