@@ -6,7 +6,7 @@ import asyncio
 import logging
 import os
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 
@@ -31,7 +31,7 @@ from firewall.proof import Task, prove
 from firewall.repairs import Repairs
 from firewall.ruleset import Ruleset
 from firewall.ruleset_strangers import Strangers
-from firewall.security_log import SecurityLogReader
+from firewall.security_log_reader import SecurityLogReader
 from firewall.socket_api import (
     TOO_WIDE,
     AcceptCountries,
@@ -44,6 +44,7 @@ from firewall.socket_api import (
     Fleet,
     LiftBan,
     ListBans,
+    ListSpared,
     Metrics,
     Request,
     SocketApi,
@@ -51,6 +52,7 @@ from firewall.socket_api import (
     Stream,
     TakeCountries,
 )
+from firewall.spared import HeldBack
 
 log = logging.getLogger(__name__)
 
@@ -66,14 +68,20 @@ async def run(config: Config, stop: asyncio.Event) -> None:
     kernel = kernel_of(settings.driver)
     state = GuardState(Path(settings.state) / "guard.sqlite")
     policy = BanPolicy(policy_of(config), os.urandom(16), [*LOOPBACK, *settings.never_ban, *settings.fleet])
-    engine = BanEngine(policy, kernel, state, time.time, stream.publish)
+    held = HeldBack(time.time)
+
+    def publish(kind: str, details: Mapping[str, object]) -> None:
+        held.note(kind, details)
+        stream.publish(kind, details)
+
+    engine = BanEngine(policy, kernel, state, time.time, publish)
     countries = CountryKeeper(Path(settings.state), Path(config.node.state) / OFFERED, kernel.lists)
     firewall = firewall_of(config, kernel, state, stream, countries)
     firewall.start()
     engine.restore()
     reader = NoticeLogReader if settings.notices else SecurityLogReader
     follower = LogFollower(Path(settings.log), engine, state.place(), reader)
-    answers = Answers(engine, follower, countries, config, FirewallAnswers(firewall, engine))
+    answers = Answers(engine, follower, held, countries, config, FirewallAnswers(firewall, engine))
     api = SocketApi(Path(settings.socket), settings.node_service_uid, answers.answer, stream)
     await api.open()
     async with Tasks() as tasks:
@@ -99,6 +107,7 @@ class Answers:
         self,
         engine: BanEngine,
         follower: LogFollower,
+        held: HeldBack,
         countries: CountryKeeper,
         config: Config,
         firewall: FirewallAnswers,
@@ -106,6 +115,7 @@ class Answers:
         self._firewall = firewall
         self._engine = engine
         self._follower = follower
+        self._held = held
         self._countries = countries
         self._config = config
 
@@ -118,6 +128,8 @@ class Answers:
                 return self._metrics()
             case ListBans():
                 return [asdict(ban) for ban in engine.bans()]
+            case ListSpared():
+                return [asdict(row) for row in self._held.rows(engine.slowed())]
             case BanAddress(address, seconds, reason):
                 return asdict(engine.ban(address, seconds, "operator", reason))
             case LiftBan(address):
