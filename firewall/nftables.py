@@ -9,8 +9,7 @@ from socket import AF_INET, AF_INET6, inet_ntop, inet_pton
 from firewall.kernel import KERNEL_REFUSED
 from firewall.nft_fingerprint import Fingerprints
 from firewall.nft_intervals import NftLists
-from firewall.nft_netlink import ChangeSocket
-from firewall.patient_elements import PatientElements
+from firewall.nft_netlink import ChangeSocket, ElementSocket
 from firewall.ruleset import BAN4, BAN6, SLOW4, SLOW6, TABLE, Ruleset, to_nft
 
 NFT = "/usr/sbin/nft"
@@ -22,7 +21,7 @@ class NftablesKernel:
     def __init__(self, nft: str = NFT) -> None:
         self._nft = nft
         self.lists = NftLists(TABLE, nft)
-        self._elements = PatientElements(TABLE, self.lists.turns)
+        self._elements = ElementSocket(TABLE)
         self._rules = Fingerprints(TABLE)
         self._changes: ChangeSocket | None = None
         self._applied = b""

@@ -209,38 +209,6 @@ def test_a_lists_load_is_no_foreign_change_and_leaves_the_rules_intact(driver: s
     in_own_network(body)
 
 
-def test_bans_during_a_load_wait_for_nothing_and_are_in_force_after_it() -> None:
-    def body() -> None:
-        kernel = NftablesKernel()
-        kernel.apply(Ruleset())
-        kernel.ban({OUTSIDE: 60.0})
-        with kernel.lists.turns.loading():
-            kernel.ban({INSIDE: 60.0, OUTSIDE: 600.0})
-            kernel.lift([INSIDE])
-            kernel.lift(["198.19.0.99"])
-            kernel.ban({"198.19.0.98": 60.0})
-            assert set(kernel.bans()) == {OUTSIDE}
-        assert set(kernel.bans()) == {OUTSIDE, "198.19.0.98"}
-        assert kernel.bans()[OUTSIDE] > 500
-        kernel.close()
-
-    in_own_network(body)
-
-
-def test_a_ban_that_is_renewed_during_a_load_though_it_has_run_out_is_in_force_after_it() -> None:
-    def body() -> None:
-        kernel = NftablesKernel()
-        kernel.apply(Ruleset())
-        kernel.ban({OUTSIDE: 60.0})
-        subprocess.run([NFT, "flush", "set", "inet", "asterisk_ext", "ban4"], check=True)
-        with kernel.lists.turns.loading():
-            kernel.ban({OUTSIDE: 600.0})
-        assert set(kernel.bans()) == {OUTSIDE}
-        kernel.close()
-
-    in_own_network(body)
-
-
 class Flood:
     """Another process that sends from inside the list and from outside it, in turn."""
 
