@@ -48,6 +48,10 @@ class ListBans(msgspec.Struct, tag_field="verb", tag="list", forbid_unknown_fiel
     """All bans in force."""
 
 
+class ListSpared(msgspec.Struct, tag_field="verb", tag="spared", forbid_unknown_fields=True):
+    """Who is slowed down at present, and whose ban was held back lately."""
+
+
 class BanAddress(msgspec.Struct, tag_field="verb", tag="ban", forbid_unknown_fields=True):
     address: str
     seconds: float = 86400.0
@@ -108,11 +112,11 @@ class AcceptCountries(msgspec.Struct, tag_field="verb", tag="accept_countries", 
 
 
 Request = (
-    Status | Metrics | ListBans | BanAddress | LiftBan | Allow | Explain | Events | Emergency | Fleet
+    Status | Metrics | ListBans | ListSpared | BanAddress | LiftBan | Allow | Explain | Events | Emergency | Fleet
     | Countries | Country | TakeCountries | AcceptCountries
 )  # fmt: skip
 NODE_SERVICE_VERBS = (
-    *(Status, Metrics, ListBans, BanAddress, LiftBan, Explain, Events, Emergency, Fleet),
+    *(Status, Metrics, ListBans, ListSpared, BanAddress, LiftBan, Explain, Events, Emergency, Fleet),
     *(Countries, Country, TakeCountries),
 )
 """All but what weakens the operator's own never-ban list, or takes country lists that are not believed."""
