@@ -21,7 +21,8 @@ class AddressLists(Protocol):
     """Both methods raise ``kernel.refused``; they may take a second and belong outside the event loop."""
 
     def load(self, lists: Lists) -> None:
-        """Give these lists these addresses, each list at once: no packet meets half a list or none. Others stay.
+        """Give these lists these addresses; other lists stay. In the meantime an address that a list had and will have
+        is on it, one that it neither had nor will have is not, and any other goes over at some moment.
 
         Call it before rules that name them are applied, and again after somebody flushed the tables.
         """

@@ -7,22 +7,9 @@ Numbers: ``linux/netfilter/nf_tables.h``.
 from __future__ import annotations
 
 import struct
-from collections.abc import Iterator
 from hashlib import sha256
 
-from firewall.nft_netlink import (
-    DUMP,
-    FAMILY_INET,
-    HEADER,
-    MSG_DONE,
-    MSG_ERROR,
-    REQUEST,
-    SUBSYSTEM,
-    ElementSocket,
-    attribute,
-    attributes,
-    messages_of,
-)
+from firewall.nft_netlink import FAMILY_INET, SUBSYSTEM, ElementSocket, attribute, attributes
 
 GET_CHAIN, GET_RULE, GET_SET = (SUBSYSTEM << 8 | number for number in (4, 7, 10))
 TABLE_NAME = 1
@@ -48,25 +35,11 @@ class Fingerprints(ElementSocket):
 
     def _fingerprint(self) -> bytes:
         found = sha256()
+        wanted = struct.pack(">BBH", FAMILY_INET, 0, 0) + attribute(TABLE_NAME, self._table)
         for kind, lasting in LASTING.items():
-            for body in self._listed(kind):
+            for _, body in self._listed(kind, wanted):
                 told = list(attributes(body[4:]))
                 if dict(told).get(TABLE_NAME) != self._table:
                     continue
                 found.update(repr((kind, [(name, value) for name, value in told if name in lasting])).encode())
         return found.digest()
-
-    def _listed(self, kind: int) -> Iterator[bytes]:
-        self._sequence += 1
-        body = struct.pack(">BBH", FAMILY_INET, 0, 0) + attribute(TABLE_NAME, self._table)
-        header = HEADER.pack(HEADER.size + len(body), kind, REQUEST | DUMP, self._sequence, self.port)
-        self._socket.send(header + body)
-        while True:
-            for answer, _, sequence, _, told in messages_of(self._socket.recv(1 << 17)):
-                if sequence != self._sequence:
-                    continue
-                if answer == MSG_DONE:
-                    return
-                if answer == MSG_ERROR:
-                    self._raise(told)
-                yield told

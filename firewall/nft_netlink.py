@@ -132,21 +132,26 @@ class ElementSocket:
 
     def _dump(self, name: str) -> tuple[dict[bytes, float], bool]:
         """One dump, and whether the set stayed the same while it was made."""
-        self._sequence += 1
-        self._send([(GET_ELEMENTS, DUMP, self._body(name), self._sequence)])
         found: dict[bytes, float] = {}
         whole = True
+        for flags, body in self._listed(GET_ELEMENTS, self._body(name)):
+            whole = whole and not flags & DUMP_INTERRUPTED
+            found.update(_elements_of(body))
+        return found, whole
+
+    def _listed(self, kind: int, wanted: bytes) -> Iterator[tuple[int, bytes]]:
+        """The flags and body of each message of a dump; the last may be empty."""
+        self._sequence += 1
+        self._send([(kind, DUMP, wanted, self._sequence)])
         while True:
-            for kind, flags, sequence, _, body in messages_of(self._socket.recv(1 << 17)):
+            for answer, flags, sequence, _, body in messages_of(self._socket.recv(1 << 17)):
                 if sequence != self._sequence:
                     continue
-                whole = whole and not flags & DUMP_INTERRUPTED
-                if kind == MSG_DONE:
-                    return found, whole
-                if kind == MSG_ERROR:
+                if answer == MSG_ERROR:
                     self._raise(body)
-                if kind == NEW_ELEMENTS:
-                    found.update(_elements_of(body))
+                yield flags, b"" if answer == MSG_DONE else body
+                if answer == MSG_DONE:
+                    return
 
     def _transact(self, messages: list[tuple[int, int, bytes]]) -> None:
         if not messages:

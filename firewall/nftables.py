@@ -12,8 +12,7 @@ from asterisk_ext.domain.address_list import Network
 from firewall.kernel import KERNEL_REFUSED
 from firewall.nft_fingerprint import Fingerprints
 from firewall.nft_intervals import NftLists
-from firewall.nft_netlink import ChangeSocket
-from firewall.patient_elements import PatientElements
+from firewall.nft_netlink import ChangeSocket, ElementSocket
 from firewall.ruleset import TABLE, Ruleset, to_nft
 from firewall.source_sets import SourceSet
 
@@ -28,7 +27,7 @@ class NftablesKernel:
     def __init__(self, nft: str = NFT) -> None:
         self._nft = nft
         self.lists = NftLists(TABLE, nft)
-        self._elements = PatientElements(TABLE, self.lists.turns)
+        self._elements = ElementSocket(TABLE)
         self._rules = Fingerprints(TABLE)
         self._changes: ChangeSocket | None = None
         self._applied = b""

@@ -10,8 +10,8 @@ from typing import Any, TypeVar
 
 import msgspec
 
+from asterisk_ext.country_ports import Country, CountryTable, Fetched
 from asterisk_ext.domain.errors import Problem, Refusal
-from asterisk_ext.ports import Country, CountryTable, Fetched
 from firewall.address_ranges import BITS, prefixes, text_of
 from firewall.country_build import UNREACHABLE
 from firewall.country_check import GROWN, OLDER, SHRUNK

@@ -22,7 +22,6 @@ from firewall.nft_intervals import NftLists
 from firewall.nft_netlink import SO_RCVBUFFORCE
 from firewall.nftables import NFT, NftablesKernel
 from firewall.ruleset import Ruleset
-from firewall.source_sets import SourceSet
 from tests.own_network import Outside, in_own_network
 
 TABLE = "lists"
@@ -205,38 +204,6 @@ def test_a_lists_load_is_no_foreign_change_and_leaves_the_rules_intact(driver: s
         kernel.lists.load(brazil((1, 2)))
         assert not kernel.drain_changes()
         assert kernel.is_intact()
-        kernel.close()
-
-    in_own_network(body)
-
-
-def test_bans_during_a_load_wait_for_nothing_and_are_in_force_after_it() -> None:
-    def body() -> None:
-        kernel = NftablesKernel()
-        kernel.apply(Ruleset())
-        kernel.put(SourceSet.BAN, {OUTSIDE: 60.0})
-        with kernel.lists.turns.loading():
-            kernel.put(SourceSet.BAN, {INSIDE: 60.0, OUTSIDE: 600.0})
-            kernel.lift([INSIDE])
-            kernel.lift(["198.19.0.99"])
-            kernel.put(SourceSet.BAN, {"198.19.0.98": 60.0})
-            assert set(kernel.listed(SourceSet.BAN)) == {OUTSIDE}
-        assert set(kernel.listed(SourceSet.BAN)) == {OUTSIDE, "198.19.0.98"}
-        assert kernel.listed(SourceSet.BAN)[OUTSIDE] > 500
-        kernel.close()
-
-    in_own_network(body)
-
-
-def test_a_ban_that_is_renewed_during_a_load_though_it_has_run_out_is_in_force_after_it() -> None:
-    def body() -> None:
-        kernel = NftablesKernel()
-        kernel.apply(Ruleset())
-        kernel.put(SourceSet.BAN, {OUTSIDE: 60.0})
-        subprocess.run([NFT, "flush", "set", "inet", "asterisk_ext", "ban4"], check=True)
-        with kernel.lists.turns.loading():
-            kernel.put(SourceSet.BAN, {OUTSIDE: 600.0})
-        assert set(kernel.listed(SourceSet.BAN)) == {OUTSIDE}
         kernel.close()
 
     in_own_network(body)

@@ -179,13 +179,13 @@ def test_a_candidate_holds_for_its_time_and_the_kernel_goes_back_though_nobody_i
         open_to_friends = Firewall(rules=(Rule(id="1", type="ssh", origins=FRIENDS),))
         open_to_enemies = Firewall(rules=(Rule(id="1", type="ssh", origins=ENEMIES),))
         node.apply(open_to_friends)
-        node.apply(open_to_friends, open_to_enemies, seconds=2)
+        node.apply(open_to_friends, open_to_enemies, seconds=6)
         began = time.monotonic()
         for source, wanted in (*((each, False) for each in FRIENDS), *((each, True) for each in ENEMIES)):
             assert node.enters(source, Protocol.TCP, 22) is wanted, source
         node.kernel.close()
         while node.enters(ENEMIES[0], Protocol.TCP, 22):
-            assert time.monotonic() - began < 10
+            assert time.monotonic() - began < 30
         for source, wanted in (*((each, True) for each in FRIENDS), *((each, False) for each in ENEMIES)):
             assert node.enters(source, Protocol.TCP, 22) is wanted, source
 

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from asterisk_ext.country_ports import Fetched
 from asterisk_ext.domain.errors import Refusal
-from asterisk_ext.ports import Fetched
 from firewall.country_keeper import OFFERED, CountryKeeper
 from firewall.kernel_fake import FakeLists
 from firewall.node_countries import CountryFiles
