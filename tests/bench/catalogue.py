@@ -11,6 +11,7 @@ SMALL: dict[str, tuple[str, ...]] = {
     "guard_memory": ("--sources", "20000"),
     "guard_latency": ("--attackers", "3"),
     "firewall_countries": ("--prefixes", "2000", "--swaps", "2"),
+    "firewall_rules": ("--questions", "50", "--packets", "1000"),
 }
 """With these arguments a bench takes seconds; without any it measures what docs/benchmarks.md tells."""
 ON_A_LAB: dict[str, tuple[str, ...]] = {"guard_on_asterisk": ("--attackers", "2")}

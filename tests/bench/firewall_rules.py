@@ -1,10 +1,11 @@
 """The hoster's rules: packets per second beside one plain rule, a plan with proof, and an apply from click to force.
 
-python -m tests.bench.firewall_rules
+python -m tests.bench.firewall_rules [--questions 5000] [--packets 40000]
 """
 
 from __future__ import annotations
 
+import argparse
 import asyncio
 import json
 import socket
@@ -38,7 +39,6 @@ from tests.own_network import Outside, in_own_network
 DRIVERS = ("nftables", "iptables")
 THREE = ("US", "BR", "DE")
 FIVE = (*THREE, "AR", "GB")
-QUESTIONS, PACKETS = 5000, 40_000
 CALLER = (0xC6130000, 0xC6140000)
 """198.19.0.0/16"""
 
@@ -59,14 +59,19 @@ def two_hundred() -> tuple[Rule, ...]:
 
 
 def main() -> None:
+    options = argparse.ArgumentParser()
+    options.add_argument("--questions", type=int, default=5000)
+    options.add_argument("--packets", type=int, default=40_000)
+    told = options.parse_args()
+    questions, packets = told.questions, told.packets
     results = Path(tempfile.mkdtemp()) / "results"
     rates: list[tuple[str, ...]] = [("rules", "packets/s", "of one plain rule")]
-    figures: list[tuple[str, ...]] = [("driver", f"plan, {QUESTIONS:,} questions", "apply of 200 rules, 5 countries")]
-    in_own_network(lambda: _write(results, {"rate": _plain()}))
+    figures: list[tuple[str, ...]] = [("driver", f"plan, {questions:,} questions", "apply of 200 rules, 5 countries")]
+    in_own_network(lambda: _write(results, {"rate": _plain(packets)}))
     plain = json.loads(results.read_text())["rate"]
     rates.append(("one plain rule", f"{plain:,.0f}", "1"))
     for driver in DRIVERS:
-        in_own_network(lambda driver=driver: _write(results, _measure(driver, results.parent)))  # type: ignore[misc]
+        in_own_network(lambda driver=driver: _write(results, _measure(driver, results.parent, questions, packets)))  # type: ignore[misc]
         found = json.loads(results.read_text())
         name = f"{driver}, 20,000 bans, 3 countries ({found['prefixes']:,} prefixes), 50 rules"
         rates.append((name, f"{found['rate']:,.0f}", f"{found['rate'] / plain:.2f}"))
@@ -78,7 +83,7 @@ def main() -> None:
     show("Plan and apply", figures)
 
 
-def _measure(driver: str, place: Path) -> dict[str, float]:
+def _measure(driver: str, place: Path, questions: int, packets: int) -> dict[str, float]:
     outside, kernel, countries = Outside(), kernel_of(driver), CountryLists.open()
     try:
         firewall = Firewall(rules=fifty())
@@ -86,13 +91,13 @@ def _measure(driver: str, place: Path) -> dict[str, float]:
         listed = contents(firewall, countries)
         kernel.lists.load(listed)
         kernel.restore({SourceSet.BAN: sources(20_000)})
-        rate = _rate(outside)
+        rate = _rate(outside, packets)
         # The caller on the last country's list instead: all the others are looked up before.
         last = country_list(THREE[-1])
         kernel.lists.load({**listed, last: {**listed[last], 4: merged([*listed[last][4], CALLER])}})
         kernel.apply(Ruleset(confirmed=filter_of(Firewall(rules=fifty()[:-1]))))
-        on_list = _rate(outside)
-        plan = asyncio.run(_plan(driver, firewall))
+        on_list = _rate(outside, packets)
+        plan = asyncio.run(_plan(driver, firewall, questions))
         apply = asyncio.run(_apply(driver, place))
         prefixes = sum(countries.count(code, version) for code in THREE for version in (4, 6))
         return {"rate": rate, "on_list": on_list, "plan": plan, "apply": apply, "prefixes": prefixes}
@@ -101,8 +106,8 @@ def _measure(driver: str, place: Path) -> dict[str, float]:
         outside.close()
 
 
-async def _plan(driver: str, firewall: Firewall) -> float:
-    asked = [Question(f"198.19.{i >> 8}.{i & 255}", Protocol.UDP, 5060) for i in range(QUESTIONS)]
+async def _plan(driver: str, firewall: Firewall, questions: int) -> float:
+    asked = [Question(f"198.19.{i >> 8}.{i & 255}", Protocol.UDP, 5060) for i in range(questions)]
     began = time.perf_counter()
     through = await prove(Task(driver, firewall, asked, str(EMBEDDED)))
     took = time.perf_counter() - began
@@ -143,16 +148,16 @@ def _write(path: Path, found: dict[str, float]) -> None:
     path.write_text(json.dumps(found))
 
 
-def _plain() -> float:
+def _plain(packets: int) -> float:
     outside = Outside()
     subprocess.run(["nft", "-f", "-"], input=PLAIN_RULE, text=True, check=True)
     try:
-        return _rate(outside)
+        return _rate(outside, packets)
     finally:
         outside.close()
 
 
-def _rate(outside: Outside) -> float:
+def _rate(outside: Outside, packets: int) -> float:
     """Datagrams a second of processor time: on a cable sending includes the receiver's rules."""
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as phone, outside.socket("198.19.0.20") as sender:
         phone.bind((Outside.NODE4, 5060))
@@ -160,9 +165,9 @@ def _rate(outside: Outside) -> float:
         best = 0.0
         for _ in range(4):
             began = time.process_time()
-            for _ in range(PACKETS):
+            for _ in range(packets):
                 sender.send(b"x" * 200)
-            best = max(best, PACKETS / (time.process_time() - began))
+            best = max(best, packets / (time.process_time() - began))
         return best
 
 
