@@ -1,4 +1,4 @@
-"""Registered phones, as Asterisk's own command tells them: ARI shows phones known from realtime as offline."""
+"""Registered phones, as Asterisk's own commands tell them: ARI shows phones known from realtime as offline."""
 
 from __future__ import annotations
 
@@ -7,14 +7,13 @@ import re
 from asyncio.subprocess import DEVNULL, PIPE
 from ipaddress import ip_address
 
+import msgspec
+
 from asterisk_ext.ports import Contact
 
 CONTACT = re.compile(rb"^\s+Contact:\s+(\d+_\d+)/", re.MULTILINE)
-PLACE = re.compile(
-    rb"^\s+Contact:\s+(?P<account>\d+_\d+)/sips?:[^\s@]*@(?:\[(?P<six>[0-9A-Fa-f:.]+)\]|(?P<four>[0-9.]+))"
-    rb"(?::\d+)?(?:\S*?;transport=(?P<transport>[A-Za-z]+))?",
-    re.MULTILINE,
-)
+CONTACT_RECORD = re.compile(rb"^/registrar/contact/\S+?: (\{.*\})\s*$", re.MULTILINE)
+ACCOUNT = re.compile(r"\d+_\d+")
 PERIOD = 10.0
 """Seconds for which an answer is good: the command lists every contact there is."""
 PATIENCE = 5.0
@@ -25,23 +24,30 @@ def accounts(listing: bytes) -> set[bytes]:
     return set(CONTACT.findall(listing))
 
 
+class ContactRecord(msgspec.Struct, frozen=True):
+    """A contact as Asterisk's own database keeps it; ``via_addr`` is where the phone's packets come from."""
+
+    endpoint: str = ""
+    via_addr: str = ""
+    uri: str = ""
+
+
 def places(listing: bytes) -> list[Contact]:
-    """The contacts with an IP address; a URI's name or text that is no address is left out."""
+    """The phones in the output of ``database show registrar``, each with its address.
+
+    ``pjsip show contacts`` cuts long URIs off, which would make another address of one.
+    """
     found = []
-    for match in PLACE.finditer(listing):
-        address = (match["six"] or match["four"]).decode()
-        if _is_address(address):
-            transport = (match["transport"] or b"udp").decode().lower()
-            found.append(Contact(match["account"].decode(), address, transport))
+    for match in CONTACT_RECORD.finditer(listing):
+        try:
+            record = msgspec.json.decode(match[1], type=ContactRecord)
+            address = str(ip_address(record.via_addr.strip("[]")))
+        except (msgspec.DecodeError, ValueError):
+            continue
+        if ACCOUNT.fullmatch(record.endpoint):
+            _, _, transport = record.uri.lower().partition(";transport=")
+            found.append(Contact(record.endpoint, address, transport.partition(";")[0] or "udp"))
     return found
-
-
-def _is_address(text: str) -> bool:
-    try:
-        ip_address(text)
-    except ValueError:
-        return False
-    return True
 
 
 class RegisteredPhones:
@@ -56,15 +62,15 @@ class RegisteredPhones:
         now = asyncio.get_running_loop().time()
         if now >= self._good_until:
             self._good_until = now + PERIOD
-            listing = await self._listing()
+            listing = await self._printed("pjsip show contacts")
             self._last = self._last if listing is None else len(accounts(listing))
         return self._last
 
     async def contacts(self) -> list[Contact]:
-        return places(await self._listing() or b"")
+        return places(await self._printed("database show registrar") or b"")
 
-    async def _listing(self) -> bytes | None:
-        command = (self._program, "-rx", "pjsip show contacts")
+    async def _printed(self, question: str) -> bytes | None:
+        command = (self._program, "-rx", question)
         try:
             process = await asyncio.create_subprocess_exec(*command, stdin=DEVNULL, stdout=PIPE, stderr=DEVNULL)
         except OSError:
