@@ -101,8 +101,8 @@ def _strangers(strangers: Strangers, *, ipv6: bool) -> list[Rule]:
     keepalive = f"0:{IP_HEADER[ipv6] + 8 + KEEPALIVE_BYTES}"
     limits = [
         _over(f"{FLOOD}/sec", str(FLOOD), "asterisk_ext_fl", ipv6=ipv6, by_source=False),
-        _over("1/sec", str(strangers.failures), "asterisk_ext_st", ipv6=ipv6),
         _suspect(ipv6=ipv6),
+        _over("1/sec", str(strangers.failures), "asterisk_ext_st", ipv6=ipv6),
         _over(f"{strangers.total}/sec", str(strangers.total), "asterisk_ext_to", ipv6=ipv6, by_source=False),
     ]
     return [

@@ -119,13 +119,13 @@ meta nfproto != @watched return
 meta l4proto tcp goto strangers_tcp
 udp length <= 40 return
 limit rate over 20000/second burst 20000 packets counter name "strangers" drop
-update @stranger4 { ip saddr limit rate over 1/second burst 3 packets } counter name "strangers" drop
-update @stranger6 { ip6 saddr & ffff:ffff:ffff:ffff:: limit rate over 1/second burst 3 packets } \
-counter name "strangers" drop
 ip saddr @suspect4 update @suspect_rate4 { ip saddr limit rate over 1/second burst 1 packets } \
 counter name "strangers" drop
 ip6 saddr & ffff:ffff:ffff:ffff:: @suspect6 update @suspect_rate6 { ip6 saddr & ffff:ffff:ffff:ffff:: \
 limit rate over 1/second burst 1 packets } counter name "strangers" drop
+update @stranger4 { ip saddr limit rate over 1/second burst 3 packets } counter name "strangers" drop
+update @stranger6 { ip6 saddr & ffff:ffff:ffff:ffff:: limit rate over 1/second burst 3 packets } \
+counter name "strangers" drop
 limit rate over 500/second burst 500 packets counter name "strangers" drop
 """
 
@@ -153,8 +153,8 @@ def test_both_drivers_limit_strangers_by_the_same_figures() -> None:
     ]
     assert limits == [
         ("20000/sec", "20000"),
-        ("1/sec", "3"),
         ("1/sec", "1"),
+        ("1/sec", "3"),
         ("500/sec", "500"),
         ("20000/sec", "20000"),
         ("1/sec", "2"),
