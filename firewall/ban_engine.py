@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 
 from asterisk_ext.domain.address_list import network_of, source_of
 from asterisk_ext.domain.ban import PROTECTED_SECONDS, BanPolicy, Decision, Verdict
@@ -188,6 +188,7 @@ class BanEngine:
             "held_back": self.policy.hold_reason(source, now),
             "suspended": self.policy.is_suspended(now),
             "lines": [failure.line for failure in failures],
+            "attempts": [asdict(failure) for failure in failures],
         }
 
     def repair(self, lost: bool = False) -> bool:

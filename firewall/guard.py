@@ -6,6 +6,7 @@ import asyncio
 import logging
 import os
 import time
+from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
 
@@ -24,7 +25,7 @@ from firewall.nftables import NftablesKernel
 from firewall.notice_log import NoticeLogReader
 from firewall.ruleset import Ruleset
 from firewall.ruleset_strangers import Strangers
-from firewall.security_log import SecurityLogReader
+from firewall.security_log_reader import SecurityLogReader
 from firewall.socket_api import (
     TOO_WIDE,
     Allow,
@@ -34,12 +35,14 @@ from firewall.socket_api import (
     Fleet,
     LiftBan,
     ListBans,
+    ListSpared,
     Metrics,
     Request,
     SocketApi,
     Status,
     Stream,
 )
+from firewall.spared import HeldBack
 
 log = logging.getLogger(__name__)
 
@@ -59,13 +62,21 @@ async def run(config: Config, stop: asyncio.Event) -> None:
     kernel = kernel_of(settings.driver)
     state = GuardState(Path(settings.state) / "guard.sqlite")
     policy = BanPolicy(policy_of(config), os.urandom(16), [*LOOPBACK, *settings.never_ban, *settings.fleet])
-    engine = BanEngine(policy, kernel, state, time.time, stream.publish)
+    held = HeldBack(time.time)
+
+    def publish(kind: str, details: Mapping[str, object]) -> None:
+        held.note(kind, details)
+        stream.publish(kind, details)
+
+    engine = BanEngine(policy, kernel, state, time.time, publish)
     rules = ruleset_of(config)
     kernel.apply(rules)
     engine.restore()
     reader = NoticeLogReader if settings.notices else SecurityLogReader
     follower = LogFollower(Path(settings.log), engine, state.place(), reader)
-    api = SocketApi(Path(settings.socket), settings.node_service_uid, Answers(engine, follower, config).answer, stream)
+    api = SocketApi(
+        Path(settings.socket), settings.node_service_uid, Answers(engine, follower, held, config).answer, stream
+    )
     await api.open()
     async with Tasks() as tasks:
         follower.start()
@@ -85,9 +96,10 @@ async def run(config: Config, stop: asyncio.Event) -> None:
 class Answers:
     """What each verb of the socket does."""
 
-    def __init__(self, engine: BanEngine, follower: LogFollower, config: Config) -> None:
+    def __init__(self, engine: BanEngine, follower: LogFollower, held: HeldBack, config: Config) -> None:
         self._engine = engine
         self._follower = follower
+        self._held = held
         self._config = config
 
     def answer(self, request: Request) -> object:
@@ -99,6 +111,8 @@ class Answers:
                 return self._metrics()
             case ListBans():
                 return [asdict(ban) for ban in engine.bans()]
+            case ListSpared():
+                return [asdict(row) for row in self._held.rows(engine.slowed())]
             case BanAddress(address, seconds, reason):
                 return asdict(engine.ban(address, seconds, "operator", reason))
             case LiftBan(address):
