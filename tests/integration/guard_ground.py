@@ -201,6 +201,13 @@ class Ground:
     def bans(self, node: str) -> list[str]:
         return sorted(ban["source"] for ban in self.ask(node, verb="list"))
 
+    def unlimit(self, node: str) -> None:
+        """Strangers are not limited until the guard says again, within ten minutes, that it watches them."""
+        if self.plan.driver(node) == "nftables":
+            self.net(node, "nft", "flush", "set", "inet", "asterisk_ext", "watched")
+        else:
+            self.net(node, "ipset", "flush", "asterisk_ext_watched4")
+
     def insist(self, node: str, sends: Mapping[str, Callable[[], object]]) -> None:
         """Let each of these addresses send again and again until it is banned, or it is clear that it will not be: who
         is suspect gets one packet a second through."""
