@@ -126,9 +126,10 @@ def _early(rules: Ruleset) -> list[str]:
     return [
         f'ip saddr @{BAN4} counter name "banned" drop',
         f'ip6 saddr & {SUBSCRIBER_MASK} @{BAN6} counter name "banned" drop',
-        f"udp dport {_ports(rules.sip_udp)} jump sip",
-        *([f"tcp dport {_ports(rules.sip_tcp)} jump strangers"] if rules.strangers and rules.sip_tcp else []),
-        *(f"udp dport {port} notrack" for port in rules.rtp if rules.is_untracked(port)),
+        # Media first: they are most of the traffic, and nothing but the bans concerns them.
+        *(f"udp dport {port} {'notrack ' if rules.is_untracked(port) else ''}accept" for port in rules.rtp),
+        f"udp dport {_ports(rules.sip_udp)} goto sip",
+        *([f"tcp dport {_ports(rules.sip_tcp)} goto strangers"] if rules.strangers and rules.sip_tcp else []),
     ]
 
 

@@ -62,6 +62,7 @@ def to_iptables(rules: Ruleset, *, ipv6: bool) -> dict[tuple[str, str], list[Rul
     """The rules of each of our chains, by table and chain, as python-iptables' dictionaries."""
     notrack: Rule = {"target": {"CT": {"notrack": ""}}}
     untracked = [port for port in rules.sip_udp + rules.rtp if rules.is_untracked(port)]
+    signalling = [port for port in rules.sip_udp if port in untracked]
     strangers = rules.strangers
     return {
         ("raw", STRANGERS_OUT): _out_to_strangers() if strangers and not ipv6 else [],
@@ -69,6 +70,7 @@ def to_iptables(rules: Ruleset, *, ipv6: bool) -> dict[tuple[str, str], list[Rul
         ("raw", STRANGERS): _strangers(strangers, ipv6=ipv6) if strangers else [],
         ("raw", EARLY): [
             {**_in_set(ipset_of(SourceSet.BAN, ipv6=ipv6)), "target": "DROP"},
+            *_media_first(rules, notrack),
             *({**slow, "target": "DROP"} for slow in _slow(rules, ipv6=ipv6)),
             *(
                 {**sip, "length": {"length": _too_long(ipv6=ipv6)}, "target": "DROP"}
@@ -76,7 +78,7 @@ def to_iptables(rules: Ruleset, *, ipv6: bool) -> dict[tuple[str, str], list[Rul
             ),
             *({**sip, "target": STRANGERS} for sip in _ports("udp", rules.sip_udp) if strangers),
             *({**sip, "target": STRANGERS} for sip in _ports("tcp", rules.sip_tcp) if strangers),
-            *({"in-interface": "!lo", **ports, **notrack} for ports in _ports("udp", untracked)),
+            *({"in-interface": "!lo", **sip, **notrack} for sip in _ports("udp", signalling)),
         ],
         ("raw", EARLY_OUT): [
             *(_meetings(rules, ipv6=ipv6) if strangers else []),
@@ -98,6 +100,15 @@ def to_iptables(rules: Ruleset, *, ipv6: bool) -> dict[tuple[str, str], list[Rul
     }
 
 
+def _media_first(rules: Ruleset, notrack: Rule) -> list[Rule]:
+    """They are most of the traffic, and nothing but the bans concerns them."""
+    untracked = [port for port in rules.rtp if rules.is_untracked(port)]
+    return [
+        *({"in-interface": "!lo", **ports, **notrack} for ports in _ports("udp", untracked)),
+        *({**ports, "target": "ACCEPT"} for ports in _ports("udp", rules.rtp)),
+    ]
+
+
 def _slow(rules: Ruleset, *, ipv6: bool) -> list[Rule]:
     limit = _over("30/sec", "60", "asterisk_ext", ipv6=ipv6, entries=1 << 16, seconds=10)
     return [{**sip, **_in_set(ipset_of(SourceSet.SLOW, ipv6=ipv6)), **limit} for sip in _ports("udp", rules.sip_udp)]
@@ -108,8 +119,8 @@ def _strangers(strangers: Strangers, *, ipv6: bool) -> list[Rule]:
     keepalive = f"0:{IP_HEADER[ipv6] + 8 + KEEPALIVE_BYTES}"
     limits = [
         _over(f"{FLOOD}/sec", str(FLOOD), "asterisk_ext_fl", ipv6=ipv6, by_source=False),
-        _over("1/sec", str(strangers.failures), "asterisk_ext_st", ipv6=ipv6),
         _suspect(ipv6=ipv6),
+        _over("1/sec", str(strangers.failures), "asterisk_ext_st", ipv6=ipv6),
         _over(f"{strangers.total}/sec", str(strangers.total), "asterisk_ext_to", ipv6=ipv6, by_source=False),
     ]
     return [
