@@ -13,8 +13,9 @@ from tests.integration.guard_ground import Ground
 from tests.integration.sip_raw import register, wrong_answer
 
 PORTS = {"TCP": 5060, "TLS": 5061, "WS": 8088, "WSS": 8089}
-SILENCE = 1.0
-"""Seconds without an answer after which a node is held to be silent."""
+SILENCE = 5.0
+"""Seconds without an answer after which a node is held to be silent; of a stranger who has failed, TCP repeats what is
+lost for three."""
 _TEXT, _MASKED = 0x81, 0x80
 
 
