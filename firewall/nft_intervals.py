@@ -2,7 +2,8 @@
 
 Emptying a set and filling it in one transaction judges no packet wrongly either, but holds up everybody who wants the
 firewall changed: 0.3 s where the set is new, and 1.2 to 4 s where many keys come back (60,000 prefixes, Linux 6.18). A
-step takes some 9 ms, more than half of which is the kernel's own for a set of this size; smaller ones gain little.
+step takes some 10 ms, most of which the kernel needs for any change to a set of this size; smaller ones gain nothing.
+The longest real list, the United States', has 14,400 ranges and takes 3 ms.
 
 An interval set holds the first address of each range and, flagged, the first one after it (``nft_set_rbtree.c``).
 """

@@ -11,6 +11,7 @@ import json
 import os
 import re
 import signal
+import socket
 import subprocess
 import tempfile
 import threading
@@ -19,6 +20,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from ipaddress import ip_address
 from pathlib import Path
+from typing import TypeVar
 
 from asterisk_ext.config import Config
 from asterisk_ext.config import Guard as Settings
@@ -41,6 +43,7 @@ from tests.own_network import Outside, in_own_network
 
 DRIVERS: dict[str, Callable[[], Kernel]] = {"nftables": NftablesKernel, "iptables": IptablesKernel}
 TICK = 0.001
+Result = TypeVar("Result")
 INSIDE, OUTSIDE = "198.19.0.20", "198.19.1.20"
 NAME = country_list("BR")
 NFT_RULES = f"""
@@ -97,6 +100,16 @@ def main() -> None:
     in_own_network(lambda: _write(results, {"nft": _peer(wanted.prefixes)}))
     rows.append(("`nft -f -`, flush and add as text", f"{_read(results)['nft']:.2f} s", "", "", "", "", ""))
     show(f"{wanted.swaps} swaps of {wanted.prefixes:,} prefixes under flood", rows)
+    in_own_network(lambda: _write(results, _calls(wanted.prefixes)))
+    found = _read(results)
+    show(
+        "nftables' own part: how long one call holds up others who change the firewall (processor time)",
+        [
+            ("list", "the change", "longest call", "whole change"),
+            (f"{wanted.prefixes:,} prefixes", "all of them", _ms(found["long"]), f"{found['long_whole']:.2f} s"),
+            ("the United States, the longest", "one range in 50 goes", _ms(found["us"]), f"{found['us_whole']:.2f} s"),
+        ],
+    )
     in_own_network(lambda: _write(results, asyncio.run(_memory())))
     found = _read(results)
     show(
@@ -227,6 +240,51 @@ def _peer(prefixes: int) -> float:
         subprocess.run([NFT, "-f", "-"], input=text, text=True, check=True)
         took.append(time.perf_counter() - began)
     return sorted(took[1:])[1]
+
+
+def _calls(prefixes: int) -> dict[str, float]:
+    kernel = NftablesKernel()
+    kernel.apply(Ruleset())
+    timed = kernel.lists._socket = Timed(kernel.lists._socket)  # type: ignore[assignment]
+    found: dict[str, float] = {}
+    countries = CountryLists.open()
+    whole = {version: countries.ranges("US", version) for version in BITS}
+    thinned = {version: [one for at, one in enumerate(ranges) if at % 50] for version, ranges in whole.items()}
+    for name, before, after in (
+        ("long", lists(packed(prefixes, 0)), lists(packed(prefixes, 1))),
+        ("us", {country_list("US"): whole}, {country_list("US"): thinned}),
+    ):
+        kernel.lists.load(before)
+        timed.longest = 0.0
+        began = time.perf_counter()
+        kernel.lists.load(after)
+        found |= {name: timed.longest, f"{name}_whole": time.perf_counter() - began}
+    kernel.close()
+    return found
+
+
+class Timed:
+    """A socket that remembers its longest call."""
+
+    def __init__(self, inner: socket.socket) -> None:
+        self._inner = inner
+        self.longest = 0.0
+
+    def send(self, data: bytes) -> int:
+        return self._timed(lambda: self._inner.send(data))
+
+    def recv(self, size: int) -> bytes:
+        return self._timed(lambda: self._inner.recv(size))
+
+    def close(self) -> None:
+        self._inner.close()
+
+    def _timed(self, call: Callable[[], Result]) -> Result:
+        began = time.thread_time()
+        try:
+            return call()
+        finally:
+            self.longest = max(self.longest, time.thread_time() - began)
 
 
 async def _memory() -> dict[str, float]:
