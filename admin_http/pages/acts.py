@@ -84,6 +84,8 @@ def _of(entry: Entry, fleet: Fleet, names: Mapping[int, str], words: Words) -> t
             return words.rich(SERVER.get(facts.get("done", ""), SERVER["edited"]), server=entry.thing), None
         case Act.CHANGE_FIREWALL if facts.get("done") == "countries":
             return words.rich(N_("Asked for newer country lists")), None
+        case Act.CHANGE_FIREWALL if facts.get("done", "") in FIREWALL:
+            return words.rich(FIREWALL[facts["done"]], thing=entry.thing), None
         case Act.MANAGE_USERS:
             return words.rich(N_("Changed the access of **{name}**"), name=entry.thing), None
         case Act.HANG_UP:
@@ -91,6 +93,16 @@ def _of(entry: Entry, fleet: Fleet, names: Mapping[int, str], words: Words) -> t
     return words.rich(N_("{act}: **{thing}**"), act=entry.act, thing=entry.thing), None
 
 
+FIREWALL = {
+    "draft": N_("Edited the firewall's draft of **{thing}**"),
+    "discarded": N_("Threw the firewall's draft of **{thing}** away"),
+    "template": N_("Made a template of the firewall of **{thing}**"),
+    "on_trial": N_("Put new firewall rules of **{thing}** on trial"),
+    "confirmed": N_("Confirmed new firewall rules of **{thing}**"),
+    "rolled_back": N_("Returned **{thing}** to its firewall rules before"),
+    "list": N_("Saved the address list **{thing}**"),
+    "list_removed": N_("Removed the address list **{thing}**"),
+}
 SERVER = {
     "added": N_("Added the server **{server}**"),
     "edited": N_("Changed the addresses of **{server}**"),

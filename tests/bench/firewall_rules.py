@@ -67,12 +67,16 @@ def main() -> None:
     results = Path(tempfile.mkdtemp()) / "results"
     rates: list[tuple[str, ...]] = [("rules", "packets/s", "of one plain rule")]
     figures: list[tuple[str, ...]] = [("driver", f"plan, {questions:,} questions", "apply of 200 rules, 5 countries")]
-    in_own_network(lambda: _write(results, {"rate": _plain(packets)}))
-    plain = json.loads(results.read_text())["rate"]
-    rates.append(("one plain rule", f"{plain:,.0f}", "1"))
+    plain = 0.0
+    found_by: dict[str, dict[str, float]] = {}
     for driver in DRIVERS:
+        # Beside each driver again: what else the machine does makes more difference than a rule.
+        in_own_network(lambda: _write(results, {"rate": _plain(packets)}))
+        plain = max(plain, json.loads(results.read_text())["rate"])
         in_own_network(lambda driver=driver: _write(results, _measure(driver, results.parent, questions, packets)))  # type: ignore[misc]
-        found = json.loads(results.read_text())
+        found_by[driver] = json.loads(results.read_text())
+    rates.append(("one plain rule", f"{plain:,.0f}", "1"))
+    for driver, found in found_by.items():
         name = f"{driver}, 20,000 bans, 3 countries ({found['prefixes']:,} prefixes), 50 rules"
         rates.append((name, f"{found['rate']:,.0f}", f"{found['rate'] / plain:.2f}"))
         rates.append(
@@ -163,7 +167,7 @@ def _rate(outside: Outside, packets: int) -> float:
         phone.bind((Outside.NODE4, 5060))
         sender.connect((Outside.NODE4, 5060))
         best = 0.0
-        for _ in range(4):
+        for _ in range(8):
             began = time.process_time()
             for _ in range(packets):
                 sender.send(b"x" * 200)
