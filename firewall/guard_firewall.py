@@ -112,6 +112,7 @@ class GuardFirewall:
         if self._state.firewall(PENDING) is not None:
             self._ended = "restarted"
             self._state.forget_firewall(PENDING)
+        self._kernel.apply(self.ruleset())  # default deny at once; long lists take a second more
         self._load()
 
     async def repair(self, bans: Callable[[], object]) -> None:
