@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from firewall.ruleset_strangers import Strangers, nft_meetings, nft_rules, nft_sets
+from firewall.ruleset_strangers import STRANGERS_CHAINS, Strangers, nft_meetings, nft_rules, nft_sets
 from firewall.source_sets import ADDRESS_TYPES, SIZES, SUBSCRIBER_MASK, SourceSet
 
 TABLE = "asterisk_ext"
@@ -64,7 +64,7 @@ def to_nft(rules: Ruleset) -> str:
 
 def _chains(rules: Ruleset) -> dict[str, list[str]]:
     """All chains and their rules, those that are jumped to first."""
-    strangers = nft_rules(rules.strangers) if rules.strangers else {"strangers_tcp": [], "strangers": []}
+    strangers = nft_rules(rules.strangers) if rules.strangers else {name: [] for name in STRANGERS_CHAINS}
     return {
         **strangers,
         "sip": _sip(rules),

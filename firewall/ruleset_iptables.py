@@ -14,15 +14,17 @@ from firewall.ruleset_strangers import (
     LONGEST_SEGMENT,
     MET_SECONDS,
     RESPONSE,
+    SEGMENT_BYTES,
+    SHORTEST_DATA,
     STREAM_BYTES,
     Strangers,
 )
 from firewall.source_sets import SourceSet
 
 EARLY, EARLY_OUT, INBOUND = "ASTERISK_EXT_EARLY", "ASTERISK_EXT_OUT", "ASTERISK_EXT"
-STRANGERS, STRANGERS_TCP = "ASTERISK_EXT_STR", "ASTERISK_EXT_STR_TCP"
+STRANGERS, STRANGERS_TCP, STRANGERS_OUT = "ASTERISK_EXT_STR", "ASTERISK_EXT_STR_TCP", "ASTERISK_EXT_STR_OUT"
 HOOKS = {("raw", EARLY): "PREROUTING", ("raw", EARLY_OUT): "OUTPUT", ("filter", INBOUND): "INPUT"}
-OWN_CHAINS = (("raw", STRANGERS_TCP), ("raw", STRANGERS), *HOOKS)
+OWN_CHAINS = (("raw", STRANGERS_OUT), ("raw", STRANGERS_TCP), ("raw", STRANGERS), *HOOKS)
 PREFIX = "asterisk_ext_"
 FRIEND = {False: f"{PREFIX}friend4", True: f"{PREFIX}friend6"}
 WATCHED = {False: f"{PREFIX}watched4", True: f"{PREFIX}watched6"}
@@ -36,10 +38,13 @@ ICMPV6 = (
     "neighbour-solicitation",
     "neighbour-advertisement",
 )
+Rule = dict[str, object]
+OPENING: Rule = {"protocol": "tcp", "tcp": {"tcp-flags": ["SYN,ACK", "SYN"]}}
+ACCEPTING: Rule = {"protocol": "tcp", "tcp": {"tcp-flags": ["SYN,ACK", "SYN,ACK"]}}
+LONGEST_AND_BYTES6 = (1500, 1600)
+"""Where no short segments could be offered, long ones must pass: seven guesses instead of five."""
 MOST_PORTS = 15
 """The multiport match takes fifteen, a range counting as two."""
-
-Rule = dict[str, object]
 
 
 def ipset_of(which: SourceSet, *, ipv6: bool) -> str:
@@ -52,6 +57,7 @@ def to_iptables(rules: Ruleset, *, ipv6: bool) -> dict[tuple[str, str], list[Rul
     untracked = rules.sip_udp + rules.rtp if rules.untracked else ()
     strangers = rules.strangers
     return {
+        ("raw", STRANGERS_OUT): _out_to_strangers() if strangers and not ipv6 else [],
         ("raw", STRANGERS_TCP): _tcp_of_strangers(ipv6=ipv6) if strangers else [],
         ("raw", STRANGERS): _strangers(strangers, ipv6=ipv6) if strangers else [],
         ("raw", EARLY): [
@@ -96,7 +102,7 @@ def _strangers(strangers: Strangers, *, ipv6: bool) -> list[Rule]:
     limits = [
         _over(f"{FLOOD}/sec", str(FLOOD), "asterisk_ext_fl", ipv6=ipv6, by_source=False),
         _over("1/sec", str(strangers.failures), "asterisk_ext_st", ipv6=ipv6),
-        {**_in_set(ipset_of(SourceSet.SUSPECT, ipv6=ipv6)), **_over("1/sec", "1", "asterisk_ext_su", ipv6=ipv6)},
+        _suspect(ipv6=ipv6),
         _over(f"{strangers.total}/sec", str(strangers.total), "asterisk_ext_to", ipv6=ipv6, by_source=False),
     ]
     return [
@@ -113,15 +119,32 @@ def _strangers(strangers: Strangers, *, ipv6: bool) -> list[Rule]:
 
 
 def _tcp_of_strangers(*, ipv6: bool) -> list[Rule]:
-    opening: Rule = {"protocol": "tcp", "tcp": {"tcp-flags": ["SYN,ACK", "SYN"]}}
+    data: Rule = {"protocol": "tcp", "length": {"length": f"{SHORTEST_DATA + 1}:65535"}}
+    longest, each_second = (LONGEST_SEGMENT, STREAM_BYTES) if not ipv6 else LONGEST_AND_BYTES6
     connections = _over("1/sec", str(CONNECTIONS_AT_ONCE), "asterisk_ext_co", ipv6=ipv6)
     return [
         {**_over(f"{FLOOD}/sec", str(FLOOD), "asterisk_ext_ft", ipv6=ipv6, by_source=False), "target": "DROP"},
-        {**opening, **connections, "target": "DROP"},
-        {**opening, "target": "RETURN"},
-        # What was merged on its way in would be counted as one second's worth at most; its parts come again one by one.
-        {"protocol": "tcp", "length": {"length": f"{LONGEST_SEGMENT + 1}:65535"}, "target": "DROP"},
-        {**_over(f"{STREAM_BYTES}b/s", "", "asterisk_ext_by", ipv6=ipv6), "target": "DROP"},
+        {**OPENING, **connections, "target": "DROP"},
+        {**OPENING, "target": "RETURN"},
+        {"protocol": "tcp", "length": {"length": f"{longest + 1}:65535"}, "target": "DROP"},
+        {**data, **_suspect(ipv6=ipv6), "target": "DROP"},
+        {**_over(f"{each_second}b/s", "", "asterisk_ext_by", ipv6=ipv6), "target": "DROP"},
+    ]
+
+
+def _suspect(*, ipv6: bool) -> Rule:
+    """One limit for UDP and TCP: the table is shared by its name."""
+    return {**_in_set(ipset_of(SourceSet.SUSPECT, ipv6=ipv6)), **_over("1/sec", "1", "asterisk_ext_su", ipv6=ipv6)}
+
+
+def _out_to_strangers() -> list[Rule]:
+    """IPv4 only: python-iptables does not find IPv6's TCPMSS."""
+    names = (ipset_of(SourceSet.KNOWN, ipv6=False), MET[False], FRIEND[False])
+    spared: list[Rule] = [{"set": {"match-set": [name, "dst"]}, "target": "RETURN"} for name in names]
+    return [
+        {"out-interface": "lo", "target": "RETURN"},
+        *spared,
+        {**ACCEPTING, "target": {"TCPMSS": {"set-mss": str(SEGMENT_BYTES)}}},
     ]
 
 
@@ -131,10 +154,10 @@ def _meetings(rules: Ruleset, *, ipv6: bool) -> list[Rule]:
     # Options and extension headers before UDP only make a response look like a request: nothing is lost by it.
     start = IP_HEADER[ipv6] + 8
     is_response = " && ".join(f"{start + 4 * i}={word:#x}" for i, word in enumerate(words))
-    opening: Rule = {"protocol": "tcp", "tcp": {"tcp-flags": ["SYN,ACK", "SYN"]}}
     return [
         *({**sip, "u32": {"u32": ["!", is_response]}, **met} for sip in _ports("udp", rules.sip_udp, "sports")),
-        *({**opening, **sip, **met} for sip in _ports("tcp", rules.sip_tcp)),
+        *({**OPENING, **sip, **met} for sip in _ports("tcp", rules.sip_tcp)),
+        *({**ACCEPTING, **sip, "target": STRANGERS_OUT} for sip in _ports("tcp", rules.sip_tcp, "sports")),
     ]
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import socket
 import subprocess
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 import pytest
 
@@ -23,8 +23,14 @@ FULL_AGAIN_SECONDS = 5
 """After so long a stranger may send as much at once as at first."""
 PATIENCE = 30.0
 """A stranger who has failed gets one request a second through, and the tools repeat theirs later and later."""
-TCP_UNKNOWN = 8
-"""Of the shortest requests there are (some 130 bytes), so many fit into what a stranger may send over TCP at once."""
+TCP_GUESSES, TCP_UNKNOWN = 5, 12
+"""So many of the shortest guesses, and of the shortest requests there are, fit into what a stranger may send over TCP
+at once; the log is read once it is written."""
+TOOLS = {
+    "svwar": ("attacker3", ("svwar", "--force", "-e1000-9999"), "ChallengeSent"),
+    "svcrack": ("attacker4", ("svcrack", "-r1000-9999", "-u1_200"), "ChallengeResponseFailed"),
+}
+TOOL_SECONDS = 10.0
 
 
 @pytest.fixture(autouse=True)
@@ -90,7 +96,9 @@ def test_a_burst_from_many_ports_is_one_attacker_s(ground: Ground, node: str, ac
     assert ground.logged(node, own, "ChallengeSent") == THROUGH
 
 
-def test_of_guesses_packed_into_one_tcp_connection_four_are_answered(ground: Ground, node: str, account: str) -> None:
+def test_of_guesses_packed_into_one_tcp_connection_four_or_five_are_answered(
+    ground: Ground, node: str, account: str
+) -> None:
     own = ground.address()
     with connected(ground, node, own) as sender:
         sender.sendall(short(node, account))
@@ -102,7 +110,7 @@ def test_of_guesses_packed_into_one_tcp_connection_four_are_answered(ground: Gro
         push(sender, b"".join(guesses))
         until(lambda: own in ground.bans(node), "the ban", PATIENCE)
     ground.settled(node)
-    assert ground.logged(node, own) == THROUGH
+    assert THROUGH <= ground.logged(node, own) <= TCP_GUESSES
 
 
 def test_of_the_shortest_requests_packed_into_one_tcp_connection_a_few_more_are_answered(
@@ -126,24 +134,17 @@ def test_with_sipp_it_is_four(ground: Ground, lab: Lab, node: str, account: str)
     assert ground.bans(node) == [own]
 
 
-@pytest.mark.parametrize(
-    ("tool", "event"),
-    [(("svwar", "--force", "-e100-400"), "ChallengeSent"), (("svcrack", "-r100-400", "-u"), "ChallengeResponseFailed")],
-    ids=["svwar", "svcrack"],
-)
-def test_with_sipvicious_it_is_four(ground: Ground, node: str, account: str, tool: tuple[str, ...], event: str) -> None:
-    machine = {"svwar": "attacker3", "svcrack": "attacker4"}[tool[0]]
+@pytest.mark.parametrize("tool", TOOLS)
+def test_with_sipvicious_it_is_four(ground: Ground, node: str, account: str, tool: str) -> None:
+    machine, line, event = TOOLS[tool]
     own = ground.plan.topology.host(machine).ipv4
-    before = ground.logged(node, own, event)
-    line = (*tool, account) if tool[-1] == "-u" else tool
-
-    def is_banned() -> bool:
-        return own in ground.bans(node)
-
-    while not is_banned():
-        # It gives up when an answer is missing: it is started again, as its user would do.
-        with sipvicious(ground, machine, *line, ground.ip(node)) as running:
-            until(lambda running=running: is_banned() or running.poll() is not None, f"{tool[0]} ends", PATIENCE)  # type: ignore[misc]
+    before, starts = ground.logged(node, own, event), 0
+    while own not in ground.bans(node):
+        # It gives up, or waits for ever, when an answer is missing: it is started again, as its user would do.
+        starts += 1
+        assert starts < 20
+        with sipvicious(ground, machine, *line, ground.ip(node)) as running, suppress(subprocess.TimeoutExpired):
+            running.wait(TOOL_SECONDS)
     ground.settled(node)
     assert ground.logged(node, own, event) - before == THROUGH
     assert ground.bans(node) == ground.kernel_bans(node) == [own]

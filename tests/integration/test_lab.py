@@ -208,6 +208,17 @@ def test_a_lab_can_be_brought_up_again_after_a_crash(name: str) -> None:
     assert up(name).returncode == 0
 
 
+def test_a_lab_comes_up_where_var_and_opt_are_disks_of_their_own(name: str) -> None:
+    disks = 'mount --bind /var /var && mount --bind /opt /opt && exec "$@"'
+    wanted = [*COMMAND, "up", "--detach", "--name", name, "--nodes", "1", "--port", str(free_ports(1))]
+    done = subprocess.run(
+        ["unshare", "--mount", "sh", "-c", disks, "sh", *wanted], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    seen = lab_command("exec", "--name", name, "node1", "--", "cat", "/proc/mounts").stdout
+    assert {line.split()[1] for line in seen.splitlines()} >= {"/var", "/opt"}
+
+
 def test_taking_down_a_lab_that_is_not_up_is_no_error(name: str) -> None:
     assert lab_command("down", "--name", name).returncode == 0
 

@@ -37,12 +37,14 @@ add counter inet asterisk_ext banned
 add counter inet asterisk_ext slowed
 add counter inet asterisk_ext strangers
 add counter inet asterisk_ext denied
+add chain inet asterisk_ext strangers_out
 add chain inet asterisk_ext strangers_tcp
 add chain inet asterisk_ext strangers
 add chain inet asterisk_ext sip
 add chain inet asterisk_ext early { type filter hook prerouting priority -300; policy accept; }
 add chain inet asterisk_ext early_out { type filter hook output priority -300; policy accept; }
 add chain inet asterisk_ext inbound { type filter hook input priority 0; policy drop; }
+flush chain inet asterisk_ext strangers_out
 flush chain inet asterisk_ext strangers_tcp
 flush chain inet asterisk_ext strangers
 flush chain inet asterisk_ext sip
@@ -156,7 +158,8 @@ def test_both_drivers_limit_strangers_by_the_same_figures() -> None:
         ("500/sec", "500"),
         ("20000/sec", "20000"),
         ("1/sec", "2"),
-        ("2000b/s", None),
+        ("1/sec", "1"),
+        ("1200b/s", None),
     ]
 
 
