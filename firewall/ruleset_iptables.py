@@ -62,6 +62,7 @@ def to_iptables(rules: Ruleset, *, ipv6: bool) -> dict[tuple[str, str], list[Rul
         ("raw", STRANGERS): _strangers(strangers, ipv6=ipv6) if strangers else [],
         ("raw", EARLY): [
             {**_in_set(ipset_of(SourceSet.BAN, ipv6=ipv6)), "target": "DROP"},
+            *_media_first(rules, notrack),
             *({**slow, "target": "DROP"} for slow in _slow(rules, ipv6=ipv6)),
             *(
                 {**sip, "length": {"length": _too_long(ipv6=ipv6)}, "target": "DROP"}
@@ -69,26 +70,36 @@ def to_iptables(rules: Ruleset, *, ipv6: bool) -> dict[tuple[str, str], list[Rul
             ),
             *({**sip, "target": STRANGERS} for sip in _ports("udp", rules.sip_udp) if strangers),
             *({**sip, "target": STRANGERS} for sip in _ports("tcp", rules.sip_tcp) if strangers),
-            *({"in-interface": "!lo", **ports, **notrack} for ports in _ports("udp", untracked)),
+            *({"in-interface": "!lo", **sip, **notrack} for sip in _ports("udp", rules.sip_udp) if rules.untracked),
         ],
         ("raw", EARLY_OUT): [
             *(_meetings(rules, ipv6=ipv6) if strangers else []),
             *({"out-interface": "!lo", **ports, **notrack} for ports in _ports("udp", untracked, direction="sports")),
         ],
         ("filter", INBOUND): [
+            # What is most of the traffic and open to everybody comes first.
+            *({**ports, "target": "ACCEPT"} for ports in _ports("udp", rules.rtp)),
+            *({**ports, "target": "ACCEPT"} for ports in _ports("udp", rules.sip_udp)),
             {"in-interface": "lo", "target": "ACCEPT"},
             {"conntrack": {"ctstate": "RELATED,ESTABLISHED"}, "target": "ACCEPT"},
             {"conntrack": {"ctstate": "INVALID"}, "target": "DROP"},
             *(_icmpv6() if ipv6 else _icmp()),
             *_from_fleet(network for network in sorted(rules.fleet) if (":" in network) == ipv6),
-            *({**ports, "target": "ACCEPT"} for ports in _ports("udp", rules.sip_udp)),
             *({**ports, "target": "ACCEPT"} for ports in _ports("tcp", rules.sip_tcp)),
-            *({**ports, "target": "ACCEPT"} for ports in _ports("udp", rules.rtp)),
             *({**ports, "target": "ACCEPT"} for ports in _ports("tcp", rules.ssh)),
             *({**ports, "target": "ACCEPT"} for ports in _ports("tcp", rules.console)),
             {"target": "DROP"},
         ],
     }
+
+
+def _media_first(rules: Ruleset, notrack: Rule) -> list[Rule]:
+    """They are most of the traffic, and nothing but the bans concerns them."""
+    media = _ports("udp", rules.rtp)
+    return [
+        *({"in-interface": "!lo", **ports, **notrack} for ports in media if rules.untracked),
+        *({**ports, "target": "ACCEPT"} for ports in media),
+    ]
 
 
 def _slow(rules: Ruleset, *, ipv6: bool) -> list[Rule]:
@@ -101,8 +112,8 @@ def _strangers(strangers: Strangers, *, ipv6: bool) -> list[Rule]:
     keepalive = f"0:{IP_HEADER[ipv6] + 8 + KEEPALIVE_BYTES}"
     limits = [
         _over(f"{FLOOD}/sec", str(FLOOD), "asterisk_ext_fl", ipv6=ipv6, by_source=False),
-        _over("1/sec", str(strangers.failures), "asterisk_ext_st", ipv6=ipv6),
         _suspect(ipv6=ipv6),
+        _over("1/sec", str(strangers.failures), "asterisk_ext_st", ipv6=ipv6),
         _over(f"{strangers.total}/sec", str(strangers.total), "asterisk_ext_to", ipv6=ipv6, by_source=False),
     ]
     return [
