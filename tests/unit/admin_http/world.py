@@ -83,7 +83,9 @@ class FakeGuard:
         return ban
 
     async def lift(self, address: str, by: str) -> None:
-        if self.banned.pop(address, None) is None:
+        slowed = [row for row in self.spares if (row.address, row.reason) == (address, "slowed")]
+        self.spares = [row for row in self.spares if row not in slowed]
+        if self.banned.pop(address, None) is None and not slowed:
             raise NOT_BANNED.refuse(address=address)
 
     async def set_fleet(self, addresses: Sequence[str]) -> None:
