@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Collection, Sequence
+from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
+from asterisk_ext.domain.audio import Stems
 from asterisk_ext.domain.call_news import Difference
 from asterisk_ext.domain.call_rows import Row
 from asterisk_ext.domain.errors import Problem
+from asterisk_ext.domain.gate import BlockedCall
 from asterisk_ext.domain.maintenance import Map
 from asterisk_ext.domain.pbx import Pbx
 from asterisk_ext.domain.server import Report, Server
@@ -98,6 +100,10 @@ class Registry(Protocol):
 
     async def get_blob(self, sha256: str) -> bytes | None: ...
 
+    async def drop_blob(self, sha256: str) -> None:
+        """Keep it no longer; nothing happens where it is not kept."""
+        ...
+
 
 class Fleet(Protocol):
     """The node's own copy of the registry, typed; reading never waits."""
@@ -182,6 +188,42 @@ class Guard(Protocol):
         ...
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wanted:
+    """Which blocked calls: of one virtual PBX or all, before a time (epoch seconds), the newest ``count`` of them."""
+
+    pbx: int | None = None
+    before: float = 1e12
+    count: int = 100
+
+
+@dataclass(frozen=True, slots=True)
+class BlockedCount:
+    """Blocked calls of one day (UTC, ``2026-08-13``), virtual PBX and audio; ``heard`` in seconds, all together."""
+
+    day: str
+    pbx: int
+    audio: str
+    calls: int
+    heard: float
+
+
+class BlockedCallLog(Protocol):
+    """This node's blocked calls, for as long as the settings keep them."""
+
+    async def calls(self, wanted: Wanted) -> list[BlockedCall]:
+        """The newest first."""
+        ...
+
+    async def counts(self, pbx: int | None = None) -> list[BlockedCount]:
+        """The newest day first; also of calls whose rows had to make room."""
+        ...
+
+    async def forget(self, pbx: int) -> int:
+        """Erase the calls of a virtual PBX; how many there were. The counts stay: they name nobody."""
+        ...
+
+
 class Peers(Protocol):
     """The other nodes of the fleet, each asked for what is its own; all refuse ``server.silent`` within seconds."""
 
@@ -196,6 +238,10 @@ class Peers(Protocol):
         ...
 
     async def bans(self, server: Server) -> list[Banned]: ...
+
+    async def blocked_calls(self, server: Server, wanted: Wanted) -> list[BlockedCall]: ...
+
+    async def blocked_counts(self, server: Server, pbx: int | None) -> list[BlockedCount]: ...
 
     async def lift(self, server: Server, address: str, by: str) -> bool:
         """Lift a ban there; whether there was one."""
@@ -213,7 +259,9 @@ class PhoneBook(Protocol):
 class Projector(Protocol):
     """Gives Asterisk the virtual PBXs of this node."""
 
-    def apply(self, tenants: Sequence[Pbx], *, elsewhere: Collection[int] = ()) -> object:
+    def apply(
+        self, tenants: Sequence[Pbx], *, elsewhere: Collection[int] = (), audios: Mapping[int, Stems] | None = None
+    ) -> object:
         """Make Asterisk's tenants exactly these. Blocks: call it outside the event loop.
 
         Refuses to remove many that are not ``elsewhere`` in the fleet: it would rather be an error of ours.

@@ -8,12 +8,11 @@ import signal
 import time
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
-from functools import cache, partial
 from pathlib import Path
 
 from admin_http.app import build
 from admin_http.listen import listening
-from agi.blocked_calls import RecentBlockedCalls
+from agi.blocked_calls import BlockedCallLog
 from agi.directory import FleetDirectory
 from agi.gate import Gate
 from agi.server import Server as FastAgi
@@ -25,6 +24,7 @@ from asterisk_ext.peer import HttpPeers
 from asterisk_ext.registry import served, wire
 from asterisk_ext.registry.embedded import EmbeddedRegistry
 from asterisk_ext.registry.remote import RemoteRegistry
+from asterisk_ext.services.audio_delivery import AudioDelivery
 from asterisk_ext.services.audit import Audit
 from asterisk_ext.services.fleet_calls import FleetCalls
 from asterisk_ext.services.friends import Friends
@@ -33,7 +33,9 @@ from asterisk_ext.services.reporting import PERIOD, Reporting
 from asterisk_ext.services.serving import Serving
 from asterisk_ext.store import LocalCopy
 from asterisk_ext.tasks import Tasks
-from dialplan.audio.defaults import default_announcements, install_default_audios
+from dialplan.audio.announcements import Announcements
+from dialplan.audio.defaults import install_default_audios
+from dialplan.audio.sound_folder import SoundsOnDisk
 from dialplan.kept_projection import KeptProjection
 from dialplan.registered_phones import RegisteredPhones
 from firewall.guard_client import GuardClient
@@ -72,12 +74,13 @@ async def running(config: Config) -> AsyncIterator[None]:
         )
         guard = NodeGuard(GuardClient(Path(config.guard.socket)), config.guard.ban_hours)
         install_default_audios(Path(asterisk.sounds))
-        announcements = cache(partial(default_announcements, asterisk.sounds))
+        blocked = BlockedCallLog.of(state / "blocked_calls.sqlite3", clock, config.audio)
 
         audit = Audit(registry, copy, clock)
         calls = LiveCalls(name, acting, copy, audit)
-        serving = Serving(name, copy, KeptProjection(Path(asterisk.realtime)))
-        reporting = Reporting(name, VERSION, serving, RegisteredPhones(asterisk.program), calls.count)
+        audios = AudioDelivery(name, copy, registry, SoundsOnDisk(Path(asterisk.sounds)), clock)
+        serving = Serving(name, copy, KeptProjection(Path(asterisk.realtime), asterisk.sounds), audios)
+        reporting = Reporting(name, VERSION, serving, audios, RegisteredPhones(asterisk.program), calls.count)
         peers = HttpPeers(fleet_secret)
         stack.push_async_callback(peers.close)
         fleet_calls = FleetCalls(name, calls, peers, copy, clock)
@@ -90,6 +93,7 @@ async def running(config: Config) -> AsyncIterator[None]:
                 guard=guard,
                 peers=peers,
                 calls=fleet_calls,
+                blocked=blocked,
                 clock=clock,
                 fleet_secret=fleet_secret,
             )
@@ -101,11 +105,14 @@ async def running(config: Config) -> AsyncIterator[None]:
         tasks.keep("copy of the registry", lambda: copy.follow(registry))
         tasks.keep("reports of the nodes", lambda: copy.hear(registry), pause=PERIOD)
         tasks.keep("report of this node", lambda: reporting.run(registry))
+        tasks.keep("audios", audios.run)
+        tasks.keep("blocked calls", blocked.run)
         tasks.keep("projection to Asterisk", serving.run)
         tasks.keep("guard's never-ban list", Friends(copy, guard).run)
         tasks.keep("live calls", Follower(looking, acting, calls, f"asterisk-ext-{name}", clock).run)
         tasks.keep("calls of the fleet", fleet_calls.run)
-        gate = Gate(FleetDirectory(copy, announcements), RecentBlockedCalls(), clock)
+        directory = FleetDirectory(copy, Announcements(asterisk.sounds, audios.choices))
+        gate = Gate(directory, blocked, clock)
         await stack.enter_async_context(FastAgi({"gate": gate}, config.fastagi.host, config.fastagi.port))
         await stack.enter_async_context(
             listening(app, config.admin_http.host, config.admin_http.port, Path(config.node.run) / "admin.sock")

@@ -5,7 +5,18 @@ from __future__ import annotations
 import msgspec
 from aiohttp import web
 
-from admin_http.api import audit, bans, live_calls, maintenance, servers, status, users, virtual_pbx
+from admin_http.api import (
+    audios,
+    audit,
+    bans,
+    blocked_calls,
+    live_calls,
+    maintenance,
+    servers,
+    status,
+    users,
+    virtual_pbx,
+)
 from admin_http.api.openapi import document
 from admin_http.api.route import ROOT, Route
 
@@ -15,6 +26,8 @@ ROUTES: tuple[Route, ...] = (
     *virtual_pbx.ROUTES,
     *bans.ROUTES,
     *live_calls.ROUTES,
+    *blocked_calls.ROUTES,
+    *audios.ROUTES,
     *users.ROUTES,
     *audit.ROUTES,
     *status.ROUTES,

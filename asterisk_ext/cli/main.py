@@ -10,9 +10,10 @@ import click
 from asterisk_ext.domain.errors import Refusal
 
 GROUPS = {
+    "audio": "block audios and music: list, add, set, remove, listen; run the converter",
     "audit": "the journal of acts",
     "ban": "blocked addresses: list, add, lift, allow, explain",
-    "call": "live calls: list, hangup, replay",
+    "call": "live calls: list, hangup, replay; blocked calls",
     "guard": "the guard: run it, or scan a log offline",
     "lab": "a whole fleet on this machine: up, status, exec, down",
     "node": "the node service: run it; put a lost realtime database back",
