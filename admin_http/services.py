@@ -70,6 +70,8 @@ class Services:
     audios: Audios
     shipped: Mapping[str, Shipped]
     """The announcements that ship with the product, by ``Place.key``."""
+    blocked_calls_days: float = 90
+    """How long blocked calls are kept."""
     fleet: Fleet
     clock: Clock
     node: str

@@ -1,8 +1,9 @@
-"""A-law samples as a file that browsers play (RFC 2361: WAVE format 6). Pure."""
+"""What the console shows and plays of an audio: its waveform, and A-law as a file (RFC 2361: WAVE format 6). Pure."""
 
 from __future__ import annotations
 
 import struct
+from collections.abc import Sequence
 
 RATE = 8000
 ALAW = 6
@@ -16,3 +17,12 @@ def alaw_as_wave(samples: bytes) -> bytes:
     chunks = b"fmt " + struct.pack("<I", len(form)) + form + fact
     chunks += b"data" + struct.pack("<I", len(samples)) + samples + padding
     return b"RIFF" + struct.pack("<I", 4 + len(chunks)) + b"WAVE" + chunks
+
+
+def wave_path(peaks: Sequence[int]) -> str:
+    """The waveform as SVG path data: one upright stroke a peak, 3 wide, in a box 28 high."""
+    return "".join(f"M{3 * place + 1} {14 - _half(peak)}v{2 * _half(peak)}" for place, peak in enumerate(peaks))
+
+
+def _half(peak: int) -> int:
+    return max(1, round(peak * 12 / 100))

@@ -51,6 +51,7 @@ def services(
             registry, copy, audit, ConverterClient(Path(config.audio.converter)), limits(config.audio), clock
         ),
         shipped=shipped_recordings(),
+        blocked_calls_days=config.audio.blocked_calls_days,
         fleet=copy,
         clock=clock,
         node=config.node.name,
