@@ -68,7 +68,7 @@ class BlockedCallLog:
             await self.write()
 
     async def write(self) -> None:
-        """Write what has gathered; raises sqlite3.Error, and nothing is lost then."""
+        """Write what has gathered; raises sqlite3.Error or OSError, and nothing is lost then."""
         calls, self._waiting = self._waiting, deque(maxlen=self._waiting.maxlen)
         try:
             await asyncio.to_thread(self._write, calls)

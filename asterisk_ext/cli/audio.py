@@ -67,8 +67,9 @@ def _places(uses: list[dict[str, str]]) -> str:
 @click.argument("file", type=click.File("rb"))
 @click.option("--name", default="", help="Its name in the library; the file's where none is given.")
 def add(settings: Path, file: IO[bytes], name: str) -> None:
-    """Upload FILE (WAV, MP3, Ogg, FLAC or M4A)."""
-    query = urlencode({"file": Path(file.name).name, "name": name})
+    """Upload FILE (WAV, MP3, Ogg, FLAC or M4A; - for standard input, which needs a --name)."""
+    given = "" if file.name in ("-", "<stdin>") else Path(file.name).name
+    query = urlencode({"file": given, "name": name})
     made = ask(settings, "POST", f"audios?{query}", data=file.read())
     click.echo(f"{made['name']}: {made['seconds']:.1f} s, was {made['loudness']:.1f} LUFS")
 

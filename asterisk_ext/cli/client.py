@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import io
 from typing import Any
 
 import aiohttp
@@ -26,7 +27,9 @@ async def _ask(socket: str, method: str, path: str, body: object, data: bytes | 
     try:
         async with (
             aiohttp.ClientSession(connector=aiohttp.UnixConnector(socket)) as session,
-            session.request(method, f"http://node/api/v1/{path}", json=body, data=data) as response,
+            session.request(
+                method, f"http://node/api/v1/{path}", json=body, data=io.BytesIO(data) if data else data
+            ) as response,
         ):
             answer = await response.json(content_type=None) if response.content_length != 0 else None
             if response.status >= 400:

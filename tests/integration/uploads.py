@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import subprocess
+import tempfile
 from dataclasses import dataclass
 from hashlib import sha256
+from pathlib import Path
 
 from asterisk_ext.audio_ports import Converted
 from asterisk_ext.domain.audio import Limits, Recording
@@ -16,27 +18,17 @@ FORMS = {
     "ogg": ("-c:a", "libvorbis", "-f", "ogg"),
     "opus": ("-c:a", "libopus", "-f", "ogg"),
     "flac": ("-f", "flac"),
-    "m4a": ("-c:a", "aac", "-movflags", "frag_keyframe+empty_moov", "-f", "mp4"),
+    "m4a": ("-c:a", "aac", "-f", "mp4"),
 }
 
 
 def sweep(form: str, seconds: float = 3.0, start: int = 300, rise: int = 150) -> bytes:
     """A tone that begins at ``start`` hertz and rises by twice ``rise`` a second."""
     source = f"aevalsrc=0.4*sin(2*PI*({start}*t+{rise}*t*t)):d={seconds}:s=44100"
-    # A WAV or M4A file's lengths are written at its end, which a pipe does not let ffmpeg do.
-    made = subprocess.run(
-        ["ffmpeg", "-nostdin", "-v", "error", "-f", "lavfi", "-i", source, *FORMS[form], "pipe:1"],
-        check=True,
-        capture_output=True,
-    ).stdout
-    return whole_riff(made) if form == "wav" else made
-
-
-def whole_riff(made: bytes) -> bytes:
-    """The lengths of a WAV file written into it."""
-    data = made.index(b"data")
-    lengths = (len(made) - 8).to_bytes(4, "little"), (len(made) - data - 8).to_bytes(4, "little")
-    return made[:4] + lengths[0] + made[8 : data + 4] + lengths[1] + made[data + 8 :]
+    with tempfile.NamedTemporaryFile() as file:
+        words = ["ffmpeg", "-nostdin", "-v", "error", "-y", "-f", "lavfi", "-i", source, *FORMS[form], file.name]
+        subprocess.run(words, check=True)
+        return Path(file.name).read_bytes()
 
 
 @dataclass(frozen=True, slots=True)
