@@ -7,7 +7,7 @@ run: setup
 	@exec .venv/bin/asterisk-ext lab up --nodes 2 --calls 6
 
 test: setup lint
-	@.venv/bin/python -m pytest -n 3 --dist loadgroup
+	@.venv/bin/python -m pytest -n 3 --dist loadscope --no-loadscope-reorder
 
 lint: setup
 	@.venv/bin/ruff check .

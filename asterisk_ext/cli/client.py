@@ -24,12 +24,11 @@ def ask(socket: str, method: str, path: str, body: object = None, data: bytes | 
 
 
 async def _ask(socket: str, method: str, path: str, body: object, data: bytes | None) -> Any:
+    sent = io.BytesIO(data) if data else data
     try:
         async with (
             aiohttp.ClientSession(connector=aiohttp.UnixConnector(socket)) as session,
-            session.request(
-                method, f"http://node/api/v1/{path}", json=body, data=io.BytesIO(data) if data else data
-            ) as response,
+            session.request(method, f"http://node/api/v1/{path}", json=body, data=sent) as response,
         ):
             answer = await response.json(content_type=None) if response.content_length != 0 else None
             if response.status >= 400:

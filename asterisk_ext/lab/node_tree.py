@@ -69,8 +69,8 @@ def mount_tree(base: Path, install: Install, hosts: str) -> Path:
     (root / "tmp").chmod(0o1777)
     bind(Path("/proc"), root / "proc")
     bind(Path("/dev"), root / "dev")
-    for disk in _other_disks():
-        bind(disk, root / disk.relative_to("/"), read_only=True)
+    for number, disk in enumerate(_other_disks()):
+        _show_disk(disk, base, f"disk{number}", root / disk.relative_to("/"))
     source = root / SOURCE.relative_to("/")
     if not (source / "asterisk_ext").exists():
         bind(SOURCE, source, read_only=True)
@@ -93,6 +93,14 @@ def _overlay(lower: Path, base: Path, name: str, target: Path) -> None:
         place.mkdir(parents=True, exist_ok=True)
     upper.chmod(0o755)
     mount("overlay", target, "overlay", options=f"lowerdir={lower},upperdir={upper},workdir={work}")
+
+
+def _show_disk(disk: Path, base: Path, name: str, target: Path) -> None:
+    """Through an overlay too, since /var or /opt may be one; read-only where the file system allows none (a vfat)."""
+    try:
+        _overlay(disk, base, name, target)
+    except OSError:
+        bind(disk, target, read_only=True)
 
 
 def _mount_asterisk(base: Path, root: Path, install: Install) -> None:

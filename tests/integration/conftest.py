@@ -52,6 +52,12 @@ def lab() -> Iterator[Lab]:
         assert process.wait() == 0
 
 
+@pytest.fixture
+def no_call_of_an_earlier_test(lab: Lab) -> None:
+    """The phones that answered end theirs a little later than the caller, and the other node's are seen later still."""
+    lab.calls_until(lambda rows: not rows)
+
+
 @pytest.fixture(scope="session")
 def ground(lab: Lab) -> Iterator[Ground]:
     opened = Ground(lab.name)

@@ -157,6 +157,19 @@ class Phone:
         self._send(request("ACK", ""))
         return heard
 
+    async def hand_on(self, user: str, to: str, *, talk: float = 1.0) -> int:
+        """Call ``user``, talk, then transfer it blindly to ``to``; the status that the REFER got."""
+        uri = f"sip:{user}@{self._server[0]}:{self._server[1]}"
+        body = SDP.format(ip=self.ip, port=self.port + 10000, payload=self.payload)
+        heard = await self._transaction("INVITE", uri, uri, body)
+        assert heard.last is not None
+        assert heard.final == 200, heard.statuses
+        await asyncio.sleep(talk)
+        refer = f"Refer-To: <sip:{to}@{self._server[0]}>\r\n"
+        call_id, peer = heard.last.get("Call-ID"), heard.last.get("To")
+        self._send(self._request("REFER", uri, peer, call_id, 80, refer, "", ""))
+        return (await self._final(Heard(), call_id, 80, "REFER", 10.0)).status
+
     def hang_up(self) -> None:
         """Cancel the call that is being set up."""
         self._send(self._cancel)

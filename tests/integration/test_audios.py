@@ -84,21 +84,13 @@ def test_a_hostile_upload_is_refused_by_the_command_line_as_by_the_console(lab: 
 
 
 def test_the_converter_can_read_no_secret_and_reach_nobody(lab: Lab) -> None:
-    (converter,) = [
-        service for node in lab.status()["nodes"] if node["name"] == "node1" for service in node["services"]
-        if service["name"] == "converter"
-    ]  # fmt: skip
-    assert converter["running"], converter
-    told = lab.run(
-        "node1", "sh", "-c", 'pid=$(pgrep -u asterisk-ext-audio -f "audio converter"); cat /proc/$pid/status'
-    )
+    found = "pgrep -u asterisk-ext-audio -f 'audio converter'"
+    told = lab.run("node1", "sh", "-c", f"cat /proc/$({found})/status")
     fields = dict(line.split(":\t", 1) for line in told.stdout.splitlines() if ":\t" in line)
     assert fields["Uid"].split() == ["64102"] * 4
     assert fields["NoNewPrivs"] == "1"
     assert {int(fields[name], 16) for name in ("CapInh", "CapPrm", "CapEff", "CapBnd", "CapAmb")} == {0}
-    links = lab.run(
-        "node1", "sh", "-c", 'nsenter --net --target $(pgrep -u asterisk-ext-audio -f "audio converter") ip -o link'
-    )
+    links = lab.run("node1", "sh", "-c", f"nsenter --net --target $({found}) ip -o link")
     assert [line.split()[1] for line in links.stdout.splitlines()] == ["lo:"]
     for path in ("/etc/asterisk-ext/fleet.secret", "/var/lib/asterisk-ext/registry.sqlite3", "/etc/asterisk"):
         denied = lab.run("node1", "setpriv", "--reuid=64102", "--regid=64102", "--clear-groups", "head", "-c1", path)

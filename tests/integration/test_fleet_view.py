@@ -16,7 +16,7 @@ import pytest
 from tests.integration.fleet import Lab, events
 from tests.integration.test_live_calls import up
 
-pytestmark = pytest.mark.lab
+pytestmark = [pytest.mark.lab, pytest.mark.usefixtures("no_call_of_an_earlier_test")]
 
 
 def ask(lab: Lab, path: str, method: str = "GET") -> Any:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import asyncio
 import os
 import re
 import select
@@ -8,6 +9,7 @@ import signal
 import socket
 import subprocess
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
@@ -17,6 +19,8 @@ from asterisk_ext.lab.plan import STATE
 from tests.integration import machine
 from tests.integration.conftest import free_ports
 from tests.integration.fleet import COMMAND, Lab, lab_command
+from tests.integration.guard_ground import Ground
+from tests.integration.sip_phone import Phone
 
 pytestmark = pytest.mark.lab
 
@@ -116,6 +120,26 @@ def test_the_hotels_queue_conference_and_outside_line_answer(lab: Lab) -> None:
     assert [lab.call("9_700", number, seconds=1).final for number in ("750", "760", "04832210000")] == [200, 200, 200]
 
 
+async def test_the_hotels_night_porter_hands_a_guest_on_by_transfer(lab: Lab, ground: Ground) -> None:
+    spare = ground.plan.account("9_709")
+    guest = Phone((ground.ip("node1"), 5060), ground.address("phones1"), 5060, spare.name, spare.password)
+    await guest.open(lambda ip, port: ground.bound(ip, port, "phones1"))
+    try:
+        assert await guest.hand_on("770", "701") == 202
+        rows = await asyncio.to_thread(lab.calls_until, lambda rows: talking(rows) == {"9_702", "9_701"})
+        assert len(rows) == 1
+    finally:
+        guest.close()
+    [linkedid] = rows
+    lab.ext("node1", "call", "hangup", "--yes", linkedid)
+
+
+def talking(rows: dict[str, dict[str, Any]]) -> set[str]:
+    """The endpoints of all answered legs."""
+    legs = [leg for row in rows.values() for leg in (row["origin"], *row["destinations"])]
+    return {leg["channel"].removeprefix("PJSIP/").rpartition("-")[0] for leg in legs if leg["state"] == "Up"}
+
+
 def test_a_phone_registers_with_its_own_password_and_no_other(lab: Lab) -> None:
     assert lab.register("9_709").as_expected
     assert 200 not in lab.attack(node="node2", failures=1, attacker="attacker4").statuses
@@ -182,6 +206,17 @@ def test_a_lab_can_be_brought_up_again_after_a_crash(name: str) -> None:
     os.kill(first, signal.SIGKILL)
     wait_for_end(handle)
     assert up(name).returncode == 0
+
+
+def test_a_lab_comes_up_where_var_and_opt_are_disks_of_their_own(name: str) -> None:
+    disks = 'mount --bind /var /var && mount --bind /opt /opt && exec "$@"'
+    wanted = [*COMMAND, "up", "--detach", "--name", name, "--nodes", "1", "--port", str(free_ports(1))]
+    done = subprocess.run(
+        ["unshare", "--mount", "sh", "-c", disks, "sh", *wanted], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    seen = lab_command("exec", "--name", name, "node1", "--", "cat", "/proc/mounts").stdout
+    assert {line.split()[1] for line in seen.splitlines()} >= {"/var", "/opt"}
 
 
 def test_taking_down_a_lab_that_is_not_up_is_no_error(name: str) -> None:

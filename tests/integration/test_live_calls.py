@@ -10,7 +10,7 @@ import pytest
 
 from tests.integration.fleet import Lab
 
-pytestmark = pytest.mark.lab
+pytestmark = [pytest.mark.lab, pytest.mark.usefixtures("no_call_of_an_earlier_test")]
 
 
 def up(rows: dict[str, dict[str, Any]], number: str) -> dict[str, Any] | None:

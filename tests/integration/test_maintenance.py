@@ -9,7 +9,7 @@ import pytest
 
 from tests.integration.fleet import Lab
 
-pytestmark = pytest.mark.lab
+pytestmark = [pytest.mark.lab, pytest.mark.usefixtures("no_call_of_an_earlier_test")]
 
 PROBE = "1_209"
 """An extension whose phone no one else registers."""

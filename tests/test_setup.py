@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-SETUP = Path(__file__).parents[2] / "asterisk_ext/lab/setup"
+SETUP = Path(__file__).parents[1] / "asterisk_ext/lab/setup"
 
 
 @pytest.fixture

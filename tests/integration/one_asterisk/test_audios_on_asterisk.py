@@ -12,8 +12,8 @@ import pytest
 
 from asterisk_ext.domain.audio import Library
 from dialplan.audio.sound_folder import UNUSED, SoundsOnDisk
-from tests.integration.lines import TENANTS, Line, assert_heard_whole, dial
-from tests.integration.one_asterisk import OneAsterisk
+from tests.integration.one_asterisk.asterisk import OneAsterisk
+from tests.integration.one_asterisk.lines import TENANTS, Line, assert_heard_whole, dial
 from tests.integration.sip_phone import Heard
 from tests.integration.uploads import Made, converted, sweep
 

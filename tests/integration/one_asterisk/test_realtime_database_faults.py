@@ -15,8 +15,8 @@ from asterisk_ext.domain.pbx import Status
 from dialplan.last_good import keep, restore
 from dialplan.projection import Projection
 from dialplan.rebuild import rebuild
-from tests.integration.lines import TENANTS, Line, assert_hears_and_is_refused, dial
-from tests.integration.one_asterisk import OneAsterisk
+from tests.integration.one_asterisk.asterisk import OneAsterisk
+from tests.integration.one_asterisk.lines import TENANTS, Line, assert_hears_and_is_refused, dial
 from tests.unit.dialplan.damages import DAMAGES
 
 

@@ -10,7 +10,8 @@ from dataclasses import replace
 import pytest
 
 from asterisk_ext.domain.pbx import Status, Trunk
-from tests.integration.lines import (
+from tests.integration.one_asterisk.asterisk import NODE, PHONES, OneAsterisk
+from tests.integration.one_asterisk.lines import (
     HEARD_ENOUGH,
     PORTS,
     TENANTS,
@@ -20,7 +21,6 @@ from tests.integration.lines import (
     dial,
     heard_audio,
 )
-from tests.integration.one_asterisk import NODE, PHONES, OneAsterisk
 from tests.integration.sip_phone import Heard, Phone
 
 HOSTER = """
@@ -234,7 +234,7 @@ async def test_a_service_killed_while_it_plays_harms_no_caller(gate: OneAsterisk
 
 
 async def test_a_service_that_answers_garbage_changes_nothing(asterisk: OneAsterisk, line: Line) -> None:
-    asterisk.start_agi("tests.integration.garbage_process")
+    asterisk.start_agi("tests.integration.one_asterisk.garbage_process")
     try:
         assert_hears_and_is_refused(await dial(line, "2_200", "04833334444"), "partial_block")
         assert (await dial(line, "2_200", "190")).final == 200

@@ -29,7 +29,8 @@ from dialplan.base_config import AriUser, BaseConfig, includes, render
 from dialplan.projection import Difference, Projection
 
 NODE, PHONES, CARRIER = "198.18.1.1", "198.18.10.1", "198.18.20.1"
-SOURCE = Path(__file__).resolve().parents[2]
+SOURCE = Path(__file__).resolve().parents[3]
+AGI = "tests.integration.one_asterisk.agi_process"
 NOTHING = Library()
 _CLONE_NEWNET = 0x40000000
 
@@ -117,7 +118,9 @@ class OneAsterisk:
         fresh.write_bytes(msgspec.json.encode(facts))
         fresh.replace(self._base / name)
 
-    def start_agi(self, program: str = "tests.integration.agi_process", port: int = 4573) -> subprocess.Popen[str]:
+    def start_agi(
+        self, program: str = "tests.integration.one_asterisk.agi_process", port: int = 4573
+    ) -> subprocess.Popen[str]:
         self._agi_notes.write_text("")
         self._agi_out = self._agi_notes.open("a")
         sounds = "/var/lib/asterisk-ext/sounds"

@@ -7,10 +7,10 @@ import itertools
 from pathlib import Path
 
 from asterisk_ext.domain.pbx import Did, Extension, Mode, Pbx, RingGroup, Status, Trunk, check, digest
-from tests.integration.one_asterisk import CARRIER, NODE, PHONES, OneAsterisk
+from tests.integration.one_asterisk.asterisk import CARRIER, NODE, PHONES, OneAsterisk
 from tests.integration.sip_phone import Heard, Phone
 
-SOUNDS = Path(__file__).resolve().parents[2] / "dialplan/audio/default"
+SOUNDS = Path(__file__).resolve().parents[3] / "dialplan/audio/default"
 PORTS = itertools.count(6000, 2)
 HEARD_ENOUGH = 8000
 """Bytes of alaw: one second."""
