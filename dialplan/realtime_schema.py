@@ -42,7 +42,7 @@ ENDPOINTS = Table(
     (
         "id", "context", "tenantid", "accountcode", "aors", "auth", "outbound_auth", "set_var", "allow", "callerid",
         "language", "moh_suggest", "identify_by", "deny", "permit", "direct_media", "rtp_symmetric", "force_rport",
-        "rewrite_contact", "webrtc", "trust_id_inbound", "allow_subscribe", "from_user",
+        "rewrite_contact", "webrtc", "trust_id_inbound", "allow_subscribe", "from_user", "codec_prefs_incoming_offer",
     ),
 )  # fmt: skip
 AUTHS = Table("ps_auths", "ps_auths", ("id", "auth_type", "username", "realm", "md5_cred", "password"))

@@ -137,6 +137,7 @@ def _phone(pbx: Pbx, extension: Extension, common: dict[str, str], music: str) -
             aors=account,
             auth=account,
             allow=_codecs(extension.codecs),
+            codec_prefs_incoming_offer=_preference(extension.codecs),
             callerid=f'"{extension.name or extension.number}" <{extension.number}>',
             moh_suggest=music,
             identify_by="username,auth_username",
@@ -185,6 +186,7 @@ def _trunk(pbx: Pbx, trunk: Trunk, common: dict[str, str]) -> Iterator[tuple[Tab
             context=TRUNKS_CONTEXT,
             aors=name,
             allow=_codecs(trunk.codecs),
+            codec_prefs_incoming_offer=_preference(trunk.codecs),
             identify_by="ip",
             deny="0.0.0.0/0.0.0.0,::/0" if addresses else None,
             permit=",".join(addresses) or None,
@@ -275,6 +277,13 @@ def _is_address(host: str) -> bool:
 
 def _codecs(codecs: tuple[str, ...]) -> str:
     return ",".join(("!all", *codecs))
+
+
+def _preference(codecs: tuple[str, ...]) -> str | None:
+    """G.729 is the one codec that no audio is kept in: where it is allowed, the record's order decides, not the
+    caller's, so that a codec with audios may stand before it.
+    """
+    return "prefer: configured, operation: intersect, keep: all, transcode: allow" if "g729" in codecs else None
 
 
 def _no_digest() -> str:

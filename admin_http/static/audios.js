@@ -75,14 +75,15 @@ function take(form) {
       button.disabled = false;
     };
     request.addEventListener("load", () => {
-      const next = request.response?.querySelector("#upload");
+      const next = request.response?.querySelector("#main");
       if (request.status < 300 || !next) {
         location.assign(request.responseURL || "/audios");
         return;
       }
-      document.querySelector("#upload").replaceWith(document.adoptNode(next));
+      stop();
+      document.querySelector("#main").replaceWith(document.adoptNode(next));
       take(document.querySelector("[data-upload]"));
-      document.querySelector("#upload [aria-invalid]")?.focus();
+      (document.querySelector("#upload [aria-invalid]") ?? document.querySelector("#main")).focus();
     });
     request.addEventListener("error", over);
     request.addEventListener("abort", over);

@@ -119,6 +119,8 @@ def uses(settings: Path, as_json: bool) -> None:
         ["KIND", "FOR", "LANGUAGE", "AUDIO"],
         [[u["kind"], "platform" if u["pbx"] is None else u["pbx"], u["language"], u["name"]] for u in answer["uses"]],
     )
+    for server, names in answer["arrival"]["missing"].items():
+        click.echo(f"{server} lacks {', '.join(names)}: the next best is heard", err=True)
     waiting = answer["arrival"]["waiting"]
     click.echo(f"in force on {', '.join(answer['arrival']['there']) or 'no server'}" + _not_on(waiting))
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from asterisk_ext.audio_ports import Converter
 from asterisk_ext.domain.access import Act, Actor, require
@@ -34,6 +34,8 @@ class Arrival:
 
     there: tuple[str, ...]
     waiting: tuple[str, ...] = ()
+    missing: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    """Server → chosen audios that could not be brought there; the next best is heard."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -76,7 +78,11 @@ class Audios:
         there = [
             name for name, report in reports.items() if report.audio_revision >= wanted and not report.audios_missing
         ]
-        return Arrival(there=tuple(there), waiting=tuple(name for name in reports if name not in there))
+        return Arrival(
+            there=tuple(there),
+            waiting=tuple(name for name in reports if name not in there),
+            missing={name: report.audios_missing for name, report in reports.items() if report.audios_missing},
+        )
 
     async def add(self, actor: Actor, file: str, data: bytes, name: str = "") -> Recording:
         """Take an upload into the library; nothing is kept of one that is refused.
@@ -147,7 +153,8 @@ class Audios:
 
     async def original(self, actor: Actor, name: str) -> bytes:
         """FLAC, as it was uploaded."""
-        return await self._blob(self.one(actor, name), self.one(actor, name).original)
+        found = self.one(actor, name)
+        return await self._blob(found, found.original)
 
     async def telephone(self, actor: Actor, name: str) -> bytes:
         """A-law, as a caller hears it."""

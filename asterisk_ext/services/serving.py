@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+from collections.abc import Collection, Sequence
 
 from asterisk_ext.domain.maintenance import known_here
+from asterisk_ext.domain.pbx import Pbx
 from asterisk_ext.ports import Fleet, Projector
 from asterisk_ext.services.audio_delivery import AudioDelivery
 from asterisk_ext.services.waiting import first
@@ -35,14 +37,17 @@ class Serving:
             map_revision, tenants = self._fleet.map_revision, self._fleet.tenants()
             known = known_here(self._node, current, tenants)
             elsewhere = {pbx.id for pbx in tenants} - {pbx.id for pbx in known}
-            stems = {pbx.id: self._audios.stems(pbx) for pbx in known}
-            await asyncio.to_thread(self._projector.apply, known, elsewhere=elsewhere, audios=stems)
+            await asyncio.to_thread(self._project, known, elsewhere)
             self.tenants = sum(current.follow(pbx.home) == self._node for pbx in tenants)
             if map_revision != self.map_revision:
                 self.map_revision = map_revision
                 self._moved.set()
                 self._moved = asyncio.Event()
             await first(self._fleet.after(revision), self._audios.after(delivered))
+
+    def _project(self, known: Sequence[Pbx], elsewhere: Collection[int]) -> None:
+        audios = {pbx.id: self._audios.stems(pbx) for pbx in known}
+        self._projector.apply(known, elsewhere=elsewhere, audios=audios)
 
     async def moved_on(self, revision: int, at_most: float) -> None:
         """Wait until Asterisk is served by another revision of the map than this, or ``at_most`` seconds."""

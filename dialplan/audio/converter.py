@@ -140,7 +140,7 @@ class ConverterClient:
             async with asyncio.timeout(PATIENCE):
                 return await self._convert(data, limits)
         except (OSError, TimeoutError, asyncio.IncompleteReadError, msgspec.DecodeError) as error:
-            raise GONE.refuse() from error
+            raise GONE.refuse(field="file") from error
 
     async def _convert(self, data: bytes, limits: Limits) -> Converted:
         reader, writer = await asyncio.open_unix_connection(self._path, limit=LINE)

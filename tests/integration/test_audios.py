@@ -84,7 +84,7 @@ def test_a_hostile_upload_is_refused_by_the_command_line_as_by_the_console(lab: 
 
 
 def test_the_converter_can_read_no_secret_and_reach_nobody(lab: Lab) -> None:
-    found = "pgrep -u asterisk-ext-audio -f 'audio converter'"
+    found = "pgrep -o -u asterisk-ext-audio -f 'audio converter'"
     told = lab.run("node1", "sh", "-c", f"cat /proc/$({found})/status")
     fields = dict(line.split(":\t", 1) for line in told.stdout.splitlines() if ":\t" in line)
     assert fields["Uid"].split() == ["64102"] * 4

@@ -11,6 +11,7 @@ from dataclasses import replace
 import pytest
 
 from asterisk_ext.domain.audio import Library
+from asterisk_ext.domain.pbx import Pbx
 from dialplan.audio.sound_folder import UNUSED, SoundsOnDisk
 from tests.integration.one_asterisk.asterisk import OneAsterisk
 from tests.integration.one_asterisk.lines import TENANTS, Line, assert_heard_whole, dial
@@ -168,3 +169,30 @@ async def test_who_is_put_on_hold_hears_the_tenants_music(
     heard = await calling
     assert len(heard.rtp) >= 8000, "a second of it at least"
     assert heard.rtp[320:8000] in made["music"].alaw * 2
+
+
+async def test_a_caller_with_nothing_but_g729_hears_nothing_and_is_ended_at_once(
+    gate: OneAsterisk, line: Line, made: dict[str, Made]
+) -> None:
+    gate.hold(speaking(("g729",)), library(made, {"partial_block/pt_BR": "platform"}, {}))
+    phone = await line.phone("2_200")
+    phone.payload = "18"
+    began = time.monotonic()
+    heard = await phone.call("04833334444")
+    assert (heard.final, heard.cause, heard.rtp) == (403, 21, b"")
+    assert time.monotonic() - began < made["platform"].recording.seconds
+
+
+async def test_a_caller_that_may_use_alaw_before_g729_hears_the_audio_whatever_it_prefers(
+    gate: OneAsterisk, line: Line, made: dict[str, Made]
+) -> None:
+    gate.hold(speaking(("alaw", "g729")), library(made, {"partial_block/pt_BR": "platform"}, {}))
+    phone = await line.phone("2_200")
+    phone.payload = "18 8"
+    assert_heard(await phone.call("04833334444"), made["platform"])
+
+
+def speaking(codecs: tuple[str, ...]) -> list[Pbx]:
+    """The tenants, with these codecs on the second one's phones."""
+    phones = tuple(replace(phone, codecs=codecs) for phone in TENANTS[1].extensions)
+    return [TENANTS[0], replace(TENANTS[1], extensions=phones), *TENANTS[2:]]

@@ -152,3 +152,11 @@ def test_a_hosters_own_class_of_music_goes_before_the_library() -> None:
 def test_a_hosters_own_dialplan_may_use_the_tenants_class_of_music() -> None:
     hotel = Pbx(id=9, name="Hotel", domain="hotel.example", home="node1", mode=Mode.GATE_ONLY)
     assert placed(hotel, "musiconhold") == "name=asterisk-ext-9 mode=files directory=/sounds/library/dd"
+
+
+def test_where_g729_is_allowed_the_records_order_of_codecs_decides() -> None:
+    extension = replace(clinic().extensions[0], codecs=("alaw", "g729"))
+    assert "codec_prefs_incoming_offer=prefer: configured" in shown(
+        replace(clinic(), extensions=(extension,)), table="ps_endpoints"
+    )
+    assert "codec_prefs_incoming_offer" not in shown(clinic(), table="ps_endpoints")

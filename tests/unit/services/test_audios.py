@@ -214,3 +214,6 @@ async def test_where_a_choice_is_in_force_is_told_by_the_nodes_reports(world: Wo
     assert audios.arrival(OPERATOR).waiting == ("node1", "node2")
     await world.report("node1", audio_revision=world.fleet.revision)
     assert (audios.arrival(OPERATOR).there, audios.arrival(OPERATOR).waiting) == (("node1",), ("node2",))
+    await world.report("node2", audio_revision=world.fleet.revision, audios_missing=("own",))
+    assert audios.arrival(OPERATOR).waiting == ("node2",)
+    assert audios.arrival(OPERATOR).missing == {"node2": ("own",)}
