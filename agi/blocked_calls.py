@@ -19,8 +19,9 @@ from typing import Self
 import msgspec
 
 from asterisk_ext.config import Audio
+from asterisk_ext.domain.blocked_calls import BlockedCount, Wanted
 from asterisk_ext.domain.gate import BlockedCall
-from asterisk_ext.ports import BlockedCount, Clock, Wanted
+from asterisk_ext.ports import Clock
 from asterisk_ext.services.times import iso
 
 DAY = 86_400.0

@@ -1,4 +1,4 @@
-"""What the services need of the world to convert audios and to put them where Asterisk plays them."""
+"""What the services need of the world for audios: converting them, playing them, keeping which calls met them."""
 
 from __future__ import annotations
 
@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from asterisk_ext.domain.audio import Limits, Recording
+from asterisk_ext.domain.blocked_calls import BlockedCount, Wanted
+from asterisk_ext.domain.gate import BlockedCall
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,4 +56,20 @@ class SoundFolder(Protocol):
 
     def sweep(self, keep: Collection[str], now: float) -> list[str]:
         """Remove stems that nothing has asked for in a day; returns those that went."""
+        ...
+
+
+class BlockedCallLog(Protocol):
+    """This node's blocked calls, for as long as the settings keep them."""
+
+    async def calls(self, wanted: Wanted) -> list[BlockedCall]:
+        """The newest first."""
+        ...
+
+    async def counts(self, pbx: int | None = None) -> list[BlockedCount]:
+        """The newest day first; also of calls whose rows had to make room."""
+        ...
+
+    async def forget(self, pbx: int) -> int:
+        """Erase the calls of a virtual PBX; how many there were. The counts stay: they name nobody."""
         ...

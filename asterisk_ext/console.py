@@ -6,11 +6,11 @@ from pathlib import Path
 from zoneinfo import ZoneInfo
 
 from admin_http.services import BanPolicy, Services
-from asterisk_ext import VERSION
+from asterisk_ext.audio_ports import BlockedCallLog
 from asterisk_ext.config import Audio, Config
 from asterisk_ext.domain.audio import Limits
 from asterisk_ext.peer import HttpPeers, is_fleet_secret
-from asterisk_ext.ports import BlockedCallLog, Clock, Guard, Registry
+from asterisk_ext.ports import Clock, Guard, Registry
 from asterisk_ext.services.audios import Audios
 from asterisk_ext.services.audit import Audit
 from asterisk_ext.services.bans import Bans
@@ -21,6 +21,7 @@ from asterisk_ext.services.servers import Servers
 from asterisk_ext.services.users import Users
 from asterisk_ext.services.virtual_pbx import VirtualPbxs
 from asterisk_ext.store import LocalCopy
+from asterisk_ext.version import VERSION
 from dialplan.audio.converter import ConverterClient
 from dialplan.audio.defaults import shipped_recordings
 

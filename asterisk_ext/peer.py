@@ -11,11 +11,12 @@ import aiohttp
 import msgspec
 from yarl import URL
 
+from asterisk_ext.domain.blocked_calls import BlockedCount, Wanted
 from asterisk_ext.domain.call_news import Changed, Difference, Ended, Snapshot
 from asterisk_ext.domain.call_rows import Row
 from asterisk_ext.domain.gate import BlockedCall
 from asterisk_ext.domain.server import Server
-from asterisk_ext.ports import SILENT, Banned, BlockedCount, Wanted
+from asterisk_ext.ports import SILENT, Banned, Spared
 from asterisk_ext.services.live_calls import EMERGENCY, UNKNOWN
 
 T = TypeVar("T")
@@ -95,6 +96,9 @@ class HttpPeers:
     async def blocked_counts(self, server: Server, pbx: int | None) -> list[BlockedCount]:
         query = f"blocked-calls/counts?count=0{_of_pbx(pbx)}"
         return _decoded(server, await self._ask(server, "GET", query), list[BlockedCount])
+
+    async def spared(self, server: Server) -> list[Spared]:
+        return _decoded(server, await self._ask(server, "GET", "bans/spared"), list[Spared])
 
     async def lift(self, server: Server, address: str, by: str) -> bool:
         try:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Collection, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Protocol
 
 from asterisk_ext.domain.audio import Stems
+from asterisk_ext.domain.blocked_calls import BlockedCount, Wanted
 from asterisk_ext.domain.call_news import Difference
 from asterisk_ext.domain.call_rows import Row
 from asterisk_ext.domain.errors import Problem
@@ -158,20 +159,61 @@ class Clock(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
+class Attempt:
+    """A failed attempt as the guard counted it; account and log line hold text that the sender chose."""
+
+    at: float
+    service: str
+    transport: str
+    account: str
+    event: str
+    line: str
+
+
+@dataclass(frozen=True, slots=True)
 class Banned:
-    """A ban as the guard tells it."""
+    """A ban as the guard tells it; ``origin``: ``log``, ``operator`` or ``fleet``."""
 
     address: str
     since: float
     until: float
     failures: int
     reason: str
-    evidence: Sequence[str] = field(default=())
-    """The log lines that decided it."""
-    service: str = ""
-    transport: str = ""
+    origin: str = ""
+    attempts: Sequence[Attempt] = ()
+    """Those that decided it, the oldest first."""
     servers: Sequence[str] = ()
     """The servers that it holds on."""
+
+
+@dataclass(frozen=True, slots=True)
+class Spared:
+    """An address that is slowed down (``reason``: ``slowed``), or whose ban was held back, for that reason."""
+
+    address: str
+    since: float
+    until: float
+    failures: int
+    reason: str
+    accounts: Sequence[str] = ()
+    """Those that failed last in its name."""
+    attempts: Sequence[Attempt] = ()
+    servers: Sequence[str] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class GuardEvent:
+    """What has happened: ``banned``, ``slowed``, ``held``, ``lifted``, ``suspended``, ``resumed`` or ``repaired``."""
+
+    event: str
+    source: str = ""
+    until: float = 0.0
+    failures: int = 0
+    reason: str = ""
+    accounts: Sequence[str] = ()
+    origin: str = ""
+    rules: bool = False
+    """Of ``repaired``: rules were missing, not bans alone."""
 
 
 class Guard(Protocol):
@@ -179,48 +221,22 @@ class Guard(Protocol):
 
     async def bans(self) -> list[Banned]: ...
 
+    async def spared(self) -> list[Spared]: ...
+
+    async def metrics(self) -> str:
+        """Counts in Prometheus' text format; no address and no account among them."""
+        ...
+
+    def events(self) -> AsyncIterator[GuardEvent]:
+        """What happens from now on; ends when the guard does."""
+        ...
+
     async def ban(self, address: str, reason: str, by: str) -> Banned: ...
 
     async def lift(self, address: str, by: str) -> None: ...
 
     async def set_fleet(self, addresses: Sequence[str]) -> None:
         """The derived never-ban list: the fleet's nodes, its trunks and its administrators."""
-        ...
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Wanted:
-    """Which blocked calls: of one virtual PBX or all, before a time (epoch seconds), the newest ``count`` of them."""
-
-    pbx: int | None = None
-    before: float = 1e12
-    count: int = 100
-
-
-@dataclass(frozen=True, slots=True)
-class BlockedCount:
-    """Blocked calls of one day (UTC, ``2026-08-13``), virtual PBX and audio; ``heard`` in seconds, all together."""
-
-    day: str
-    pbx: int
-    audio: str
-    calls: int
-    heard: float
-
-
-class BlockedCallLog(Protocol):
-    """This node's blocked calls, for as long as the settings keep them."""
-
-    async def calls(self, wanted: Wanted) -> list[BlockedCall]:
-        """The newest first."""
-        ...
-
-    async def counts(self, pbx: int | None = None) -> list[BlockedCount]:
-        """The newest day first; also of calls whose rows had to make room."""
-        ...
-
-    async def forget(self, pbx: int) -> int:
-        """Erase the calls of a virtual PBX; how many there were. The counts stay: they name nobody."""
         ...
 
 
@@ -242,6 +258,8 @@ class Peers(Protocol):
     async def blocked_calls(self, server: Server, wanted: Wanted) -> list[BlockedCall]: ...
 
     async def blocked_counts(self, server: Server, pbx: int | None) -> list[BlockedCount]: ...
+
+    async def spared(self, server: Server) -> list[Spared]: ...
 
     async def lift(self, server: Server, address: str, by: str) -> bool:
         """Lift a ban there; whether there was one."""

@@ -18,7 +18,7 @@ from agi.gate import Gate
 from agi.server import Server as FastAgi
 from ari_apps.client import Ari
 from ari_apps.live_calls import Follower
-from asterisk_ext import VERSION, console
+from asterisk_ext import console
 from asterisk_ext.config import Config, secret
 from asterisk_ext.peer import HttpPeers
 from asterisk_ext.registry import served, wire
@@ -33,6 +33,7 @@ from asterisk_ext.services.reporting import PERIOD, Reporting
 from asterisk_ext.services.serving import Serving
 from asterisk_ext.store import LocalCopy
 from asterisk_ext.tasks import Tasks
+from asterisk_ext.version import VERSION
 from dialplan.audio.announcements import Announcements
 from dialplan.audio.defaults import install_default_audios
 from dialplan.audio.sound_folder import SoundsOnDisk
@@ -111,8 +112,7 @@ async def running(config: Config) -> AsyncIterator[None]:
         tasks.keep("guard's never-ban list", Friends(copy, guard).run)
         tasks.keep("live calls", Follower(looking, acting, calls, f"asterisk-ext-{name}", clock).run)
         tasks.keep("calls of the fleet", fleet_calls.run)
-        directory = FleetDirectory(copy, Announcements(asterisk.sounds, audios.choices))
-        gate = Gate(directory, blocked, clock)
+        gate = Gate(FleetDirectory(copy, Announcements(asterisk.sounds, audios.choices)), blocked, clock)
         await stack.enter_async_context(FastAgi({"gate": gate}, config.fastagi.host, config.fastagi.port))
         await stack.enter_async_context(
             listening(app, config.admin_http.host, config.admin_http.port, Path(config.node.run) / "admin.sock")

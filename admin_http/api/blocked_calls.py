@@ -10,8 +10,8 @@ from admin_http.api.route import Route
 from admin_http.privacy import blocked_call_for
 from admin_http.services import Services
 from asterisk_ext.domain.access import Act, Actor
+from asterisk_ext.domain.blocked_calls import BlockedCount, Wanted
 from asterisk_ext.domain.gate import Audio, BlockedCall, Direction
-from asterisk_ext.ports import BlockedCount, Wanted
 
 
 class BlockedFilter(msgspec.Struct, kw_only=True):

@@ -13,7 +13,7 @@ from admin_http.pages.audios import length
 from admin_http.pages.frame import page, visitor
 from admin_http.privacy import blocked_call_for
 from asterisk_ext.domain.audio import Kind
-from asterisk_ext.ports import Wanted
+from asterisk_ext.domain.blocked_calls import Wanted
 
 PAGE = 100
 

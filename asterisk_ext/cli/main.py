@@ -12,7 +12,7 @@ from asterisk_ext.domain.errors import Refusal
 GROUPS = {
     "audio": "block audios and music: list, add, set, remove, listen; run the converter",
     "audit": "the journal of acts",
-    "ban": "blocked addresses: list, add, lift, allow, explain",
+    "ban": "blocked addresses: list, spared, add, lift, allow, explain, events",
     "call": "live calls: list, hangup, replay; blocked calls",
     "guard": "the guard: run it, or scan a log offline",
     "lab": "a whole fleet on this machine: up, status, exec, down",

@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 from agi.blocked_calls import DAY, BlockedCallLog
+from asterisk_ext.domain.blocked_calls import BlockedCount, Wanted
 from asterisk_ext.domain.gate import Audio, BlockedCall, Direction
-from asterisk_ext.ports import BlockedCount, Wanted
 from asterisk_ext.tasks import Tasks
 
 NOW = 1_800_000_000.0

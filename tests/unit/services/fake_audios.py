@@ -8,8 +8,8 @@ from collections.abc import Collection, Mapping
 from asterisk_ext.audio_ports import Converted
 from asterisk_ext.domain.audio import BARS, FORMATS, Limits, Recording
 from asterisk_ext.domain.audio_file import NOT_AUDIO
+from asterisk_ext.domain.blocked_calls import BlockedCount, Wanted
 from asterisk_ext.domain.gate import BlockedCall
-from asterisk_ext.ports import BlockedCount, Wanted
 
 
 class FakeConverter:

@@ -7,9 +7,9 @@ from dataclasses import replace
 import pytest
 
 from asterisk_ext.domain.access import PEER, ROOT, Actor, Role
+from asterisk_ext.domain.blocked_calls import Wanted
 from asterisk_ext.domain.errors import Refusal
 from asterisk_ext.domain.gate import Audio, BlockedCall, Direction
-from asterisk_ext.ports import Wanted
 from asterisk_ext.services.blocked_calls import BlockedCalls
 from tests.unit.services.conftest import World
 from tests.unit.services.fake_audios import CallsInMemory
