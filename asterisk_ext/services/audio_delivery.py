@@ -32,7 +32,8 @@ class AudioDelivery:
         self._registry = registry
         self._folder = folder
         self._clock = clock
-        self._library = Library()
+        self._in_force: tuple[Library, dict[tuple[str, int | None], Stems]] = (Library(), {})
+        """What is played here, and the stems reckoned from it; one value, since threads read it."""
         self.revision = 0
         """The registry's revision whose choice is in force here."""
         self.missing: tuple[str, ...] = ()
@@ -43,10 +44,17 @@ class AudioDelivery:
 
     def choices(self, kind: Kind, pbx: Pbx) -> tuple[Recording, ...]:
         """What a virtual PBX's callers hear here, the best first; only what lies on this node."""
-        return self._library.choices(kind, pbx.id, pbx.language)
+        return self._in_force[0].choices(kind, pbx.id, pbx.language)
 
     def stems(self, pbx: Pbx) -> Stems:
-        return {kind: tuple(found.stem for found in self.choices(kind, pbx)) for kind in Kind}
+        """Reckoned once for all that have no audio of their own and speak one language: there may be thousands."""
+        library, known = self._in_force
+        key = (pbx.language, pbx.id if pbx.id in library.own else None)
+        if key not in known:
+            known[key] = {
+                kind: tuple(found.stem for found in library.choices(kind, pbx.id, pbx.language)) for kind in Kind
+            }
+        return known[key]
 
     async def after(self, delivered: int) -> None:
         """Wait until something else is in force than at that count."""
@@ -73,8 +81,8 @@ class AudioDelivery:
             log.warning("audios that could not be brought here: %s", ", ".join(missing))
         in_force = wanted.only([recording.name for recording in there])
         self.revision, self.missing = at, missing
-        if in_force != self._library:
-            self._library = in_force
+        if in_force != self._in_force[0]:
+            self._in_force = (in_force, {})
             self.delivered += 1
             self._news.set()
             self._news = asyncio.Event()

@@ -217,3 +217,19 @@ async def test_where_a_choice_is_in_force_is_told_by_the_nodes_reports(world: Wo
     await world.report("node2", audio_revision=world.fleet.revision, audios_missing=("own",))
     assert audios.arrival(OPERATOR).waiting == ("node2",)
     assert audios.arrival(OPERATOR).missing == {"node2": ("own",)}
+
+
+async def test_a_new_choice_is_projected_for_every_tenant_it_concerns(
+    world: World, audios: Audios, delivery: AudioDelivery
+) -> None:
+    await audios.add(OPERATOR, "first.wav", SHORT)
+    await audios.add(OPERATOR, "second.wav", b"RIFF 9 second")
+    await audios.use(OPERATOR, Kind.PARTIAL, "first", language="pt_BR")
+    await delivery.deliver()
+    before = [delivery.stems(world.fleet.tenant(pbx)) for pbx in (1, 2)]
+    await audios.use(OPERATOR, Kind.PARTIAL, "second", pbx=1)
+    await delivery.deliver()
+    after = [delivery.stems(world.fleet.tenant(pbx)) for pbx in (1, 2)]
+    first, second = (audios.one(OPERATOR, name).stem for name in ("first", "second"))
+    assert [stems[Kind.PARTIAL] for stems in before] == [(first,), (first,)]
+    assert [stems[Kind.PARTIAL] for stems in after] == [(second, first), (first,)]
