@@ -108,6 +108,16 @@ def remove(settings: Path, name: str) -> None:
 
 @audio.command()
 @settings
+@click.argument("name")
+@click.argument("output", type=click.File("wb"))
+@click.option("--quality", type=click.Choice(["telephone", "original"]), default="telephone", show_default=True)
+def fetch(settings: Path, name: str, output: IO[bytes], quality: str) -> None:
+    """Write the audio NAME to OUTPUT (- for standard output): WAV as by telephone, FLAC as it was sent."""
+    output.write(ask(settings, "GET", f"audios/{quote(name, safe='')}/{quality}"))
+
+
+@audio.command()
+@settings
 @as_json
 def uses(settings: Path, as_json: bool) -> None:
     """Which audio is heard where, and on which servers that is in force."""

@@ -129,6 +129,14 @@ def _printable(cell: object) -> str:
     return "".join(character if character.isprintable() else "�" for character in str(cell))
 
 
+@call.command("erase-blocked")
+@settings
+@click.argument("pbx", type=int)
+def erase_blocked(settings: Path, pbx: int) -> None:
+    """Erase this server's list of one virtual PBX's blocked calls; the counts stay."""
+    click.echo(f"{ask(settings, 'DELETE', f'blocked-calls/{pbx}')['calls']} erased")
+
+
 @call.command()
 @settings
 @click.option("--pbx", type=int, help="Of one virtual PBX.")

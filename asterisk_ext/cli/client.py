@@ -19,7 +19,7 @@ NOT_RUNNING = Problem(
 
 
 def ask(socket: str, method: str, path: str, body: object = None, data: bytes | None = None) -> Any:
-    """One request to ``/api/v1``; the decoded answer, or the refusal that the API gave."""
+    """One request to ``/api/v1``; the decoded answer, an audio's bytes, or the refusal that the API gave."""
     return asyncio.run(_ask(socket, method, path, body, data))
 
 
@@ -30,6 +30,8 @@ async def _ask(socket: str, method: str, path: str, body: object, data: bytes | 
             aiohttp.ClientSession(connector=aiohttp.UnixConnector(socket)) as session,
             session.request(method, f"http://node/api/v1/{path}", json=body, data=sent) as response,
         ):
+            if response.content_type.startswith("audio/"):
+                return await response.read()
             answer = await response.json(content_type=None) if response.content_length != 0 else None
             if response.status >= 400:
                 raise _refusal(answer or {}, response.status)

@@ -10,7 +10,7 @@ import click
 from asterisk_ext.domain.errors import Refusal
 
 GROUPS = {
-    "audio": "block audios and music: list, add, set, remove, listen; run the converter",
+    "audio": "block audios and music: list, add, set, fetch, remove; run the converter",
     "audit": "the journal of acts",
     "ban": "blocked addresses: list, spared, add, lift, allow, explain, events",
     "call": "live calls: list, hangup, replay; blocked calls",

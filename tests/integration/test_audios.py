@@ -69,6 +69,21 @@ def test_an_uploaded_audio_is_heard_by_callers_and_listed_with_the_blocked_calls
     assert newest["heard"] == pytest.approx(3.0, abs=0.5)
 
 
+def test_the_command_line_fetches_what_the_api_plays(lab: Lab, aviso: str) -> None:
+    words = ("/usr/local/bin/asterisk-ext", "audio", "fetch", aviso, "-")
+    done = subprocess.run(command_line(lab.name, "node2", words), capture_output=True, check=True)
+    wave = done.stdout
+    assert g711.decode(g711.ALAW, wave[wave.index(b"data") + 8 :]).tobytes() == samples_of(lab, aviso)
+
+
+def test_blocked_calls_of_a_tenant_can_be_erased(lab: Lab) -> None:
+    assert lab.call("2_200", OUTSIDE).final == 403
+    listed = ("call", "blocked", "--pbx", "2", "--json")
+    assert json.loads(lab.ext("node1", *listed))
+    assert lab.ext("node1", "call", "erase-blocked", "2").endswith(" erased\n")
+    assert json.loads(lab.ext("node1", *listed)) == []
+
+
 def test_a_hostile_upload_is_refused_by_the_command_line_as_by_the_console(lab: Lab) -> None:
     before = lab.told("node1", "audio", "list")
     for data, error_id in (
