@@ -9,8 +9,8 @@ from asterisk_ext.domain.access import ROOT
 from asterisk_ext.domain.audio import Kind
 from dialplan.audio.conversion import FfmpegConverter
 from tests.browser.conftest import Look
-from tests.integration.uploads import sweep
 from tests.unit.admin_http.world import World
+from tests.uploads import sweep
 
 pytestmark = pytest.mark.browser
 

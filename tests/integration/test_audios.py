@@ -14,7 +14,7 @@ import pytest
 from asterisk_ext.lab import g711
 from asterisk_ext.lab.enter import command_line
 from tests.integration.fleet import Lab
-from tests.integration.uploads import sweep
+from tests.uploads import sweep
 
 pytestmark = pytest.mark.lab
 

@@ -16,7 +16,7 @@ from dialplan.audio.sound_folder import UNUSED, SoundsOnDisk
 from tests.integration.one_asterisk.asterisk import OneAsterisk
 from tests.integration.one_asterisk.lines import TENANTS, Line, assert_heard_whole, dial
 from tests.integration.sip_phone import Heard
-from tests.integration.uploads import Made, converted, sweep
+from tests.uploads import Made, converted, sweep
 
 
 @pytest.fixture(scope="module")

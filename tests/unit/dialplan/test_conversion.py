@@ -14,7 +14,7 @@ from asterisk_ext.domain.errors import Refusal
 from asterisk_ext.lab import g711
 from dialplan.audio import ffmpeg
 from dialplan.audio.conversion import FRAME, FfmpegConverter
-from tests.integration.uploads import FORMS, sweep
+from tests.uploads import FORMS, sweep
 
 BYTES_A_SECOND = {"alaw": 8000, "ulaw": 8000, "g722": 8000, "sln16": 32000}
 LIMITS = Limits(megabytes=2, announcement=4, music=6)
