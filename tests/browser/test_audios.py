@@ -46,7 +46,7 @@ async def test_a_file_is_sent_with_its_progress_and_used_at_once(look: Look, rea
     await console.page.set_input_files("#f-file", files=[upload])
     await console.page.select_option("#f-use", "total_block/pt_BR")
     await console.page.click("#upload button.primary")
-    await expect(console.page.locator(".strip")).to_contain_text("natal-2025 passa a ser ouvido", timeout=20_000)
+    await expect(console.page.locator(".strip")).to_contain_text("natal-2025 passa a ser ouvido", timeout=90_000)
     await expect(console.page.locator("main")).to_contain_text("natal-2025")
     await console.page.click(".strip button")
     await expect(console.page.locator(".strip")).to_contain_text("O padrão passa a ser ouvido")
