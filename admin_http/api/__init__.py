@@ -5,7 +5,19 @@ from __future__ import annotations
 import msgspec
 from aiohttp import web
 
-from admin_http.api import audit, bans, countries, live_calls, maintenance, servers, status, users, virtual_pbx
+from admin_http.api import (
+    audios,
+    audit,
+    bans,
+    blocked_calls,
+    countries,
+    live_calls,
+    maintenance,
+    servers,
+    status,
+    users,
+    virtual_pbx,
+)
 from admin_http.api.openapi import document
 from admin_http.api.route import ROOT, Route
 
@@ -16,6 +28,8 @@ ROUTES: tuple[Route, ...] = (
     *bans.ROUTES,
     *countries.ROUTES,
     *live_calls.ROUTES,
+    *blocked_calls.ROUTES,
+    *audios.ROUTES,
     *users.ROUTES,
     *audit.ROUTES,
     *status.ROUTES,
