@@ -16,6 +16,7 @@ from pathlib import Path
 from asterisk_ext.domain.address_list import Network
 from asterisk_ext.domain.errors import Problem
 from firewall.ipset_netlink import IpsetSocket
+from firewall.ipset_swap import IpsetLists
 from firewall.iptables_glance import glance
 from firewall.iptables_text import Rule, hook_first, own_lines, restore_text
 from firewall.kernel import KERNEL_REFUSED
@@ -54,6 +55,7 @@ class IptablesKernel:
                 self._saved("raw", ipv6=ipv6)
             except OSError as error:
                 raise NO_LEGACY_TABLES.refuse(reason=error) from error
+        self.lists = IpsetLists()
         self._sets = IpsetSocket()
         self._applied: object = None
         self._seen = b""
@@ -151,6 +153,7 @@ class IptablesKernel:
 
     def close(self) -> None:
         self._sets.close()
+        self.lists.close()
 
     def _create_sets(self, *, ipv6: bool) -> None:
         for which in SourceSet:
