@@ -6,9 +6,10 @@ is no message when others change these tables; the guard looks twice a second in
 
 from __future__ import annotations
 
+import ctypes.util
 import warnings
-from collections.abc import Iterable, Mapping
-from contextlib import suppress
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from ipaddress import IPv4Network, IPv6Network, ip_network
 from typing import Any
 
@@ -29,6 +30,7 @@ EVERYTHING = {
     True: [ip_network("::/1"), ip_network("8000::/1")],
 }
 """A set of networks takes no /0."""
+LIBRARIES = {"c": "libc.so.6", "xtables": "libxtables.so.12", "ip4tc": "libip4tc.so.2", "ip6tc": "libip6tc.so.2"}
 BURST_AT = 296
 """``struct xt_hashlimit_mtinfo3`` in a match: its head (32), the table's name (255, aligned), ``avg``."""
 
@@ -46,7 +48,7 @@ class IptablesKernel:
 
     def __init__(self) -> None:
         try:
-            with warnings.catch_warnings():
+            with warnings.catch_warnings(), _libraries_by_name():
                 warnings.simplefilter("ignore")  # its source holds escapes that Python warns of
                 import iptc
                 from iptc import easy
@@ -227,6 +229,18 @@ class IptablesKernel:
 
     def _plain(self, rule: Any, *, ipv6: bool) -> dict[str, object]:
         return {name: value for name, value in self._easy.decode_iptc_rule(rule, ipv6).items() if name != "counters"}
+
+
+@contextmanager
+def _libraries_by_name() -> Iterator[None]:
+    """python-iptables asks ``ctypes.util.find_library``, which starts a compiler, a linker and more: up to a
+    second of every start, and nothing that a service with rights should do."""
+    find = ctypes.util.find_library
+    ctypes.util.find_library = lambda name: LIBRARIES.get(name)
+    try:
+        yield
+    finally:
+        ctypes.util.find_library = find
 
 
 def _by_family(sources: Mapping[str, float]) -> dict[bool, dict[bytes, float]]:
