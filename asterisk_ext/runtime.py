@@ -25,7 +25,9 @@ from asterisk_ext.peer import HttpPeers
 from asterisk_ext.registry import served, wire
 from asterisk_ext.registry.embedded import EmbeddedRegistry
 from asterisk_ext.registry.remote import RemoteRegistry
+from asterisk_ext.schedule import scheduled
 from asterisk_ext.services.audit import Audit
+from asterisk_ext.services.countries import Countries
 from asterisk_ext.services.fleet_calls import FleetCalls
 from asterisk_ext.services.friends import Friends
 from asterisk_ext.services.live_calls import LiveCalls
@@ -38,6 +40,7 @@ from dialplan.audio.defaults import default_announcements, install_default_audio
 from dialplan.kept_projection import KeptProjection
 from dialplan.registered_phones import RegisteredPhones
 from firewall.guard_client import GuardClient
+from firewall.node_countries import CountryFiles, NodeCountries
 from firewall.node_guard import NodeGuard
 
 
@@ -65,17 +68,16 @@ async def running(config: Config) -> AsyncIterator[None]:
         stack.push_async_callback(registry.close)
         copy = LocalCopy(state / "copy.sqlite3", clock)
         stack.callback(copy.close)
-        looking = await stack.enter_async_context(
-            Ari.open(asterisk.ari_url, asterisk.ari_user, secret(asterisk.ari_secret_file))
-        )
-        acting = await stack.enter_async_context(
-            Ari.open(asterisk.ari_url, asterisk.ari_acting_user, secret(asterisk.ari_acting_secret_file))
-        )
-        guard = NodeGuard(GuardClient(Path(config.guard.socket)), config.guard.ban_hours)
+        ari = partial(Ari.open, asterisk.ari_url)
+        looking = await stack.enter_async_context(ari(asterisk.ari_user, secret(asterisk.ari_secret_file)))
+        acting = await stack.enter_async_context(ari(asterisk.ari_acting_user, secret(asterisk.ari_acting_secret_file)))
+        to_guard = GuardClient(Path(config.guard.socket))
+        guard = NodeGuard(to_guard, config.guard.ban_hours)
         install_default_audios(Path(asterisk.sounds))
         announcements = cache(partial(default_announcements, asterisk.sounds))
 
         audit = Audit(registry, copy, clock)
+        countries = Countries(NodeCountries(to_guard), CountryFiles(state), config.countries.sources, audit, clock)
         calls = LiveCalls(name, acting, copy, audit)
         serving = Serving(name, copy, KeptProjection(Path(asterisk.realtime)))
         reporting = Reporting(name, VERSION, serving, RegisteredPhones(asterisk.program), calls.count)
@@ -89,6 +91,7 @@ async def running(config: Config) -> AsyncIterator[None]:
                 copy=copy,
                 audit=audit,
                 guard=guard,
+                countries=countries,
                 peers=peers,
                 calls=fleet_calls,
                 clock=clock,
@@ -104,6 +107,9 @@ async def running(config: Config) -> AsyncIterator[None]:
         tasks.keep("report of this node", lambda: reporting.run(registry))
         tasks.keep("projection to Asterisk", serving.run)
         tasks.keep("guard's never-ban list", Friends(copy, guard).run)
+        tasks.keep("country lists", countries.run)
+        times = {"country lists": (config.countries.schedule, countries.due)}
+        await stack.enter_async_context(scheduled(times, config.admin_http.zone))
         tasks.keep("live calls", Follower(looking, acting, calls, f"asterisk-ext-{name}", clock).run)
         tasks.keep("calls of the fleet", fleet_calls.run)
         gate = Gate(FleetDirectory(copy, announcements), RecentBlockedCalls(), clock)

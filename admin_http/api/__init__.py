@@ -5,7 +5,7 @@ from __future__ import annotations
 import msgspec
 from aiohttp import web
 
-from admin_http.api import audit, bans, live_calls, maintenance, servers, status, users, virtual_pbx
+from admin_http.api import audit, bans, countries, live_calls, maintenance, servers, status, users, virtual_pbx
 from admin_http.api.openapi import document
 from admin_http.api.route import ROOT, Route
 
@@ -14,6 +14,7 @@ ROUTES: tuple[Route, ...] = (
     *maintenance.ROUTES,
     *virtual_pbx.ROUTES,
     *bans.ROUTES,
+    *countries.ROUTES,
     *live_calls.ROUTES,
     *users.ROUTES,
     *audit.ROUTES,

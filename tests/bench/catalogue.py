@@ -12,6 +12,7 @@ SMALL: dict[str, tuple[str, ...]] = {
     "guard_kernel": ("--rounds", "1"),
     "guard_process": ("--rounds", "1", "--idle", "1"),
     "guard_latency": ("--attackers", "3"),
+    "firewall_countries": ("--prefixes", "2000", "--swaps", "2"),
 }
 """With these arguments a bench takes seconds; without any it measures what docs/benchmarks.md tells."""
 ON_A_LAB: dict[str, tuple[str, ...]] = {"guard_on_asterisk": ("--attackers", "2")}

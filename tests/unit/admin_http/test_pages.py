@@ -23,7 +23,7 @@ Visit = Callable[[str], Awaitable[Visitor]]
 PAGES = (
     "/", "/calls", "/servers", "/servers/add", "/servers/FLN-CORE-01", "/servers/FLN-CORE-01/edit",
     "/servers/RIO-CORE-01/remove", "/servers/FLN-CORE-01/maintenance", "/pbx", "/pbx/1", "/bans", "/bans/add",
-    "/audit", "/calls/1786601653.100/hangup",
+    "/audit", "/calls/1786601653.100/hangup", "/firewall/countries", "/firewall/countries/UY",
 )  # fmt: skip
 EVIL = "<script>alert(1)</script>\"'><img src=x onerror=alert(2)>"
 
@@ -57,7 +57,7 @@ async def test_no_page_needs_a_weaker_policy(visit: Visit, path: str) -> None:
 ACTS = (
     "/servers/add", "/servers/RIO-CORE-01/edit", "/servers/RIO-CORE-01/remove",
     "/servers/FLN-CORE-01/maintenance/enter", "/servers/FLN-CORE-01/maintenance/leave", "/pbx/1/status", "/bans/add",
-    "/bans/lift", "/calls/1786601653.100/hangup",
+    "/bans/lift", "/calls/1786601653.100/hangup", "/firewall/countries/update",
 )  # fmt: skip
 FIELDS = {
     "id": "9", "name": "new", "technology": "NODE", "ip": "198.18.9.1", "destination": "SPO-NODE-01",
