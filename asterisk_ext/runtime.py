@@ -8,12 +8,12 @@ import signal
 import time
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager, closing
-from functools import cache, partial
+from functools import partial
 from pathlib import Path
 
 from admin_http.app import build
 from admin_http.listen import listening
-from agi.blocked_calls import RecentBlockedCalls
+from agi.blocked_calls import BlockedCallLog
 from agi.directory import FleetDirectory
 from agi.gate import Gate
 from agi.server import Server as FastAgi
@@ -22,10 +22,9 @@ from ari_apps.live_calls import Follower
 from asterisk_ext import console
 from asterisk_ext.config import Config, secret
 from asterisk_ext.peer import HttpPeers
-from asterisk_ext.registry import served, wire
-from asterisk_ext.registry.embedded import EmbeddedRegistry
-from asterisk_ext.registry.remote import RemoteRegistry
+from asterisk_ext.registry.engine import open_engine, serve
 from asterisk_ext.schedule import scheduled
+from asterisk_ext.services.audio_delivery import AudioDelivery
 from asterisk_ext.services.audit import Audit
 from asterisk_ext.services.countries import Countries
 from asterisk_ext.services.firewall import Firewalls
@@ -37,7 +36,9 @@ from asterisk_ext.services.serving import Serving
 from asterisk_ext.store import LocalCopy
 from asterisk_ext.tasks import Tasks
 from asterisk_ext.version import VERSION
-from dialplan.audio.defaults import default_announcements, install_default_audios
+from dialplan.audio.announcements import Announcements
+from dialplan.audio.defaults import install_default_audios
+from dialplan.audio.sound_folder import SoundsOnDisk
 from dialplan.kept_projection import KeptProjection
 from dialplan.registered_phones import RegisteredPhones
 from firewall.guard_client import GuardClient
@@ -62,11 +63,7 @@ async def running(config: Config) -> AsyncIterator[None]:
     name, state, asterisk, clock = config.node.name, Path(config.node.state), config.asterisk, time.time
     fleet_secret, http = secret(config.registry.secret_file), config.admin_http
     async with AsyncExitStack() as stack:
-        registry: EmbeddedRegistry | RemoteRegistry = (
-            EmbeddedRegistry(state / "registry.sqlite3", clock)
-            if config.registry.serve
-            else RemoteRegistry(config.registry.url, fleet_secret)
-        )
+        registry = open_engine(config.registry, state, fleet_secret, clock)
         stack.push_async_callback(registry.close)
         copy = stack.enter_context(closing(LocalCopy(state / "copy.sqlite3", clock)))
         ari = partial(Ari.open, asterisk.ari_url)
@@ -75,13 +72,15 @@ async def running(config: Config) -> AsyncIterator[None]:
         to_guard = GuardClient(Path(config.guard.socket))
         guard, firewall = NodeGuard(to_guard, config.guard.ban_hours), NodeFirewall(to_guard)
         install_default_audios(Path(asterisk.sounds))
+        blocked = BlockedCallLog.of(state / "blocked_calls.sqlite3", clock, config.audio)
+
         audit = Audit(registry, copy, clock)
         countries = Countries(NodeCountries(to_guard), CountryFiles(state), config.countries.sources, audit, clock)
         calls = LiveCalls(name, acting, copy, audit)
-        serving, phones = (
-            Serving(name, copy, KeptProjection(Path(asterisk.realtime))),
-            RegisteredPhones(asterisk.program),
-        )
+        audios = AudioDelivery(name, copy, registry, SoundsOnDisk(Path(asterisk.sounds)), clock)
+        serving = Serving(name, copy, KeptProjection(Path(asterisk.realtime), asterisk.sounds), audios)
+        phones = RegisteredPhones(asterisk.program)
+        reporting = Reporting(name, VERSION, serving, audios, phones, calls.count)
         peers = HttpPeers(fleet_secret)
         stack.push_async_callback(peers.close)
         fleet_calls = FleetCalls(name, calls, peers, copy, clock)
@@ -96,16 +95,18 @@ async def running(config: Config) -> AsyncIterator[None]:
                 countries=countries,
                 peers=peers,
                 calls=fleet_calls,
+                blocked=blocked,
                 clock=clock,
                 fleet_secret=fleet_secret,
             )
         )
-        if isinstance(registry, EmbeddedRegistry):
-            app.add_subapp(wire.PREFIX, served.application(registry, fleet_secret))
+        serve(registry, app, fleet_secret)
         tasks = await stack.enter_async_context(Tasks())
         tasks.keep("copy of the registry", lambda: copy.follow(registry))
         tasks.keep("reports of the nodes", lambda: copy.hear(registry), pause=PERIOD)
-        tasks.keep("report of this node", partial(Reporting(name, VERSION, serving, phones, calls.count).run, registry))
+        tasks.keep("report of this node", lambda: reporting.run(registry))
+        tasks.keep("audios", audios.run)
+        tasks.keep("blocked calls", blocked.run)
         tasks.keep("projection to Asterisk", serving.run)
         tasks.keep("guard's never-ban list", Friends(copy, guard, firewall).run)
         tasks.keep("country lists", countries.run)
@@ -113,8 +114,7 @@ async def running(config: Config) -> AsyncIterator[None]:
         await stack.enter_async_context(scheduled(jobs, http.zone))
         tasks.keep("live calls", Follower(looking, acting, calls, f"asterisk-ext-{name}", clock).run)
         tasks.keep("calls of the fleet", fleet_calls.run)
-        announced = FleetDirectory(copy, cache(partial(default_announcements, asterisk.sounds)))
-        gate = {"gate": Gate(announced, RecentBlockedCalls(), clock)}
-        await stack.enter_async_context(FastAgi(gate, config.fastagi.host, config.fastagi.port))
+        gate = Gate(FleetDirectory(copy, Announcements(asterisk.sounds, audios.choices)), blocked, clock)
+        await stack.enter_async_context(FastAgi({"gate": gate}, config.fastagi.host, config.fastagi.port))
         await stack.enter_async_context(listening(app, http.host, http.port, Path(config.node.run) / "admin.sock"))
         yield

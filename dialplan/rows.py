@@ -14,9 +14,24 @@ import ipaddress
 from collections import Counter
 from collections.abc import Iterable, Iterator
 
+from asterisk_ext.domain.audio import Kind, Stems
 from asterisk_ext.domain.emergency import NEVER_OFF, dialled_forms
 from asterisk_ext.domain.pbx import REALM, Extension, Mode, Pbx, Trunk
-from dialplan.realtime_schema import AORS, AUTHS, DIDS, ENDPOINTS, IDENTIFIES, NUMBERS, PBXS, TABLES, Row, Rows, Table
+from dialplan.audio.sound_folder import directory
+from dialplan.realtime_schema import (
+    AORS,
+    AUTHS,
+    DIDS,
+    ENDPOINTS,
+    IDENTIFIES,
+    MUSIC,
+    NUMBERS,
+    PBXS,
+    TABLES,
+    Row,
+    Rows,
+    Table,
+)
 
 PHONES_CONTEXT = "asterisk-ext-phones"
 TRUNKS_CONTEXT = "asterisk-ext-trunks"
@@ -26,6 +41,7 @@ EMERGENCY_VARIABLE = "AST_EXT_EMERGENCY"
 
 
 Placed = tuple[Table, Row]
+NO_AUDIOS: Stems = {}
 
 
 def rows(tenants: Iterable[Pbx]) -> Rows:
@@ -42,14 +58,17 @@ def gathered(placed: Iterable[Placed]) -> dict[str, dict[str, Row]]:
     return wanted
 
 
-def tenant_rows(pbx: Pbx) -> list[Placed]:
-    """The rows that depend on this tenant alone."""
-    placed = [(PBXS, _pbx(pbx))]
+def tenant_rows(pbx: Pbx, audios: Stems = NO_AUDIOS, sounds: str = "") -> list[Placed]:
+    """The rows that depend on this tenant alone; ``sounds`` is where Asterisk finds audios."""
+    placed = [(PBXS, _pbx(pbx, audios))]
+    music = audios.get(Kind.MUSIC, ())[:1] if pbx.music_class == "default" else ()
+    for stem in music:
+        placed.append((MUSIC, MUSIC.row(name=music_class(pbx), mode="files", directory=directory(sounds, stem))))
     if pbx.mode is not Mode.MANAGED:
         return placed
     common = _tenant(pbx)
     for extension in pbx.extensions:
-        placed += _phone(pbx, extension, common)
+        placed += _phone(pbx, extension, common, music_class(pbx) if music else pbx.music_class)
     for trunk in pbx.trunks:
         placed += _trunk(pbx, trunk, common)
     for group in pbx.ring_groups:
@@ -89,8 +108,16 @@ def emergency_forms(forms: dict[str, str]) -> str:
     return "." + "".join(f"{dialled}>{bare}." for dialled, bare in sorted(forms.items()))
 
 
-def _pbx(pbx: Pbx) -> Row:
+def music_class(pbx: Pbx) -> str:
+    """Asterisk's name of the class that plays the tenant's music from the library."""
+    return f"asterisk-ext-{pbx.id}"
+
+
+def _pbx(pbx: Pbx, audios: Stems) -> Row:
     return PBXS.row(
+        partial_block="-".join(audios.get(Kind.PARTIAL, ())) or None,
+        total_block="-".join(audios.get(Kind.TOTAL, ())) or None,
+        neutral="-".join(audios.get(Kind.NEUTRAL, ())) or None,
         id=str(pbx.id),
         status=pbx.status.value,
         language=pbx.language,
@@ -100,7 +127,7 @@ def _pbx(pbx: Pbx) -> Row:
     )
 
 
-def _phone(pbx: Pbx, extension: Extension, common: dict[str, str]) -> Iterator[tuple[Table, Row]]:
+def _phone(pbx: Pbx, extension: Extension, common: dict[str, str], music: str) -> Iterator[tuple[Table, Row]]:
     account = pbx.account(extension.number)
     yield (
         ENDPOINTS,
@@ -110,8 +137,9 @@ def _phone(pbx: Pbx, extension: Extension, common: dict[str, str]) -> Iterator[t
             aors=account,
             auth=account,
             allow=_codecs(extension.codecs),
+            codec_prefs_incoming_offer=_preference(extension.codecs),
             callerid=f'"{extension.name or extension.number}" <{extension.number}>',
-            moh_suggest=pbx.music_class,
+            moh_suggest=music,
             identify_by="username,auth_username",
             webrtc="yes" if extension.webrtc else "no",
             trust_id_inbound="no",
@@ -158,6 +186,7 @@ def _trunk(pbx: Pbx, trunk: Trunk, common: dict[str, str]) -> Iterator[tuple[Tab
             context=TRUNKS_CONTEXT,
             aors=name,
             allow=_codecs(trunk.codecs),
+            codec_prefs_incoming_offer=_preference(trunk.codecs),
             identify_by="ip",
             deny="0.0.0.0/0.0.0.0,::/0" if addresses else None,
             permit=",".join(addresses) or None,
@@ -248,6 +277,13 @@ def _is_address(host: str) -> bool:
 
 def _codecs(codecs: tuple[str, ...]) -> str:
     return ",".join(("!all", *codecs))
+
+
+def _preference(codecs: tuple[str, ...]) -> str | None:
+    """G.729 is the one codec that no audio is kept in: where it is allowed, the record's order decides, not the
+    caller's, so that a codec with audios may stand before it.
+    """
+    return "prefer: configured, operation: intersect, keep: all, transcode: allow" if "g729" in codecs else None
 
 
 def _no_digest() -> str:

@@ -10,9 +10,10 @@ import click
 from asterisk_ext.domain.errors import Refusal
 
 GROUPS = {
+    "audio": "block audios and music: list, add, set, fetch, remove; run the converter",
     "audit": "the journal of acts",
     "ban": "blocked addresses: list, spared, add, lift, allow, explain, events",
-    "call": "live calls: list, hangup, replay",
+    "call": "live calls: list, hangup, replay; blocked calls",
     "firewall": "who gets in: rules, plan, apply, confirm, explain, countries",
     "guard": "the guard: run it, or scan a log offline",
     "lab": "a whole fleet on this machine: up, status, exec, down",

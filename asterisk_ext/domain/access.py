@@ -27,11 +27,13 @@ class Act(StrEnum):
     SEE_BANS = "ban.see"
     SEE_PBX = "pbx.see"
     SEE_AUDIT = "audit.see"
+    SEE_AUDIOS = "audio.see"
     HANG_UP = "call.hang_up"
     LIFT_BAN = "ban.lift"
     BAN = "ban.add"
     NEVER_BAN = "ban.allow"
     CHANGE_PBX = "pbx.change"
+    CHANGE_AUDIOS = "audio.change"
     CHANGE_SERVER = "server.change"
     MAINTENANCE = "server.maintenance"
     MANAGE_USERS = "user.manage"
@@ -45,6 +47,7 @@ _LEAST = {
     Act.SEE_BANS: Role.VIEWER,
     Act.SEE_PBX: Role.VIEWER,
     Act.SEE_AUDIT: Role.SUPPORT,
+    Act.SEE_AUDIOS: Role.VIEWER,
     Act.HANG_UP: Role.SUPPORT,
     Act.LIFT_BAN: Role.SUPPORT,
     Act.BAN: Role.SUPPORT,
@@ -52,6 +55,7 @@ _LEAST = {
     Act.SEE_FIREWALL: Role.SUPPORT,
     Act.CHANGE_FIREWALL: Role.OPERATOR,
     Act.CHANGE_PBX: Role.OPERATOR,
+    Act.CHANGE_AUDIOS: Role.OPERATOR,
     Act.CHANGE_SERVER: Role.OPERATOR,
     Act.MAINTENANCE: Role.OPERATOR,
     Act.MANAGE_USERS: Role.ADMINISTRATOR,

@@ -117,6 +117,7 @@ BODIES: dict[tuple[str, str], Json] = {
     ("POST", "/servers/{name}/maintenance/enter"): {"destination": "SPO-NODE-01"},
     ("PUT", "/pbx/{pbx}"): {"id": 1, "name": "x", "domain": "x.example.com", "home": "FLN-CORE-01"},
     ("POST", "/pbx/{pbx}/status"): {"status": "total_block"},
+    ("POST", "/audios/uses"): {"kind": "music", "name": ""},
     ("POST", "/bans"): {"address": "192.0.2.1"},
     ("POST", "/users"): {"name": "x", "password": "long enough for it", "role": "viewer"},
     ("POST", "/tokens"): {"name": "x"},

@@ -23,10 +23,12 @@ Visit = Callable[[str], Awaitable[Visitor]]
 PAGES = (
     "/", "/calls", "/servers", "/servers/add", "/servers/FLN-CORE-01", "/servers/FLN-CORE-01/edit",
     "/servers/RIO-CORE-01/remove", "/servers/FLN-CORE-01/maintenance", "/pbx", "/pbx/1", "/bans", "/bans/add",
-    "/audit", "/calls/1786601653.100/hangup", "/firewall/countries", "/firewall/countries/UY",
     "/servers/FLN-CORE-01/firewall",
     "/servers/FLN-CORE-01/firewall?edit=default-1", "/servers/FLN-CORE-01/firewall?edit=new&direction=out",
     "/servers/SPO-NODE-01/firewall", "/servers/FLN-CORE-01/firewall/plan",
+    "/audit", "/calls/1786601653.100/hangup", "/firewall/countries", "/firewall/countries/UY", "/audios",
+    "/audios?tab=pbx", "/audios?tab=music", "/audios?tab=files",
+    "/audios/choose?pbx=1", "/audios/choose?kind=partial_block&language=en", "/blocked-calls", "/blocked-calls?pbx=1",
 )  # fmt: skip
 EVIL = "<script>alert(1)</script>\"'><img src=x onerror=alert(2)>"
 
@@ -60,16 +62,17 @@ async def test_no_page_needs_a_weaker_policy(visit: Visit, path: str) -> None:
 ACTS = (
     "/servers/add", "/servers/RIO-CORE-01/edit", "/servers/RIO-CORE-01/remove",
     "/servers/FLN-CORE-01/maintenance/enter", "/servers/FLN-CORE-01/maintenance/leave", "/pbx/1/status", "/bans/add",
-    "/bans/lift", "/calls/1786601653.100/hangup", "/firewall/countries/update",
     *(
         f"/servers/FLN-CORE-01/firewall/{act}"
         for act in ("save", "move", "remove", "discard", "use-template", "save-template")
     ),
     *(f"/servers/FLN-CORE-01/firewall/{act}" for act in ("apply", "confirm", "rollback")),
+    "/bans/lift", "/calls/1786601653.100/hangup", "/firewall/countries/update", "/audios/add", "/audios/use",
+    "/audios/remove",
 )  # fmt: skip
 FIELDS = {
     "id": "9", "name": "new", "technology": "NODE", "ip": "198.18.9.1", "destination": "SPO-NODE-01",
-    "status": "total_block", "address": "203.0.113.45",
+    "status": "total_block", "address": "203.0.113.45", "kind": "music",
 }  # fmt: skip
 
 
