@@ -59,7 +59,8 @@ async def test_no_page_needs_a_weaker_policy(visit: Visit, path: str) -> None:
 ACTS = (
     "/servers/add", "/servers/RIO-CORE-01/edit", "/servers/RIO-CORE-01/remove",
     "/servers/FLN-CORE-01/maintenance/enter", "/servers/FLN-CORE-01/maintenance/leave", "/pbx/1/status", "/bans/add",
-    "/bans/lift", "/calls/1786601653.100/hangup", "/firewall/countries/update", "/audios/add", "/audios/use", "/audios/remove",
+    "/bans/lift", "/calls/1786601653.100/hangup", "/firewall/countries/update", "/audios/add", "/audios/use",
+    "/audios/remove",
 )  # fmt: skip
 FIELDS = {
     "id": "9", "name": "new", "technology": "NODE", "ip": "198.18.9.1", "destination": "SPO-NODE-01",
