@@ -14,6 +14,8 @@ from asterisk_ext.ports import Clock, Fleet
 from asterisk_ext.services.audit import Audit
 from asterisk_ext.services.bans import Bans
 from asterisk_ext.services.maintenance import Maintenance
+from asterisk_ext.services.pbx_blocks import PbxBlocks
+from asterisk_ext.services.pbx_parts import PbxParts
 from asterisk_ext.services.servers import Servers
 from asterisk_ext.services.users import Users
 from asterisk_ext.services.virtual_pbx import VirtualPbxs
@@ -59,6 +61,8 @@ class Services:
     servers: Servers
     maintenance: Maintenance
     virtual_pbxs: VirtualPbxs
+    pbx_parts: PbxParts
+    pbx_blocks: PbxBlocks
     users: Users
     audit: Audit
     bans: Bans

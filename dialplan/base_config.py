@@ -10,7 +10,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from asterisk_ext.domain.emergency import DEFAULT_NUMBERS, dialled_forms
 from asterisk_ext.domain.errors import Problem
 from asterisk_ext.domain.gate import Policy
-from asterisk_ext.domain.pbx import REALM
+from asterisk_ext.domain.pbx import ANNOUNCEMENT, REALM
 from dialplan.realtime_schema import DATABASE, TABLES
 from dialplan.rows import emergency_forms
 
@@ -48,6 +48,9 @@ class BaseConfig:
     tenant_cap: int = 10
     longest: int = 60
     """Seconds after which an announcement is cut."""
+    silence: int = 8
+    """Seconds without any sign of ringing after which the next trunk is tried; a mobile phone may take some."""
+    emergency_silence: int = 4
 
 
 def includes() -> dict[str, str]:
@@ -85,6 +88,9 @@ def render(config: BaseConfig) -> dict[str, str]:
         "language": config.language,
         "tenant_cap": config.tenant_cap,
         "longest": config.longest,
+        "silence": config.silence,
+        "emergency_silence": config.emergency_silence,
+        "announcement": ANNOUNCEMENT,
     }
     return {included: environment.get_template(f"{name}.j2").render(values) for name, included in includes().items()}
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 DATABASE = "asterisk_ext"
 """Name of the database in ``res_config_sqlite3.conf``."""
 
-VERSION = 1
+VERSION = 3
 """Kept in ``user_version`` of the file: another number means another schema, and the file is built anew."""
 
 Row = tuple[str | None, ...]
@@ -57,9 +57,10 @@ AORS = Table(
 IDENTIFIES = Table("ps_endpoint_id_ips", "ps_endpoint_id_ips", ("id", "endpoint", "match", "match_request_uri"))
 PBXS = Table("pbx", "asterisk_ext_pbx", ("id", "status", "language", "max_calls", "prefixes", "trunks"))
 NUMBERS = Table("number", "asterisk_ext_number", ("id", "kind", "ring", "timeout"))
+ROUTES = Table("route", "asterisk_ext_route", ("id", "pattern", "trunks", "strip", "prepend", "caller"))
 DIDS = Table("did", "asterisk_ext_did", ("number", "pbx", "target"))
 
-TABLES = (ENDPOINTS, AUTHS, AORS, IDENTIFIES, PBXS, NUMBERS, DIDS)
+TABLES = (ENDPOINTS, AUTHS, AORS, IDENTIFIES, PBXS, NUMBERS, DIDS, ROUTES)
 
 
 def statements() -> list[str]:

@@ -10,13 +10,26 @@ their square (1,000: 50 ms); above ``MOST_IDENTITIES`` there is therefore one fo
 
 from __future__ import annotations
 
-import ipaddress
 from collections import Counter
 from collections.abc import Iterable, Iterator
 
 from asterisk_ext.domain.emergency import NEVER_OFF, dialled_forms
-from asterisk_ext.domain.pbx import REALM, Extension, Mode, Pbx, Trunk
-from dialplan.realtime_schema import AORS, AUTHS, DIDS, ENDPOINTS, IDENTIFIES, NUMBERS, PBXS, TABLES, Row, Rows, Table
+from asterisk_ext.domain.pbx import REALM, Extension, Mode, Pbx, Strategy, Trunk
+from asterisk_ext.domain.route import expression
+from dialplan.realtime_schema import (
+    AORS,
+    AUTHS,
+    DIDS,
+    ENDPOINTS,
+    IDENTIFIES,
+    NUMBERS,
+    PBXS,
+    ROUTES,
+    TABLES,
+    Row,
+    Rows,
+    Table,
+)
 
 PHONES_CONTEXT = "asterisk-ext-phones"
 TRUNKS_CONTEXT = "asterisk-ext-trunks"
@@ -53,7 +66,9 @@ def tenant_rows(pbx: Pbx) -> list[Placed]:
     for trunk in pbx.trunks:
         placed += _trunk(pbx, trunk, common)
     for group in pbx.ring_groups:
-        placed.append((NUMBERS, _number(pbx, group.number, "ring_group", _phones_of(pbx, group.number), group.timeout)))
+        kind = "in_order" if group.strategy is Strategy.IN_ORDER else "ring_group"
+        placed.append((NUMBERS, _number(pbx, group.number, kind, _phones_of(pbx, group.number), group.timeout)))
+    placed += [(ROUTES, row) for row in _routes(pbx)]
     placed += [(DIDS, DIDS.row(number=did.number, pbx=str(pbx.id), target=did.target)) for did in pbx.dids]
     return placed
 
@@ -61,7 +76,7 @@ def tenant_rows(pbx: Pbx) -> list[Placed]:
 def identity_rows(tenants: Iterable[Pbx]) -> Iterator[Placed]:
     """How Asterisk knows carriers, which depends on all tenants together."""
     managed = sorted((pbx for pbx in tenants if pbx.mode is Mode.MANAGED), key=lambda pbx: pbx.id)
-    uses = Counter(trunk.host for pbx in managed for trunk in pbx.trunks if _is_address(trunk.host))
+    uses = Counter(address for pbx in managed for trunk in pbx.trunks for address in trunk.known_by)
     if not uses:
         return
     yield ENDPOINTS, _carriers()
@@ -79,6 +94,7 @@ def emergency(pbx: Pbx) -> str:
 
     One, because ``res_config_sqlite3`` does not split several ``set_var`` of one column; with the endpoint, so that
     no lookup stands between a phone and 190. The three numbers that nobody may switch off are always in it.
+    A phone's own caller ID follows after another colon.
     """
     forms = dialled_forms(dict.fromkeys((*NEVER_OFF, *pbx.emergency_numbers)), pbx.outside_prefixes)
     return f"{_trunk_list(pbx, pbx.emergency_trunks)}:{emergency_forms(forms)}"
@@ -96,8 +112,21 @@ def _pbx(pbx: Pbx) -> Row:
         language=pbx.language,
         max_calls=str(pbx.max_calls),
         prefixes="." + "".join(f"{prefix}." for prefix in sorted(pbx.outside_prefixes)),
-        trunks=_trunk_list(pbx, tuple(trunk.name for trunk in pbx.trunks)),
+        trunks="" if pbx.routes else _trunk_list(pbx, tuple(trunk.name for trunk in pbx.trunks)),
     )
+
+
+def _routes(pbx: Pbx) -> Iterator[Row]:
+    """In order, as ``1_1``, ``1_2``…; the dialplan stops at the first number that is not there."""
+    for at, route in enumerate(pbx.routes, start=1):
+        yield ROUTES.row(
+            id=f"{pbx.id}_{at}",
+            pattern=expression(route.pattern),
+            trunks=_trunk_list(pbx, route.trunks),
+            strip=str(route.strip),
+            prepend=route.prepend,
+            caller=route.caller_id,
+        )
 
 
 def _phone(pbx: Pbx, extension: Extension, common: dict[str, str]) -> Iterator[tuple[Table, Row]]:
@@ -116,7 +145,7 @@ def _phone(pbx: Pbx, extension: Extension, common: dict[str, str]) -> Iterator[t
             webrtc="yes" if extension.webrtc else "no",
             trust_id_inbound="no",
             allow_subscribe="no",
-            **common,
+            **_shown(common, extension),
             **_MEDIA,
         ),
     )
@@ -141,6 +170,13 @@ def _phone(pbx: Pbx, extension: Extension, common: dict[str, str]) -> Iterator[t
     yield NUMBERS, _number(pbx, extension.number, "extension", [extension.number], 60)
 
 
+def _shown(common: dict[str, str], extension: Extension) -> dict[str, str]:
+    """With the extension's own caller ID, which every leg inherits so; as the phone's own options cannot."""
+    if not extension.caller_id:
+        return common
+    return {**common, "set_var": f"{common['set_var']}:{extension.caller_id}"}
+
+
 def _number(pbx: Pbx, number: str, kind: str, phones: list[str], timeout: int) -> Row:
     """``ring`` is ``1_200&1_201+``: a plus where several phones may be registered, which all ring."""
     several = {extension.number for extension in pbx.extensions if extension.contacts > 1}
@@ -150,13 +186,14 @@ def _number(pbx: Pbx, number: str, kind: str, phones: list[str], timeout: int) -
 
 def _trunk(pbx: Pbx, trunk: Trunk, common: dict[str, str]) -> Iterator[tuple[Table, Row]]:
     name = f"{pbx.id}_{trunk.name}"
-    addresses = sorted({item.host for item in pbx.trunks if _is_address(item.host)})
+    addresses = sorted({address for item in pbx.trunks for address in item.known_by})
     yield (
         ENDPOINTS,
         ENDPOINTS.row(
             id=name,
             context=TRUNKS_CONTEXT,
             aors=name,
+            outbound_auth=name if trunk.username else None,
             allow=_codecs(trunk.codecs),
             identify_by="ip",
             deny="0.0.0.0/0.0.0.0,::/0" if addresses else None,
@@ -167,21 +204,27 @@ def _trunk(pbx: Pbx, trunk: Trunk, common: dict[str, str]) -> Iterator[tuple[Tab
             **_MEDIA,
         ),
     )
+    yield AORS, AORS.row(id=name, contact=carrier_uri(trunk), max_contacts="0", qualify_frequency="0")
+    if trunk.username:
+        # Without a realm: the carrier's own, whatever it is called.
+        yield AUTHS, AUTHS.row(id=name, auth_type="userpass", username=trunk.username, password=trunk.secret)
+
+
+def carrier_uri(trunk: Trunk, user: str = "") -> str:
+    """The carrier's address as SIP has it: ``sip:user@198.18.20.1:5060;transport=tcp``."""
     host = f"[{trunk.host}]" if ":" in trunk.host else trunk.host
     transport = "" if trunk.transport == "udp" else f";transport={trunk.transport}"
-    yield (
-        AORS,
-        AORS.row(id=name, contact=f"sip:{host}:{trunk.port}{transport}", max_contacts="0", qualify_frequency="0"),
-    )
+    return f"sip:{user}{'@' if user else ''}{host}:{trunk.port}{transport}"
 
 
 def _exact_identities(managed: list[Pbx], shared: set[str]) -> Iterator[Row]:
     for pbx in managed:
         for trunk in pbx.trunks:
-            if _is_address(trunk.host) and trunk.host not in shared:
+            alone = [address for address in trunk.known_by if address not in shared]
+            if alone:
                 name = f"{pbx.id}_{trunk.name}"
-                yield IDENTIFIES.row(id=name, endpoint=name, match=trunk.host)
-        over = next((trunk for trunk in pbx.trunks if trunk.host in shared), None)
+                yield IDENTIFIES.row(id=name, endpoint=name, match=",".join(alone))
+        over = next((trunk for trunk in pbx.trunks if shared.intersection(trunk.known_by)), None)
         if over and pbx.dids:
             name = f"{pbx.id}_{over.name}"
             numbers = "|".join(sorted(did.number for did in pbx.dids))
@@ -236,14 +279,6 @@ def _phones_of(pbx: Pbx, group: str) -> list[str]:
         elif number not in groups:
             phones[number] = None
     return list(phones)
-
-
-def _is_address(host: str) -> bool:
-    try:
-        ipaddress.ip_address(host)
-    except ValueError:
-        return False
-    return True
 
 
 def _codecs(codecs: tuple[str, ...]) -> str:

@@ -5,7 +5,18 @@ from __future__ import annotations
 import msgspec
 from aiohttp import web
 
-from admin_http.api import audit, bans, live_calls, maintenance, servers, status, users, virtual_pbx
+from admin_http.api import (
+    audit,
+    bans,
+    live_calls,
+    maintenance,
+    pbx_blocks,
+    pbx_parts,
+    servers,
+    status,
+    users,
+    virtual_pbx,
+)
 from admin_http.api.openapi import document
 from admin_http.api.route import ROOT, Route
 
@@ -13,6 +24,8 @@ ROUTES: tuple[Route, ...] = (
     *servers.ROUTES,
     *maintenance.ROUTES,
     *virtual_pbx.ROUTES,
+    *pbx_parts.ROUTES,
+    *pbx_blocks.ROUTES,
     *bans.ROUTES,
     *live_calls.ROUTES,
     *users.ROUTES,

@@ -32,6 +32,7 @@ class Act(StrEnum):
     BAN = "ban.add"
     NEVER_BAN = "ban.allow"
     CHANGE_PBX = "pbx.change"
+    EXPORT_SECRETS = "pbx.export_secrets"
     CHANGE_SERVER = "server.change"
     MAINTENANCE = "server.maintenance"
     MANAGE_USERS = "user.manage"
@@ -48,6 +49,7 @@ _LEAST = {
     Act.BAN: Role.SUPPORT,
     Act.NEVER_BAN: Role.OPERATOR,
     Act.CHANGE_PBX: Role.OPERATOR,
+    Act.EXPORT_SECRETS: Role.ADMINISTRATOR,
     Act.CHANGE_SERVER: Role.OPERATOR,
     Act.MAINTENANCE: Role.OPERATOR,
     Act.MANAGE_USERS: Role.ADMINISTRATOR,

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import ipaddress
-
+from asterisk_ext.domain.pbx import is_address
 from asterisk_ext.ports import Fleet, Guard
 
 
@@ -27,13 +26,5 @@ class Friends:
 def addresses(fleet: Fleet) -> list[str]:
     """Sorted; trunks known by name only are left out, since a name may point anywhere tomorrow."""
     hosts = {server.ip for server in fleet.servers()}
-    hosts |= {trunk.host for pbx in fleet.tenants() for trunk in pbx.trunks}
-    return sorted(host for host in hosts if _is_address(host))
-
-
-def _is_address(host: str) -> bool:
-    try:
-        ipaddress.ip_address(host)
-    except ValueError:
-        return False
-    return True
+    hosts |= {address for pbx in fleet.tenants() for trunk in pbx.trunks for address in trunk.known_by}
+    return sorted(host for host in hosts if is_address(host))

@@ -23,6 +23,8 @@ from asterisk_ext.services.audit import Audit
 from asterisk_ext.services.bans import Bans
 from asterisk_ext.services.live_calls import UNKNOWN
 from asterisk_ext.services.maintenance import Maintenance
+from asterisk_ext.services.pbx_blocks import PbxBlocks
+from asterisk_ext.services.pbx_parts import PbxParts
 from asterisk_ext.services.servers import Servers
 from asterisk_ext.services.times import iso
 from asterisk_ext.services.users import User, Users, hashed
@@ -146,6 +148,8 @@ class World:
             servers=self.servers,
             maintenance=Maintenance(self.registry, self.fleet, self.audit, self.clock, patience=0),
             virtual_pbxs=self.tenants,
+            pbx_parts=PbxParts(self.fleet, self.tenants),
+            pbx_blocks=PbxBlocks(self.fleet, self.tenants),
             users=self.users,
             audit=self.audit,
             bans=Bans("FLN-CORE-01", self.guard, self.audit, self.peers, self.fleet),

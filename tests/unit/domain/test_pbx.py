@@ -8,7 +8,8 @@ import pytest
 
 from asterisk_ext.domain.emergency import DEFAULT_NUMBERS, dialled_forms
 from asterisk_ext.domain.errors import Refusal
-from asterisk_ext.domain.pbx import Did, Extension, Mode, Pbx, RingGroup, Status, Trunk, check, digest
+from asterisk_ext.domain.pbx import Did, Extension, Mode, Pbx, RingGroup, Status, Trunk, digest
+from asterisk_ext.domain.pbx_rules import check
 
 GOOD = Pbx(
     id=1,
