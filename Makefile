@@ -1,4 +1,4 @@
-.PHONY: setup run test bench lint lock docs
+.PHONY: setup run test soak bench lint lock docs
 
 setup:
 	@bash asterisk_ext/lab/setup/setup.sh
@@ -9,15 +9,23 @@ run: setup
 test: setup lint
 	@.venv/bin/python -m pytest -n 3 --dist loadscope --no-loadscope-reorder
 
+# Searches for longer what `make test` searches for in seconds: texts that deceive the reader of the security log.
+SOAK_SECONDS ?= 900
+SOAK = build/soak
+
+soak: setup
+	@.venv/bin/python -m pytest --hypothesis-profile=soak -p no:cacheprovider tests/scenarios/security/test_hostile_text.py
+	@.venv/bin/python -m pip install --disable-pip-version-check --quiet --upgrade --require-hashes --target $(SOAK) -r tests/fuzz/requirements.lock
+	@mkdir -p $(SOAK)-corpus
+	@PYTHONPATH=$(SOAK) .venv/bin/python -m tests.fuzz.security_log $(SOAK)-corpus -artifact_prefix=$(SOAK)- -max_total_time=$(SOAK_SECONDS) -max_len=400
+
 lint: setup
 	@.venv/bin/ruff check .
 	@.venv/bin/ruff format --check .
 	@.venv/bin/mypy
 
-BENCHES = calls fastagi guard_scan guard_memory guard_kernel guard_latency guard_on_asterisk
-
 bench: setup
-	@for bench in $(BENCHES); do echo; echo "== $$bench"; .venv/bin/python -m tests.bench.$$bench || exit 1; done
+	@.venv/bin/python -m tests.bench
 
 docs:
 	@.venv/bin/python -m tests.documents

@@ -69,6 +69,16 @@ class Guard(Section, frozen=True):
     services: Annotated[
         dict[str, ServiceLimit], Meta(description="Services with limits of their own, by Asterisk's name: `AMI`.")
     ] = {}
+    limit_strangers: Annotated[
+        bool,
+        Meta(
+            description="Let addresses that nobody knows yet send `failures` requests at once and then one a second, "
+            "so that no burst outruns a ban. Without effect with `notices`, which tell of no success."
+        ),
+    ] = True
+    strangers_total: Annotated[
+        int, Meta(ge=10, le=1_000_000, description="Requests a second over UDP of all such addresses together.")
+    ] = 1000
     mass_failures: Annotated[
         int, Meta(ge=2, description="So many protected addresses failing within a minute: their bans are suspended.")
     ] = 10

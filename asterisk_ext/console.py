@@ -5,7 +5,6 @@ from __future__ import annotations
 from zoneinfo import ZoneInfo
 
 from admin_http.services import BanPolicy, Services
-from asterisk_ext import VERSION
 from asterisk_ext.config import Config
 from asterisk_ext.peer import HttpPeers, is_fleet_secret
 from asterisk_ext.ports import Clock, Guard, Registry
@@ -19,6 +18,7 @@ from asterisk_ext.services.servers import Servers
 from asterisk_ext.services.users import Users
 from asterisk_ext.services.virtual_pbx import VirtualPbxs
 from asterisk_ext.store import LocalCopy
+from asterisk_ext.version import VERSION
 
 
 def services(

@@ -14,7 +14,7 @@ from yarl import URL
 from asterisk_ext.domain.call_news import Changed, Difference, Ended, Snapshot
 from asterisk_ext.domain.call_rows import Row
 from asterisk_ext.domain.server import Server
-from asterisk_ext.ports import SILENT, Banned
+from asterisk_ext.ports import SILENT, Banned, Spared
 from asterisk_ext.services.live_calls import EMERGENCY, UNKNOWN
 
 T = TypeVar("T")
@@ -86,6 +86,9 @@ class HttpPeers:
 
     async def bans(self, server: Server) -> list[Banned]:
         return _decoded(server, await self._ask(server, "GET", "bans"), list[Banned])
+
+    async def spared(self, server: Server) -> list[Spared]:
+        return _decoded(server, await self._ask(server, "GET", "bans/spared"), list[Spared])
 
     async def lift(self, server: Server, address: str, by: str) -> bool:
         try:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Collection, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Protocol
 
 from asterisk_ext.domain.call_news import Difference
@@ -152,26 +152,77 @@ class Clock(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
+class Attempt:
+    """A failed attempt as the guard counted it; account and log line hold text that the sender chose."""
+
+    at: float
+    service: str
+    transport: str
+    account: str
+    event: str
+    line: str
+
+
+@dataclass(frozen=True, slots=True)
 class Banned:
-    """A ban as the guard tells it."""
+    """A ban as the guard tells it; ``origin``: ``log``, ``operator`` or ``fleet``."""
 
     address: str
     since: float
     until: float
     failures: int
     reason: str
-    evidence: Sequence[str] = field(default=())
-    """The log lines that decided it."""
-    service: str = ""
-    transport: str = ""
+    origin: str = ""
+    attempts: Sequence[Attempt] = ()
+    """Those that decided it, the oldest first."""
     servers: Sequence[str] = ()
     """The servers that it holds on."""
+
+
+@dataclass(frozen=True, slots=True)
+class Spared:
+    """An address that is slowed down (``reason``: ``slowed``), or whose ban was held back, for that reason."""
+
+    address: str
+    since: float
+    until: float
+    failures: int
+    reason: str
+    accounts: Sequence[str] = ()
+    """Those that failed last in its name."""
+    attempts: Sequence[Attempt] = ()
+    servers: Sequence[str] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class GuardEvent:
+    """What has happened: ``banned``, ``slowed``, ``held``, ``lifted``, ``suspended``, ``resumed`` or ``repaired``."""
+
+    event: str
+    source: str = ""
+    until: float = 0.0
+    failures: int = 0
+    reason: str = ""
+    accounts: Sequence[str] = ()
+    origin: str = ""
+    rules: bool = False
+    """Of ``repaired``: rules were missing, not bans alone."""
 
 
 class Guard(Protocol):
     """The on-node guard, a process of its own behind a Unix socket."""
 
     async def bans(self) -> list[Banned]: ...
+
+    async def spared(self) -> list[Spared]: ...
+
+    async def metrics(self) -> str:
+        """Counts in Prometheus' text format; no address and no account among them."""
+        ...
+
+    def events(self) -> AsyncIterator[GuardEvent]:
+        """What happens from now on; ends when the guard does."""
+        ...
 
     async def ban(self, address: str, reason: str, by: str) -> Banned: ...
 
@@ -196,6 +247,8 @@ class Peers(Protocol):
         ...
 
     async def bans(self, server: Server) -> list[Banned]: ...
+
+    async def spared(self, server: Server) -> list[Spared]: ...
 
     async def lift(self, server: Server, address: str, by: str) -> bool:
         """Lift a ban there; whether there was one."""

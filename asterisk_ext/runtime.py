@@ -19,7 +19,7 @@ from agi.gate import Gate
 from agi.server import Server as FastAgi
 from ari_apps.client import Ari
 from ari_apps.live_calls import Follower
-from asterisk_ext import VERSION, console
+from asterisk_ext import console
 from asterisk_ext.config import Config, secret
 from asterisk_ext.peer import HttpPeers
 from asterisk_ext.registry import served, wire
@@ -33,6 +33,7 @@ from asterisk_ext.services.reporting import PERIOD, Reporting
 from asterisk_ext.services.serving import Serving
 from asterisk_ext.store import LocalCopy
 from asterisk_ext.tasks import Tasks
+from asterisk_ext.version import VERSION
 from dialplan.audio.defaults import default_announcements, install_default_audios
 from dialplan.kept_projection import KeptProjection
 from dialplan.registered_phones import RegisteredPhones

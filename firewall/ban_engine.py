@@ -4,17 +4,18 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass
 
 from asterisk_ext.domain.address_list import network_of, source_of
 from asterisk_ext.domain.ban import PROTECTED_SECONDS, BanPolicy, Decision, Verdict
 from asterisk_ext.domain.errors import Problem
 from asterisk_ext.domain.security_event import PROVEN, SUCCEEDED, AttemptCounter, SecurityEvent
-from firewall.guard_state import Ban, Failure, GuardState
+from firewall.enforcement import Batch, Enforcement
+from firewall.guard_state import Ban, Failure, GuardState, Slowed
 from firewall.kernel import Kernel
 from firewall.log_tail import Position
 
-NOT_BANNED = Problem("ban.not_banned", 404, "{source} is not banned.", "Look at the list of bans.")
+NOT_BANNED = Problem("ban.not_banned", 404, "{source} is neither banned nor slowed down.", "Look at the list of bans.")
 HELD_BACK = Problem(
     "ban.held_back",
     409,
@@ -46,15 +47,6 @@ class Counts:
     repaired: int = 0
 
 
-@dataclass
-class _Batch:
-    bans: dict[str, Verdict] = field(default_factory=dict)
-    slow: dict[str, Verdict] = field(default_factory=dict)
-    told: list[tuple[str, Verdict]] = field(default_factory=list)
-    failures: list[Failure] = field(default_factory=list)
-    successes: list[tuple[str, str, float]] = field(default_factory=list)
-
-
 class BanEngine:
     """Owns the decision's state; all methods are called from one task.
 
@@ -70,7 +62,7 @@ class BanEngine:
         self.bans_by_origin: Counter[str] = Counter()
         self.failures_by_service: Counter[tuple[str, str]] = Counter()
         """By service and transport."""
-        self._kernel = kernel
+        self._kernel = Enforcement(kernel, state, policy, clock)
         self._state = state
         self._clock = clock
         self._publish = publish
@@ -81,19 +73,16 @@ class BanEngine:
     def restore(self) -> int:
         """Take up everything from the state, and give the kernel all bans in one batch; says how many."""
         now = self._clock()
+        bans = self._kernel.restore_bans()
         for source, account, at in self._state.successes_since(now - PROTECTED_SECONDS):
             self.policy.protect(source, account, at)
         for network, _ in self._state.never_ban():
             self.policy.never_ban.add(network)
         self.policy.set_derived(self._state.fleet())
-        bans = self._state.bans(now)
-        settled = self._state.settled(now)
-        for failure in self._state.failures_since(now - self._longest_window()):
-            if failure.at > settled.get(failure.source, 0.0):
-                proven = failure.transport in PROVEN
-                self.policy.recount(failure.source, failure.service, failure.account, failure.at, proven=proven)
-        self._kernel.restore({ban.source: ban.until - now for ban in bans})
-        return len(bans)
+        for source, at, service, transport, account in self._kernel.unsettled():
+            self.policy.recount(source, service, account, at, proven=transport in PROVEN)
+        self._kernel.restore_others()
+        return bans
 
     def warm(self, events: Iterable[SecurityEvent]) -> None:
         """Show it the events before the place where it resumes, so that an attempt begun there is not counted anew."""
@@ -102,11 +91,13 @@ class BanEngine:
 
     def take(self, found: Sequence[tuple[SecurityEvent, bytes]], place: Position | None) -> None:
         """Judge these events; ``place`` is where the log is done with."""
-        batch = _Batch()
+        batch = Batch()
         for event, record in found:
             self._judge(event, record, batch)
-        self._enforce(batch)
+        self._kernel.enforce(batch)
         self._remember(batch, place)
+        if place is not None:
+            self._kernel.watch()
         for kind, verdict in batch.told:
             self._tell(kind, verdict)
         suspended = self.policy.is_suspended(self._clock())
@@ -124,7 +115,7 @@ class BanEngine:
         if held is not None:
             raise HELD_BACK.refuse(source=source, reason=held)
         ban = Ban(source, now, now + seconds, 0, origin, reason)
-        self._kernel.ban({source: seconds})
+        self._kernel.ban(source, seconds)
         with self._state.change():
             self._state.put_ban(ban)
         self.counts.bans += 1
@@ -133,10 +124,10 @@ class BanEngine:
         return ban
 
     def lift(self, address: str) -> None:
-        """End a ban and start the count anew. Refuses ``address.invalid`` and ``ban.not_banned``."""
+        """End a ban or a slow-down and start the count anew. Refuses ``address.invalid`` and ``ban.not_banned``."""
         now = self._clock()
         source = source_of(address)
-        if self._state.ban_of(source, now) is None:
+        if self._state.ban_of(source, now) is None and self._state.slowed_until(source, now) is None:
             raise NOT_BANNED.refuse(field="address", source=source)
         self._lift([source], now)
 
@@ -147,7 +138,8 @@ class BanEngine:
         with self._state.change():
             self._state.put_never_ban(text, note)
         self.policy.never_ban.add(text)
-        self._lift([ban.source for ban in self._state.bans(now) if ban.source in self.policy.never_ban], now)
+        self._kernel.befriend()
+        self._lift([source for source in self._state.ban_ends(now) if source in self.policy.never_ban], now)
         return text
 
     def disallow(self, network: str) -> None:
@@ -156,6 +148,7 @@ class BanEngine:
         with self._state.change():
             self._state.remove_never_ban(text)
         self.policy.never_ban.remove(text)
+        self._kernel.befriend()
 
     def set_emergency(self, addresses: Iterable[str], seconds: float) -> None:
         until = self._clock() + seconds
@@ -164,11 +157,16 @@ class BanEngine:
     def set_fleet(self, networks: Sequence[str]) -> None:
         """Take these for the fleet's own addresses; remembered, since they are told again only when they change."""
         self.policy.set_derived(networks)
+        self._kernel.befriend()
         with self._state.change():
             self._state.set_fleet(networks)
 
     def bans(self) -> list[Ban]:
         return self._state.bans(self._clock())
+
+    def slowed(self) -> list[Slowed]:
+        """The protected sources whose signalling is limited at present; ``lift`` ends it for one."""
+        return self._state.slowed(self._clock())
 
     def explain(self, address: str) -> dict[str, object]:
         """Why an address is out or not: the ban, the lines, protection, what would hold a ban back."""
@@ -186,26 +184,31 @@ class BanEngine:
             "failures_counted": self.policy.failures_of(source, now),
             "protected": self.policy.is_protected(source, now),
             "accounts": list(self.policy.protected_accounts(source)),
+            "slowed_until": self._state.slowed_until(source, now),
             "held_back": self.policy.hold_reason(source, now),
             "suspended": self.policy.is_suspended(now),
             "lines": [failure.line for failure in failures],
+            "attempts": [asdict(failure) for failure in failures],
         }
 
-    def repair(self) -> bool:
-        """After a foreign change: put every ban back where one is missing; says whether it was so."""
-        now = self._clock()
-        wanted = {ban.source: ban.until - now for ban in self._state.bans(now)}
-        if wanted.keys() <= self._kernel.bans().keys():
-            return False
-        self._kernel.restore(wanted)
-        return True
+    def repair(self, lost: bool = False) -> bool:
+        """After a foreign change (``lost``: of which nothing may be left): put everything back where a ban is missing;
+        says whether it was so."""
+        return self._kernel.repair(lost)
+
+    def watch(self) -> None:
+        """Say to the kernel that the log is being read: only then are strangers limited."""
+        self._kernel.watch()
+
+    def bans_in_force(self) -> int:
+        return self._state.count_bans(self._clock())
 
     def forget_old(self) -> None:
         now = self._clock()
         with self._state.change():
-            self._state.forget_before(now - RETENTION_SECONDS, now - max(PROTECTED_SECONDS, self._longest_window()))
+            self._state.forget_before(now - RETENTION_SECONDS, now - max(PROTECTED_SECONDS, self.policy.longest_window))
 
-    def _judge(self, event: SecurityEvent, record: bytes, batch: _Batch) -> None:
+    def _judge(self, event: SecurityEvent, record: bytes, batch: Batch) -> None:
         self.counts.lines += 1
         now = self._clock()
         at = min(event.time, now) if event.time > 0 else now
@@ -217,6 +220,7 @@ class BanEngine:
                     self._noted.clear()
                 self._noted[key] = at
                 batch.successes.append((*key, at))
+                batch.known[key[0]] = at + PROTECTED_SECONDS
             return
         if not self._attempts.count(event):
             return
@@ -226,6 +230,8 @@ class BanEngine:
         source = source_of(event.address)
         line = record.decode("utf-8", "backslashreplace")
         batch.failures.append(Failure(source, at, event.service, event.transport, event.account, event.name, line))
+        if verdict is None and not self.policy.is_protected(source, at):
+            batch.suspects[source] = at + self.policy.policy.of(event.service).window
         if verdict is None or source in batch.bans:
             return
         if verdict.decision is Decision.BAN and verdict.until > now:
@@ -238,19 +244,14 @@ class BanEngine:
         elif verdict.decision is Decision.HELD:
             batch.told.append(("held", verdict))
 
-    def _enforce(self, batch: _Batch) -> None:
-        now = self._clock()
-        if batch.bans:
-            self._kernel.ban({source: verdict.until - now for source, verdict in batch.bans.items()})
-        if batch.slow:
-            self._kernel.slow({source: verdict.until - now for source, verdict in batch.slow.items()})
-
-    def _remember(self, batch: _Batch, place: Position | None) -> None:
+    def _remember(self, batch: Batch, place: Position | None) -> None:
         with self._state.change():
             self._state.add_failures(batch.failures)
             self._state.put_successes(batch.successes)
             for source, verdict in batch.bans.items():
                 self._state.put_ban(Ban(source, verdict.at, verdict.until, verdict.failures, "log"))
+            for source, slow in batch.slow.items():
+                self._state.put_slowed(Slowed(source, slow.at, slow.until, slow.failures, slow.accounts))
             if place is not None:
                 self._state.set_place(place)
 
@@ -278,11 +279,8 @@ class BanEngine:
         with self._state.change():
             for source in sources:
                 self._state.end_ban(source, now)
+                self._state.end_slowed(source)
         for source in sources:
             self.policy.forgive(source)
             self.counts.lifted += 1
             self._publish("lifted", {"source": source})
-
-    def _longest_window(self) -> float:
-        policy = self.policy.policy
-        return max(limit.window for limit in (policy.limit, *policy.services.values()))

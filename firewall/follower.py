@@ -10,7 +10,7 @@ from asterisk_ext.domain.errors import Refusal
 from firewall.ban_engine import BanEngine
 from firewall.log_tail import UNREADABLE, DirectoryWatch, LogFile, Position
 from firewall.notice_log import NoticeLogReader
-from firewall.security_log import SecurityLogReader
+from firewall.security_log_reader import SecurityLogReader
 
 Reader = SecurityLogReader | NoticeLogReader
 

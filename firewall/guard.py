@@ -6,6 +6,7 @@ import asyncio
 import logging
 import os
 import time
+from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
 
@@ -14,6 +15,7 @@ from asterisk_ext.domain.address_list import network_of
 from asterisk_ext.domain.ban import BanPolicy, Limit, Policy
 from asterisk_ext.tasks import Tasks
 from firewall.ban_engine import BanEngine
+from firewall.enforcement import WATCH_EVERY
 from firewall.follower import LogFollower
 from firewall.guard_state import GuardState
 from firewall.iptables import IptablesKernel
@@ -22,7 +24,8 @@ from firewall.metrics import metrics_text
 from firewall.nftables import NftablesKernel
 from firewall.notice_log import NoticeLogReader
 from firewall.ruleset import Ruleset
-from firewall.security_log import SecurityLogReader
+from firewall.ruleset_strangers import Strangers
+from firewall.security_log_reader import SecurityLogReader
 from firewall.socket_api import (
     TOO_WIDE,
     Allow,
@@ -32,12 +35,14 @@ from firewall.socket_api import (
     Fleet,
     LiftBan,
     ListBans,
+    ListSpared,
     Metrics,
     Request,
     SocketApi,
     Status,
     Stream,
 )
+from firewall.spared import HeldBack
 
 log = logging.getLogger(__name__)
 
@@ -57,18 +62,27 @@ async def run(config: Config, stop: asyncio.Event) -> None:
     kernel = kernel_of(settings.driver)
     state = GuardState(Path(settings.state) / "guard.sqlite")
     policy = BanPolicy(policy_of(config), os.urandom(16), [*LOOPBACK, *settings.never_ban, *settings.fleet])
-    engine = BanEngine(policy, kernel, state, time.time, stream.publish)
+    held = HeldBack(time.time)
+
+    def publish(kind: str, details: Mapping[str, object]) -> None:
+        held.note(kind, details)
+        stream.publish(kind, details)
+
+    engine = BanEngine(policy, kernel, state, time.time, publish)
     rules = ruleset_of(config)
     kernel.apply(rules)
     engine.restore()
     reader = NoticeLogReader if settings.notices else SecurityLogReader
     follower = LogFollower(Path(settings.log), engine, state.place(), reader)
-    api = SocketApi(Path(settings.socket), settings.node_service_uid, Answers(engine, follower, config).answer, stream)
+    api = SocketApi(
+        Path(settings.socket), settings.node_service_uid, Answers(engine, follower, held, config).answer, stream
+    )
     await api.open()
     async with Tasks() as tasks:
         follower.start()
         repairs = Repairs(kernel, engine, rules, stream)
         repairs.start()
+        tasks.keep("guard's mark for the kernel", lambda: _watch(engine, follower), pause=WATCH_EVERY)
         tasks.keep("guard housekeeping", lambda: _tidy(engine), pause=HOUSEKEEPING_SECONDS)
         log.info("guarding with %s; %d bans in force", settings.driver, len(engine.bans()))
         await stop.wait()
@@ -82,9 +96,10 @@ async def run(config: Config, stop: asyncio.Event) -> None:
 class Answers:
     """What each verb of the socket does."""
 
-    def __init__(self, engine: BanEngine, follower: LogFollower, config: Config) -> None:
+    def __init__(self, engine: BanEngine, follower: LogFollower, held: HeldBack, config: Config) -> None:
         self._engine = engine
         self._follower = follower
+        self._held = held
         self._config = config
 
     def answer(self, request: Request) -> object:
@@ -96,6 +111,8 @@ class Answers:
                 return self._metrics()
             case ListBans():
                 return [asdict(ban) for ban in engine.bans()]
+            case ListSpared():
+                return [asdict(row) for row in self._held.rows(engine.slowed())]
             case BanAddress(address, seconds, reason):
                 return asdict(engine.ban(address, seconds, "operator", reason))
             case LiftBan(address):
@@ -152,8 +169,8 @@ class Repairs:
         self._rules = rules
         self._stream = stream
         self._timer: asyncio.TimerHandle | None = None
-        self._last = (0, 0)
-        """Bans in the kernel and bans ever made, at the last look: where the kernel does not tell of changes."""
+        self._last = -1
+        """Bans in the kernel at the last look, where it does not tell of changes."""
 
     def start(self) -> None:
         if self._kernel.changes() >= 0:
@@ -181,19 +198,21 @@ class Repairs:
         if broken:
             self._kernel.apply(self._rules)
         told = self._kernel.changes() >= 0
-        repaired = (told or broken or self._may_have_lost_bans()) and self._engine.repair()
+        repaired = (told or broken or self._has_lost_bans()) and self._engine.repair(lost=broken)
         if repaired or broken:
             self._kernel.drain_changes()
             self._engine.counts.repaired += 1
             self._stream.publish("repaired", {"rules": broken})
         if not told:
-            self._last = (self._kernel.count(), self._engine.counts.bans)
             self._look_later(LOOK_SECONDS)
 
-    def _may_have_lost_bans(self) -> bool:
-        """Some have run out at least; listing them all twice a second would be no idling."""
-        count, made = self._last
-        return self._kernel.count() < count or self._engine.counts.bans != made
+    def _has_lost_bans(self) -> bool:
+        """There are fewer than there should be. Only then are they listed: 50,000 take a tenth of a second."""
+        count = self._kernel.count()
+        if count == self._last:
+            return False
+        self._last = count
+        return count < self._engine.bans_in_force()
 
 
 def kernel_of(driver: str) -> Kernel:
@@ -221,6 +240,8 @@ def policy_of(config: Config) -> Policy:
 
 def ruleset_of(config: Config) -> Ruleset:
     guard = config.guard
+    # NOTICE lines tell of no success: everybody would be a stranger for good.
+    limited = guard.limit_strangers and not guard.notices
     return Ruleset(
         sip_udp=guard.sip_udp,
         sip_tcp=guard.sip_tcp,
@@ -229,9 +250,15 @@ def ruleset_of(config: Config) -> Ruleset:
         console=(str(config.admin_http.port),),
         fleet=guard.fleet,
         untracked=not guard.track_media,
+        strangers=Strangers(guard.failures, guard.strangers_total) if limited else None,
     )
 
 
 async def _tidy(engine: BanEngine) -> None:
     engine.forget_old()
     engine.repair()
+
+
+async def _watch(engine: BanEngine, follower: LogFollower) -> None:
+    if follower.place.inode:
+        engine.watch()

@@ -21,6 +21,7 @@ from firewall.socket_api import (
     Fleet,
     LiftBan,
     ListBans,
+    ListSpared,
     Metrics,
     Request,
     Status,
@@ -45,6 +46,17 @@ class BanRow(msgspec.Struct, frozen=True):
     reason: str = ""
 
 
+class SparedRow(msgspec.Struct, frozen=True):
+    """Who is slowed down (``reason``: ``slowed``) until when, or why a ban was held back."""
+
+    source: str
+    since: float
+    until: float
+    failures: int
+    accounts: tuple[str, ...]
+    reason: str
+
+
 class GuardClient:
     """One request a connection. All methods raise ``guard.unreachable``, or the guard's own refusal as it gave it."""
 
@@ -60,6 +72,9 @@ class GuardClient:
 
     async def bans(self) -> list[BanRow]:
         return msgspec.convert(await self._ask(ListBans()), list[BanRow])
+
+    async def spared(self) -> list[SparedRow]:
+        return msgspec.convert(await self._ask(ListSpared()), list[SparedRow])
 
     async def ban(self, address: str, seconds: float, reason: str = "") -> BanRow:
         return msgspec.convert(await self._ask(BanAddress(address, seconds, reason)), BanRow)

@@ -2,13 +2,24 @@
 
 from __future__ import annotations
 
+import fcntl
+import json
+import os
 import sqlite3
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from asterisk_ext.domain.errors import Problem
 from firewall.log_tail import Position
+
+IN_USE = Problem(
+    "guard.already_running",
+    409,
+    "Another guard works with the state in {directory}.",
+    "Stop it first, or give this one a state directory of its own (guard.state).",
+)
 
 EVIDENCE_LINES = 100
 """Log lines kept for one ban or one source: what a person reads; a flood's worth would only fill the disk."""
@@ -19,6 +30,9 @@ CREATE TABLE IF NOT EXISTS place (id INTEGER PRIMARY KEY CHECK (id = 1), inode I
 CREATE TABLE IF NOT EXISTS bans (
     source TEXT PRIMARY KEY, since REAL NOT NULL, until REAL NOT NULL, failures INTEGER NOT NULL,
     origin TEXT NOT NULL, reason TEXT NOT NULL) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS slowed (
+    source TEXT PRIMARY KEY, since REAL NOT NULL, until REAL NOT NULL, failures INTEGER NOT NULL,
+    accounts TEXT NOT NULL) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS failures (
     id INTEGER PRIMARY KEY, source TEXT NOT NULL, at REAL NOT NULL, service TEXT NOT NULL, transport TEXT NOT NULL,
     account TEXT NOT NULL, event TEXT NOT NULL, line TEXT NOT NULL);
@@ -43,6 +57,17 @@ class Ban:
 
 
 @dataclass(frozen=True, slots=True)
+class Slowed:
+    """A protected source whose signalling is limited, and the accounts that failed last in its name."""
+
+    source: str
+    since: float
+    until: float
+    failures: int
+    accounts: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Failure:
     """One counted attempt, with the log line that shows it."""
 
@@ -56,9 +81,19 @@ class Failure:
 
 
 class GuardState:
-    """SQLite in WAL mode, one writer. What is written inside one ``change`` is there whole or not at all."""
+    """SQLite in WAL mode, one writer. What is written inside one ``change`` is there whole or not at all.
+
+    Refuses ``guard.already_running``: two guards would each forget what the other decides.
+    """
 
     def __init__(self, path: Path) -> None:
+        # The lock ends with the process, however that ends.
+        self._lock = os.open(path.with_suffix(".lock"), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        try:
+            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            os.close(self._lock)
+            raise IN_USE.refuse(directory=path.parent) from error
         self._db = sqlite3.connect(path, isolation_level=None)
         self._db.execute("PRAGMA journal_mode = WAL")
         self._db.execute("PRAGMA synchronous = NORMAL")
@@ -89,16 +124,19 @@ class GuardState:
         )
         return [Ban(*row) for row in rows]
 
+    def ban_ends(self, now: float) -> dict[str, float]:
+        """Every source banned now and until when; nothing else, to be quick."""
+        return dict(self._db.execute("SELECT source, until FROM bans WHERE until > ?", (now,)))
+
+    def count_bans(self, now: float) -> int:
+        return int(self._db.execute("SELECT count(*) FROM bans WHERE until > ?", (now,)).fetchone()[0])
+
     def ban_of(self, source: str, now: float) -> Ban | None:
         row = self._db.execute(
             "SELECT source, since, until, failures, origin, reason FROM bans WHERE source = ? AND until > ?",
             (source, now),
         ).fetchone()
         return Ban(*row) if row else None
-
-    def settled(self, now: float) -> dict[str, float]:
-        """Until when a source's failures have led to a ban or been forgiven with one."""
-        return dict(self._db.execute("SELECT source, CASE WHEN until > ? THEN since ELSE until END FROM bans", (now,)))
 
     def put_ban(self, ban: Ban) -> None:
         self._db.execute(
@@ -108,6 +146,32 @@ class GuardState:
 
     def end_ban(self, source: str, now: float) -> None:
         self._db.execute("UPDATE bans SET until = ? WHERE source = ?", (now, source))
+
+    def slowed(self, now: float) -> list[Slowed]:
+        """The slow-downs in force, the latest first."""
+        rows = self._db.execute(
+            "SELECT source, since, until, failures, accounts FROM slowed WHERE until > ? ORDER BY since DESC", (now,)
+        )
+        return [
+            Slowed(source, since, until, failures, tuple(json.loads(told)))
+            for source, since, until, failures, told in rows
+        ]
+
+    def slowed_until(self, source: str, now: float) -> float | None:
+        row = self._db.execute("SELECT until FROM slowed WHERE source = ? AND until > ?", (source, now)).fetchone()
+        return float(row[0]) if row else None
+
+    def put_slowed(self, slowed: Slowed) -> None:
+        """Since when stays as it was while one goes on."""
+        self._db.execute(
+            "INSERT INTO slowed VALUES (?, ?, ?, ?, ?) ON CONFLICT (source) DO UPDATE SET "
+            "since = CASE WHEN slowed.until >= excluded.since THEN slowed.since ELSE excluded.since END, "
+            "until = excluded.until, failures = excluded.failures, accounts = excluded.accounts",
+            (slowed.source, slowed.since, slowed.until, slowed.failures, json.dumps(slowed.accounts)),
+        )
+
+    def end_slowed(self, source: str) -> None:
+        self._db.execute("DELETE FROM slowed WHERE source = ?", (source,))
 
     def add_failures(self, failures: Iterable[Failure]) -> None:
         self._db.executemany(
@@ -124,12 +188,15 @@ class GuardState:
         )
         return [Failure(*row) for row in rows]
 
-    def failures_since(self, since: float) -> Iterator[Failure]:
-        """All failures after a time, in the order in which they were counted."""
-        rows = self._db.execute(
-            "SELECT source, at, service, transport, account, event, '' FROM failures WHERE at > ? ORDER BY id", (since,)
+    def unsettled_failures(self, since: float, now: float) -> Iterator[tuple[str, float, str, str, str]]:
+        """Source, time, service, transport and account of each failure after ``since`` that has led to no ban and been
+        forgiven with none, in the order in which they were counted."""
+        return self._db.execute(
+            "SELECT f.source, f.at, f.service, f.transport, f.account FROM failures f "
+            "LEFT JOIN bans b ON b.source = f.source WHERE f.at > ? AND (b.source IS NULL "
+            "OR f.at > CASE WHEN b.until > ? THEN b.since ELSE b.until END) ORDER BY f.id",
+            (since, now),
         )
-        return (Failure(*row) for row in rows)
 
     def put_successes(self, successes: Iterable[tuple[str, str, float]]) -> None:
         self._db.executemany("INSERT OR REPLACE INTO successes VALUES (?, ?, ?)", successes)
@@ -158,6 +225,7 @@ class GuardState:
         """Delete what no decision needs: failures older than ``evidence``, and those older than ``window`` of sources
         that were never banned; beyond a million rows the oldest go first."""
         self._db.execute("DELETE FROM bans WHERE until < ?", (evidence,))
+        self._db.execute("DELETE FROM slowed WHERE until < ?", (window,))
         self._db.execute("DELETE FROM successes WHERE at < ?", (window,))
         self._db.execute(
             "DELETE FROM failures WHERE at < ? OR (at < ? AND source NOT IN (SELECT source FROM bans))",
@@ -167,3 +235,4 @@ class GuardState:
 
     def close(self) -> None:
         self._db.close()
+        os.close(self._lock)

@@ -11,6 +11,7 @@ import os
 import socket
 import struct
 from collections.abc import Iterable, Iterator, Mapping
+from ipaddress import IPv4Network, IPv6Network
 
 from firewall.nft_netlink import (
     ACK,
@@ -30,11 +31,11 @@ from firewall.nft_netlink import (
 )
 
 SUBSYSTEM = 6
-CMD_CREATE, CMD_DESTROY, CMD_SWAP, CMD_LIST, CMD_ADD, CMD_DELETE = 2, 3, 6, 7, 9, 10
+CMD_CREATE, CMD_DESTROY, CMD_FLUSH, CMD_SWAP, CMD_LIST, CMD_ADD, CMD_DELETE = 2, 3, 4, 6, 7, 9, 10
 PROTOCOL_VERSION = 6
 PROTOCOL, SET_NAME, TYPE_OR_SET2, REVISION, FAMILY, FLAGS, DATA, ADT, LINE = 1, 2, 3, 4, 5, 6, 7, 8, 9
 HEADER_ONLY, ELEMENTS = 4, 24
-IP, CIDR, TIMEOUT, HASH_SIZE, MAX_ELEMENTS = 1, 3, 6, 18, 19
+IP, CIDR, TIMEOUT, HASH_SIZE, MAX_ELEMENTS, NETMASK = 1, 3, 6, 18, 19, 20
 ADDRESS4, ADDRESS6 = 1, 2
 BIG_ENDIAN = 0x4000
 EXCLUSIVE = 0x200
@@ -55,12 +56,23 @@ class IpsetSocket:
         self._socket.settimeout(ANSWER_SECONDS)
         self._sequence = 0
 
-    def create(self, name: str, *, ipv6: bool) -> None:
+    def create(self, name: str, *, ipv6: bool, size: int = MOST_ELEMENTS) -> None:
         """A set of IPv4 addresses, or of IPv6 /64 networks; one that is there already stays as it is."""
-        kind = b"hash:net\0" if ipv6 else b"hash:ip\0"
+        self._create(name, "hash:net" if ipv6 else "hash:ip", ipv6=ipv6, size=size)
+
+    def create_met(self, name: str, *, ipv6: bool, size: int) -> None:
+        """The same for addresses that the kernel itself puts in, packet by packet."""
+        mask = attribute(NETMASK, bytes([IPV6_PREFIX])) if ipv6 else b""
+        self._create(name, "hash:ip", ipv6=ipv6, size=size, more=mask)
+
+    def create_networks(self, name: str, *, ipv6: bool, size: int) -> None:
+        """A set of networks of any width."""
+        self._create(name, "hash:net", ipv6=ipv6, size=size)
+
+    def _create(self, name: str, kind: str, *, ipv6: bool, size: int, more: bytes = b"") -> None:
         options = attribute(TIMEOUT | BIG_ENDIAN, struct.pack(">I", 0))
-        options += attribute(MAX_ELEMENTS | BIG_ENDIAN, struct.pack(">I", MOST_ELEMENTS))
-        body = attribute(TYPE_OR_SET2, kind) + attribute(REVISION, b"\x01")
+        options += attribute(MAX_ELEMENTS | BIG_ENDIAN, struct.pack(">I", size)) + more
+        body = attribute(TYPE_OR_SET2, kind.encode() + b"\0") + attribute(REVISION, b"\x01")
         body += attribute(FAMILY, bytes([socket.AF_INET6 if ipv6 else socket.AF_INET]))
         body += attribute(DATA | NESTED, options)
         try:
@@ -71,6 +83,9 @@ class IpsetSocket:
 
     def destroy(self, name: str) -> None:
         self._ask(CMD_DESTROY, name)
+
+    def flush(self, name: str) -> None:
+        self._ask(CMD_FLUSH, name)
 
     def swap(self, name: str, other: str) -> None:
         self._ask(CMD_SWAP, name, attribute(TYPE_OR_SET2, other.encode() + b"\0"))
@@ -85,6 +100,14 @@ class IpsetSocket:
                 chunk = []
         if chunk:
             self._ask(CMD_ADD, name, _many(chunk))
+
+    def add_networks(
+        self, name: str, networks: Iterable[IPv4Network | IPv6Network], seconds: float | None = None
+    ) -> None:
+        """Add networks, for ever or for so long; one that is there gets the new time."""
+        told = [_element(network.network_address.packed, seconds, network.prefixlen) for network in networks]
+        for start in range(0, len(told), ELEMENTS_A_MESSAGE):
+            self._ask(CMD_ADD, name, _many(told[start : start + ELEMENTS_A_MESSAGE]))
 
     def remove(self, name: str, keys: Iterable[bytes]) -> None:
         for key in keys:
@@ -143,12 +166,12 @@ class IpsetSocket:
             raise OSError(code, os.strerror(code) if code < FIRST_OWN_ERROR else f"ipset error {code}")
 
 
-def _element(key: bytes, seconds: float | None) -> bytes:
+def _element(key: bytes, seconds: float | None, prefix: int = 0) -> bytes:
     ipv6 = len(key) != 4
     address = attribute((ADDRESS6 if ipv6 else ADDRESS4) | BIG_ENDIAN, key)
     body = attribute(IP | NESTED, address)
-    if ipv6:
-        body += attribute(CIDR, bytes([IPV6_PREFIX]))
+    if ipv6 or prefix:
+        body += attribute(CIDR, bytes([prefix or IPV6_PREFIX]))
     if seconds is not None:
         body += attribute(TIMEOUT | BIG_ENDIAN, struct.pack(">I", max(1, min(round(seconds), MOST_SECONDS))))
     return body + attribute(LINE | BIG_ENDIAN, struct.pack(">I", 0))

@@ -9,15 +9,28 @@ from __future__ import annotations
 import warnings
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
+from ipaddress import IPv4Network, IPv6Network, ip_network
 from typing import Any
 
+from asterisk_ext.domain.address_list import Network
 from asterisk_ext.domain.errors import Problem
 from firewall.ipset_netlink import IpsetSocket
 from firewall.iptables_glance import glance
 from firewall.kernel import KERNEL_REFUSED
-from firewall.nftables import key_of, source_of_key
+from firewall.nftables import LIFTED, key_of, source_of_key
 from firewall.ruleset import Ruleset
-from firewall.ruleset_iptables import BAN, HOOKS, SLOW, Rule, to_iptables
+from firewall.ruleset_iptables import FRIEND, HOOKS, MET, OWN_CHAINS, WATCHED, Rule, ipset_of, to_iptables
+from firewall.ruleset_strangers import MOST_MET
+from firewall.source_sets import SIZES, SourceSet
+
+MOST_FRIENDS = 1 << 18
+EVERYTHING = {
+    False: [ip_network("0.0.0.0/1"), ip_network("128.0.0.0/1")],
+    True: [ip_network("::/1"), ip_network("8000::/1")],
+}
+"""A set of networks takes no /0."""
+BURST_AT = 296
+"""``struct xt_hashlimit_mtinfo3`` in a match: its head (32), the table's name (255, aligned), ``avg``."""
 
 NO_LEGACY_TABLES = Problem(
     "kernel.no_legacy_tables",
@@ -28,7 +41,8 @@ NO_LEGACY_TABLES = Problem(
 
 
 class IptablesKernel:
-    """Owns three chains and four ipsets and hooks the chains in first. Needs CAP_NET_ADMIN and CAP_NET_RAW."""
+    """Owns the chains and ipsets that bear its name, and hooks three chains in first. Needs CAP_NET_ADMIN and
+    CAP_NET_RAW."""
 
     def __init__(self) -> None:
         try:
@@ -53,8 +67,7 @@ class IptablesKernel:
     def apply(self, ruleset: Ruleset) -> None:
         try:
             for ipv6 in (False, True):
-                self._sets.create(BAN[ipv6], ipv6=ipv6)
-                self._sets.create(SLOW[ipv6], ipv6=ipv6)
+                self._create_sets(ipv6=ipv6)
                 wanted = to_iptables(ruleset, ipv6=ipv6)
                 for table in ("raw", "filter"):
                     self._put(table, {chain: rules for (of, chain), rules in wanted.items() if of == table}, ipv6=ipv6)
@@ -62,43 +75,65 @@ class IptablesKernel:
             raise KERNEL_REFUSED.refuse(reason=error) from error
         self._applied = self._listing()
 
-    def ban(self, bans: Mapping[str, float]) -> None:
-        self._add(bans, BAN)
-
-    def slow(self, sources: Mapping[str, float]) -> None:
-        self._add(sources, SLOW)
+    def put(self, which: SourceSet, sources: Mapping[str, float]) -> None:
+        try:
+            for ipv6, wanted in _by_family(sources).items():
+                self._sets.add(ipset_of(which, ipv6=ipv6), wanted)
+        except OSError as error:
+            raise KERNEL_REFUSED.refuse(reason=error) from error
 
     def lift(self, sources: Iterable[str]) -> None:
         for source in sources:
             key = key_of(source)
-            for names in (BAN, SLOW):
+            for which in LIFTED:
                 try:
                     with suppress(FileNotFoundError):
-                        self._sets.remove(names[len(key) != 4], [key])
+                        self._sets.remove(ipset_of(which, ipv6=len(key) != 4), [key])
                 except OSError as error:
                     raise KERNEL_REFUSED.refuse(reason=error) from error
 
-    def restore(self, bans: Mapping[str, float]) -> None:
+    def restore(self, sources: Mapping[SourceSet, Mapping[str, float]]) -> None:
         try:
-            for ipv6, wanted in _by_family(bans).items():
-                name, fresh = BAN[ipv6], f"{BAN[ipv6]}_new"
-                self._sets.create(fresh, ipv6=ipv6)
-                self._sets.add(fresh, wanted)
-                self._sets.swap(fresh, name)
+            for which, timed in sources.items():
+                for ipv6, wanted in _by_family(timed).items():
+                    name = ipset_of(which, ipv6=ipv6)
+                    fresh = f"{name}_new"
+                    self._sets.create(fresh, ipv6=ipv6, size=SIZES[which])
+                    self._sets.add(fresh, wanted)
+                    self._sets.swap(fresh, name)
+                    self._sets.destroy(fresh)
+        except OSError as error:
+            raise KERNEL_REFUSED.refuse(reason=error) from error
+
+    def listed(self, which: SourceSet) -> dict[str, float]:
+        try:
+            found = [self._sets.elements(ipset_of(which, ipv6=ipv6)) for ipv6 in (False, True)]
+        except OSError as error:
+            raise KERNEL_REFUSED.refuse(reason=error) from error
+        return {source_of_key(key): left for each in found for key, left in each.items()}
+
+    def count(self) -> int:
+        try:
+            return sum(self._sets.count(ipset_of(SourceSet.BAN, ipv6=ipv6)) for ipv6 in (False, True))
+        except OSError as error:
+            raise KERNEL_REFUSED.refuse(reason=error) from error
+
+    def befriend(self, networks: Iterable[Network]) -> None:
+        listed = [part for network in networks for part in (network.subnets() if not network.prefixlen else [network])]
+        try:
+            for ipv6, kind in ((False, IPv4Network), (True, IPv6Network)):
+                fresh = f"{FRIEND[ipv6]}_new"
+                self._sets.create_networks(fresh, ipv6=ipv6, size=MOST_FRIENDS)
+                self._sets.add_networks(fresh, (network for network in listed if isinstance(network, kind)))
+                self._sets.swap(fresh, FRIEND[ipv6])
                 self._sets.destroy(fresh)
         except OSError as error:
             raise KERNEL_REFUSED.refuse(reason=error) from error
 
-    def bans(self) -> dict[str, float]:
+    def watch(self, seconds: float) -> None:
         try:
-            listed = {**self._sets.elements(BAN[False]), **self._sets.elements(BAN[True])}
-        except OSError as error:
-            raise KERNEL_REFUSED.refuse(reason=error) from error
-        return {source_of_key(key): left for key, left in listed.items()}
-
-    def count(self) -> int:
-        try:
-            return sum(self._sets.count(name) for name in BAN.values())
+            for ipv6 in (False, True):
+                self._sets.add_networks(WATCHED[ipv6], EVERYTHING[ipv6], seconds)
         except OSError as error:
             raise KERNEL_REFUSED.refuse(reason=error) from error
 
@@ -123,24 +158,28 @@ class IptablesKernel:
     def close(self) -> None:
         self._sets.close()
 
-    def _add(self, sources: Mapping[str, float], names: Mapping[bool, str]) -> None:
-        try:
-            for ipv6, wanted in _by_family(sources).items():
-                self._sets.add(names[ipv6], wanted)
-        except OSError as error:
-            raise KERNEL_REFUSED.refuse(reason=error) from error
+    def _create_sets(self, *, ipv6: bool) -> None:
+        for which in SourceSet:
+            self._sets.create(ipset_of(which, ipv6=ipv6), ipv6=ipv6, size=SIZES[which])
+        self._sets.create_met(MET[ipv6], ipv6=ipv6, size=MOST_MET)
+        self._sets.create_networks(FRIEND[ipv6], ipv6=ipv6, size=MOST_FRIENDS)
+        self._sets.create_networks(WATCHED[ipv6], ipv6=ipv6, size=8)
 
     def _put(self, name: str, chains: Mapping[str, list[Rule]], *, ipv6: bool) -> None:
         """Fill our chains of a table and hook them in first; one commit, so that no packet sees half of it."""
         table = self._table(name, ipv6=ipv6)
         table.autocommit = False
         try:
+            for chain_name in chains:
+                if not table.is_chain(chain_name):
+                    table.create_chain(chain_name)
             for chain_name, rules in chains.items():
-                known = table.is_chain(chain_name)
-                own = self._iptc.Chain(table, chain_name) if known else table.create_chain(chain_name)
+                own = self._iptc.Chain(table, chain_name)
                 own.flush()
                 for rule in rules:
                     own.append_rule(self._encode(rule, ipv6=ipv6))
+                if (name, chain_name) not in HOOKS:
+                    continue
                 hook = self._iptc.Chain(table, HOOKS[name, chain_name])
                 jump = self._encode({"target": chain_name}, ipv6=ipv6)
                 if hook.rules[:1] != [jump]:
@@ -160,6 +199,11 @@ class IptablesKernel:
             for name, mask in (("in-interface", "iniface_mask"), ("out-interface", "outiface_mask")):
                 if name in rule:
                     setattr(entry, mask, b"\xff" * (len(str(rule[name]).removeprefix("!")) + 1))
+        limit = rule.get("hashlimit")
+        if isinstance(limit, dict) and "hashlimit-burst" not in limit:
+            # Of bytes a second's worth is free at once; the default burst would be five seconds' more, and none cannot
+            # be written as text.
+            encoded.matches[-1].match_buf[BURST_AT : BURST_AT + 8] = bytes(8)
         return encoded
 
     def _table(self, name: str, *, ipv6: bool) -> Any:
@@ -171,12 +215,14 @@ class IptablesKernel:
         """Our chains and the first rule of each hook, as the kernel has them."""
         listed: list[object] = []
         for ipv6 in (False, True):
-            for (name, chain), hook in HOOKS.items():
+            for name, chain in OWN_CHAINS:
                 table = self._table(name, ipv6=ipv6)
                 if not table.is_chain(chain):
                     return []
                 listed.append([self._plain(rule, ipv6=ipv6) for rule in self._iptc.Chain(table, chain).rules])
-                listed.append([self._plain(rule, ipv6=ipv6) for rule in self._iptc.Chain(table, hook).rules[:1]])
+                hook = HOOKS.get((name, chain))
+                if hook is not None:
+                    listed.append([self._plain(rule, ipv6=ipv6) for rule in self._iptc.Chain(table, hook).rules[:1]])
         return listed
 
     def _plain(self, rule: Any, *, ipv6: bool) -> dict[str, object]:

@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Protocol
 
+from asterisk_ext.domain.address_list import Network
 from asterisk_ext.domain.errors import Problem
 from firewall.ruleset import Ruleset
+from firewall.source_sets import SourceSet
 
 KERNEL_REFUSED = Problem(
     "kernel.refused",
@@ -31,23 +33,26 @@ class Kernel(Protocol):
     def apply(self, ruleset: Ruleset) -> None:
         """Make these the rules. Applying the same twice changes nothing; elements of the sets stay."""
 
-    def ban(self, bans: Mapping[str, float]) -> None:
-        """Shut these sources out, each for so long; a source already out gets the new time."""
-
-    def slow(self, sources: Mapping[str, float]) -> None:
-        """Limit these sources' signalling, each for so long."""
+    def put(self, which: SourceSet, sources: Mapping[str, float]) -> None:
+        """Put these sources into a set, each for so long; a source that is there gets the new time."""
 
     def lift(self, sources: Iterable[str]) -> None:
-        """Let these in again, and at full speed; a source that is not out is passed over."""
+        """Take these out of all sets but the known ones: let in again, at full speed; others are passed over."""
 
-    def restore(self, bans: Mapping[str, float]) -> None:
-        """Make exactly these the banned sources, in one transaction."""
+    def restore(self, sources: Mapping[SourceSet, Mapping[str, float]]) -> None:
+        """Make exactly these the contents of the sets named, each in one transaction."""
 
-    def bans(self) -> dict[str, float]:
-        """Who is out, and for how much longer."""
+    def listed(self, which: SourceSet) -> dict[str, float]:
+        """Who is in a set, and for how much longer."""
 
     def count(self) -> int:
-        """How many are out."""
+        """How many are banned."""
+
+    def befriend(self, networks: Iterable[Network]) -> None:
+        """Make exactly these the networks that are never taken for strangers'."""
+
+    def watch(self, seconds: float) -> None:
+        """For so long somebody watches what strangers do; unless said again, they are not limited afterwards."""
 
     def is_intact(self) -> bool:
         """The rules are those last applied; false when something else has changed them."""

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 
+from asterisk_ext.domain.address_list import Network
 from firewall.ruleset import Ruleset
+from firewall.source_sets import SourceSet
 
 
 class FakeKernel:
@@ -12,8 +14,9 @@ class FakeKernel:
 
     def __init__(self, clock: Callable[[], float]) -> None:
         self._clock = clock
-        self._until: dict[str, float] = {}
-        self._slow_until: dict[str, float] = {}
+        self._until: dict[SourceSet, dict[str, float]] = {which: {} for which in SourceSet}
+        self._watched_until = 0.0
+        self.friends: list[str] = []
         self.ruleset: Ruleset | None = None
         self.calls: list[str] = []
         self.tampered = False
@@ -23,34 +26,47 @@ class FakeKernel:
         self.ruleset = ruleset
         self.tampered = False
 
-    def ban(self, bans: Mapping[str, float]) -> None:
-        self.calls.append("ban")
-        self._until.update({source: self._clock() + seconds for source, seconds in bans.items()})
-
-    def slow(self, sources: Mapping[str, float]) -> None:
-        self.calls.append("slow")
-        self._slow_until.update({source: self._clock() + seconds for source, seconds in sources.items()})
+    def put(self, which: SourceSet, sources: Mapping[str, float]) -> None:
+        self.calls.append(which)
+        self._until[which].update({source: self._clock() + seconds for source, seconds in sources.items()})
 
     def lift(self, sources: Iterable[str]) -> None:
         self.calls.append("lift")
         for source in sources:
-            self._until.pop(source, None)
-            self._slow_until.pop(source, None)
+            for which in (SourceSet.BAN, SourceSet.SLOW, SourceSet.SUSPECT):
+                self._until[which].pop(source, None)
 
-    def restore(self, bans: Mapping[str, float]) -> None:
+    def restore(self, sources: Mapping[SourceSet, Mapping[str, float]]) -> None:
         self.calls.append("restore")
-        self._until = {source: self._clock() + seconds for source, seconds in bans.items()}
+        for which, wanted in sources.items():
+            self._until[which] = {source: self._clock() + seconds for source, seconds in wanted.items()}
+
+    def listed(self, which: SourceSet) -> dict[str, float]:
+        now = self._clock()
+        return {source: end - now for source, end in self._until[which].items() if end > now}
 
     def bans(self) -> dict[str, float]:
-        return self._left(self._until)
+        return self.listed(SourceSet.BAN)
 
     def slowed(self) -> dict[str, float]:
-        return self._left(self._slow_until)
+        return self.listed(SourceSet.SLOW)
+
+    def befriend(self, networks: Iterable[Network]) -> None:
+        self.friends = [str(network) for network in networks]
+
+    def watch(self, seconds: float) -> None:
+        self._watched_until = self._clock() + seconds
+
+    @property
+    def watched(self) -> bool:
+        return self._clock() < self._watched_until
 
     def flush(self) -> None:
         """What another's ``nft flush ruleset`` does."""
         self.ruleset = None
-        self._until.clear()
+        self._until = {which: {} for which in SourceSet}
+        self._watched_until = 0.0
+        self.friends = []
         self.tampered = True
 
     def count(self) -> int:
@@ -67,7 +83,3 @@ class FakeKernel:
 
     def close(self) -> None:
         self.calls.append("close")
-
-    def _left(self, until: Mapping[str, float]) -> dict[str, float]:
-        now = self._clock()
-        return {source: end - now for source, end in until.items() if end > now}

@@ -8,15 +8,24 @@ from pathlib import Path
 from typing import TYPE_CHECKING, TextIO
 
 from asterisk_ext.domain.security_event import SUCCEEDED, AttemptCounter, SecurityEvent
-from firewall.notice_log import NoticeLogReader
-from firewall.security_log import LONGEST_LINE, ORDINARY, START, is_in_account, read_glued, read_ordinary, read_record
+from firewall.security_log import (
+    BEFORE_A_LINE_BREAK,
+    CUT,
+    LONGEST_HEAD,
+    LONGEST_LINE,
+    ORDINARY,
+    START,
+    is_in_account,
+    is_settled,
+    read_ordinary,
+    read_record,
+)
 
 if TYPE_CHECKING:
     from asterisk_ext.domain.ban import Policy
 
 CHUNK = 1 << 20
-LONGEST_HEAD = 512
-"""From a record's beginning to the last line break that its account may hold."""
+ROWS_A_WRITE = 1000
 FAILURES = (b'Severity="Error",Service="', b'<unknown>",SessionID="')
 """The record's head decides; these only say where to look. The second begins with a byte that is rare in a log."""
 SUCCESSES = (b'"SuccessfulAuth"',)
@@ -27,6 +36,8 @@ Events = Callable[[Path, tuple[bytes, ...]], Iterator[SecurityEvent]]
 
 def notices_in(path: Path, _: tuple[bytes, ...]) -> Iterator[SecurityEvent]:
     """The failures that the NOTICE lines of a log tell of, in order."""
+    from firewall.notice_log import NoticeLogReader
+
     reader = NoticeLogReader()
     with path.open("rb") as file:
         while chunk := file.read(CHUNK):
@@ -38,17 +49,22 @@ def scan_failures(path: Path, out: TextIO, as_json: bool, read: Events | None = 
     """Write each failed attempt, in the file's order; raises ``OSError``."""
     quote = json.encoder.encode_basestring_ascii
     count = AttemptCounter().count
+    rows: list[str] = []
     for event in (read or events_in)(path, FAILURES):
         if not count(event):
             continue
+        name, _, stamp, service, transport, address, _, account, *_ = event
         if as_json:
-            out.write(
-                f'{{"time":{quote(event.stamp)},"address":"{event.address}","service":"{event.service}",'
-                f'"transport":"{event.transport}","account":{quote(event.account)},"event":"{event.name}"}}\n'
+            rows.append(
+                f'{{"time":{quote(stamp)},"address":"{address}","service":"{service}",'
+                f'"transport":"{transport}","account":{quote(account)},"event":"{name}"}}\n'
             )
         else:
-            account = quote(event.account)
-            out.write(f"{event.stamp} {event.address} {event.service}/{event.transport} {account} {event.name}\n")
+            rows.append(f"{stamp} {address} {service}/{transport} {quote(account)} {name}\n")
+        if len(rows) >= ROWS_A_WRITE:
+            out.write("".join(rows))
+            rows.clear()
+    out.write("".join(rows))
 
 
 def scan_bans(
@@ -79,7 +95,8 @@ def scan_bans(
 
 
 def events_in(path: Path, needles: tuple[bytes, ...]) -> Iterator[SecurityEvent]:
-    """The events whose head holds one of the needles, in order."""
+    """The events whose head holds one of the needles, in order. Of a last line without an end only what could not be
+    otherwise is read: it may be half a record."""
     # One buffer for all pieces: fresh ones of this size would each be paged in anew, which costs more than reading.
     buffer = bytearray(CHUNK)
     window = memoryview(buffer)
@@ -89,31 +106,28 @@ def events_in(path: Path, needles: tuple[bytes, ...]) -> Iterator[SecurityEvent]
             size = file.readinto(window[kept:])
             filled = kept + (size or 0)
             end = _last_record(buffer, filled) if size else filled
+            before = b""
             if end == 0 and filled > CHUNK - LONGEST_LINE:
-                end = filled - LONGEST_LINE
+                end, before = filled - LONGEST_LINE, CUT
             yield from _events_in_chunk(buffer, end, needles)
             if not size:
                 return
-            kept = filled - end
-            window[:kept] = bytes(window[end:filled])
+            rest = before + bytes(window[end:filled])
+            kept = len(rest)
+            window[:kept] = rest
 
 
 def _last_record(chunk: bytearray, filled: int) -> int:
     """Where the last record begins: its end may not have been read yet. Nought when there is no other before it."""
     end = filled
     while (end := chunk.rfind(b"\n[", 0, end)) >= 0:
-        if START.match(chunk, end + 1, filled) is not None and not _goes_on(chunk, end):
+        if START.match(chunk, end + 1, filled) is not None and not is_in_account(_before(chunk, end)):
             return end + 1
     return 0
 
 
-def _goes_on(chunk: bytearray, end: int) -> bool:
-    """The line break at ``end`` may stand in the account of a record that begins before."""
-    place = end
-    while (place := chunk.rfind(b"\n", max(0, end - LONGEST_HEAD), place)) >= 0:
-        if is_in_account(bytes(chunk[place + 1 : end])):
-            return True
-    return end <= LONGEST_HEAD and is_in_account(bytes(chunk[:end]))
+def _before(chunk: bytearray, end: int, start: int = 0) -> bytes:
+    return bytes(chunk[max(start, end - LONGEST_HEAD) : end])
 
 
 def _events_in_chunk(chunk: bytearray, end: int, needles: tuple[bytes, ...]) -> Iterator[SecurityEvent]:
@@ -124,7 +138,8 @@ def _events_in_chunk(chunk: bytearray, end: int, needles: tuple[bytes, ...]) -> 
             continue
         start = rfind(b"\n", done, place) + 1 or done
         line_end = find(b"\n", place, end)
-        if line_end < 0:
+        has_end = line_end >= 0
+        if not has_end:
             line_end = end
         try:
             found = ordinary(chunk[start:line_end].decode())
@@ -134,23 +149,30 @@ def _events_in_chunk(chunk: bytearray, end: int, needles: tuple[bytes, ...]) -> 
             done = line_end
             yield read_ordinary(found)
             continue
-        done, event = _hostile(chunk, start, end, line_end)
+        done, event = _hostile(chunk, start, end, line_end) if has_end else (end, None)
         if event is not None:
             yield event
 
 
 def _hostile(chunk: bytearray, start: int, end: int, line_end: int) -> tuple[int, SecurityEvent | None]:
-    """The event of a record that is more than an ordinary line, and where the record ends."""
-    if START.match(chunk, start, end) is None:
-        return line_end, read_glued(bytes(chunk[start:line_end]))
-    record_end = line_end
-    while record_end < end and record_end - start < 2 * LONGEST_LINE:
-        begins = START.match(chunk, record_end + 1, end) is not None
-        if begins and not is_in_account(bytes(chunk[start:record_end])):
+    """The event of a record that is more than an ordinary line, and where the record ends: as the running guard's
+    reader puts it together."""
+    record, begins = bytes(chunk[start:line_end]), False
+    while line_end < end and not is_settled(record):
+        following = chunk.find(b"\n", line_end + 1, end)
+        if following < 0:
+            # Nothing more, or the beginning of a line without an end.
             break
-        following = chunk.find(b"\n", record_end + 1, end)
-        record_end = following if following >= 0 else end
-    return record_end, read_record(bytes(chunk[start:record_end]).rstrip(b"\n"))
+        begins, too_long = START.match(chunk, line_end + 1, end) is not None, following - start >= 2 * LONGEST_LINE
+        if is_in_account(record):
+            record = CUT + record[-LONGEST_HEAD:] if too_long else record
+        elif begins or too_long:
+            break
+        record, begins = record + bytes(chunk[line_end:following]), False
+        line_end = following
+    if not begins and is_in_account(record, BEFORE_A_LINE_BREAK):
+        return line_end, None
+    return line_end, read_record(record.removesuffix(b"\n"))
 
 
 def _places(chunk: bytearray, end: int, needles: tuple[bytes, ...]) -> list[int]:

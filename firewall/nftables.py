@@ -3,14 +3,20 @@
 from __future__ import annotations
 
 import subprocess
+from collections import defaultdict
 from collections.abc import Iterable, Mapping
+from ipaddress import IPv4Network, IPv6Network, collapse_addresses
 from socket import AF_INET, AF_INET6, inet_ntop, inet_pton
 
+from asterisk_ext.domain.address_list import Network
 from firewall.kernel import KERNEL_REFUSED
 from firewall.nft_netlink import ChangeSocket, ElementSocket
-from firewall.ruleset import BAN4, BAN6, SLOW4, SLOW6, TABLE, Ruleset, to_nft
+from firewall.ruleset import TABLE, Ruleset, to_nft
+from firewall.source_sets import SourceSet
 
 NFT = "/usr/sbin/nft"
+WATCHED = "watched"
+LIFTED = (SourceSet.BAN, SourceSet.SLOW, SourceSet.SUSPECT)
 
 
 class NftablesKernel:
@@ -21,46 +27,76 @@ class NftablesKernel:
         self._elements = ElementSocket(TABLE)
         self._changes: ChangeSocket | None = None
         self._applied = ""
-        self._put_before: set[str] = set()
+        self._put_before: defaultdict[SourceSet, set[str]] = defaultdict(set)
 
     def apply(self, ruleset: Ruleset) -> None:
         self._run(["-f", "-"], to_nft(ruleset))
         self._applied = self._listing()
 
-    def ban(self, bans: Mapping[str, float]) -> None:
-        self._put(bans, BAN4, BAN6)
-
-    def slow(self, sources: Mapping[str, float]) -> None:
-        self._put(sources, SLOW4, SLOW6)
+    def put(self, which: SourceSet, sources: Mapping[str, float]) -> None:
+        wanted = _by_set({which: sources})
+        try:
+            try:
+                # Kernels before 6.12 keep an element's old time when it is added again: it is taken out first. Asking
+                # for what is not there would cost a whole aborted transaction, some 8 ms.
+                before = self._put_before[which]
+                self._elements.add(wanted, renew=not before.isdisjoint(sources))
+            except FileNotFoundError:
+                self._elements.add(wanted)
+        except OSError as error:
+            raise KERNEL_REFUSED.refuse(reason=error) from error
+        if which is not SourceSet.SUSPECT:
+            # A flood makes a million of these; that they keep their first time is right.
+            self._put_before[which].update(sources)
 
     def lift(self, sources: Iterable[str]) -> None:
         for source in sources:
-            self._put_before.discard(source)
             key = key_of(source)
-            for name in (BAN4, SLOW4) if len(key) == 4 else (BAN6, SLOW6):
+            for which in LIFTED:
+                self._put_before[which].discard(source)
                 try:
-                    self._elements.remove(name, [key])
+                    self._elements.remove(which.of(ipv6=len(key) != 4), [key])
                 except FileNotFoundError:
                     continue
                 except OSError as error:
                     raise KERNEL_REFUSED.refuse(reason=error) from error
 
-    def restore(self, bans: Mapping[str, float]) -> None:
+    def restore(self, sources: Mapping[SourceSet, Mapping[str, float]]) -> None:
         try:
-            self._elements.add(_by_set(bans, BAN4, BAN6), flush=True)
+            self._elements.add(_by_set(sources), flush=True)
         except OSError as error:
             raise KERNEL_REFUSED.refuse(reason=error) from error
-        self._put_before = set(bans)
+        self._put_before.update({which: set(wanted) for which, wanted in sources.items()})
 
-    def bans(self) -> dict[str, float]:
+    def listed(self, which: SourceSet) -> dict[str, float]:
         try:
-            listed = {**self._elements.elements(BAN4), **self._elements.elements(BAN6)}
+            listed = {
+                **self._elements.elements(which.of(ipv6=False)),
+                **self._elements.elements(which.of(ipv6=True)),
+            }
         except OSError as error:
             raise KERNEL_REFUSED.refuse(reason=error) from error
         return {source_of_key(key): left for key, left in listed.items()}
 
     def count(self) -> int:
-        return len(self.bans())
+        return len(self.listed(SourceSet.BAN))
+
+    def befriend(self, networks: Iterable[Network]) -> None:
+        listed = list(networks)
+        four = collapse_addresses(network for network in listed if isinstance(network, IPv4Network))
+        six = collapse_addresses(network for network in listed if isinstance(network, IPv6Network))
+        told = {"friend4": [str(network) for network in four], "friend6": [str(network) for network in six]}
+        lines = [f"flush set inet {TABLE} {name}" for name in told]
+        lines += [f"add element inet {TABLE} {name} {{ {', '.join(each)} }}" for name, each in told.items() if each]
+        self._run(["-f", "-"], "\n".join([*lines, ""]))
+
+    def watch(self, seconds: float) -> None:
+        elements = {bytes([AF_INET]): seconds, bytes([AF_INET6]): seconds}
+        try:
+            self._elements.add({WATCHED: elements})
+            self._elements.add({WATCHED: elements}, renew=True)
+        except OSError as error:
+            raise KERNEL_REFUSED.refuse(reason=error) from error
 
     def is_intact(self) -> bool:
         return self._applied != "" and self._listing() == self._applied
@@ -79,19 +115,6 @@ class NftablesKernel:
         self._elements.close()
         if self._changes is not None:
             self._changes.close()
-
-    def _put(self, sources: Mapping[str, float], name4: str, name6: str) -> None:
-        wanted = _by_set(sources, name4, name6)
-        try:
-            try:
-                # Kernels before 6.12 keep an element's old time when it is added again: it is taken out first. Asking
-                # for what is not there would cost a whole aborted transaction, some 8 ms.
-                self._elements.add(wanted, renew=not self._put_before.isdisjoint(sources))
-            except FileNotFoundError:
-                self._elements.add(wanted)
-        except OSError as error:
-            raise KERNEL_REFUSED.refuse(reason=error) from error
-        self._put_before.update(sources)
 
     def _listing(self) -> str:
         """The table's rules as the kernel has them, without elements and counts; empty when there is no table."""
@@ -120,9 +143,14 @@ def source_of_key(key: bytes) -> str:
     return inet_ntop(AF_INET, key) if len(key) == 4 else f"{inet_ntop(AF_INET6, key)}/64"
 
 
-def _by_set(sources: Mapping[str, float], name4: str, name6: str) -> dict[str, dict[bytes, float]]:
-    wanted: dict[str, dict[bytes, float]] = {name4: {}, name6: {}}
-    for source, seconds in sources.items():
-        key = key_of(source)
-        wanted[name4 if len(key) == 4 else name6][key] = seconds
+def _by_set(sources: Mapping[SourceSet, Mapping[str, float]]) -> dict[str, dict[bytes, float]]:
+    wanted: dict[str, dict[bytes, float]] = {}
+    for which, timed in sources.items():
+        four = wanted[which.of(ipv6=False)] = {}
+        six = wanted[which.of(ipv6=True)] = {}
+        for source, seconds in timed.items():
+            if ":" in source:
+                six[key_of(source)] = seconds
+            else:
+                four[inet_pton(AF_INET, source)] = seconds
     return wanted

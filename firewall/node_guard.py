@@ -3,13 +3,20 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+import math
+from collections.abc import AsyncIterator, Mapping, Sequence
+from typing import Any
 
-from asterisk_ext.ports import Banned
+import msgspec
+
+from asterisk_ext.ports import Attempt, Banned, GuardEvent, Spared
 from firewall.guard_client import BanRow, GuardClient
 
 EXPLAINED = 100
-"""So many of the newest bans come with the log lines that decided them."""
+"""So many of the newest bans come with the attempts that decided them."""
+SHOWN = 20
+"""Attempts of a ban or of a spared address."""
+NOTHING: dict[str, Any] = {"attempts": ()}
 
 
 class NodeGuard:
@@ -24,6 +31,22 @@ class NodeGuard:
         newest = await asyncio.gather(*(self._explained(row) for row in rows[:EXPLAINED]))
         return [*newest, *(_banned(row, ()) for row in rows[EXPLAINED:])]
 
+    async def spared(self) -> list[Spared]:
+        rows = await self._client.spared()
+        told = await asyncio.gather(*(self._client.explain(row.source) for row in rows[:EXPLAINED]))
+        told += [NOTHING] * (len(rows) - len(told))
+        return [
+            Spared(row.source, row.since, row.until, row.failures, row.reason, row.accounts, _attempts(found))
+            for row, found in zip(rows, told, strict=True)
+        ]
+
+    async def metrics(self) -> str:
+        return await self._client.metrics()
+
+    async def events(self) -> AsyncIterator[GuardEvent]:
+        async for event in self._client.events():
+            yield msgspec.convert(event, GuardEvent)
+
     async def ban(self, address: str, reason: str, by: str) -> Banned:
         return _banned(await self._client.ban(address, self._seconds, reason), ())
 
@@ -34,8 +57,15 @@ class NodeGuard:
         await self._client.fleet(addresses)
 
     async def _explained(self, row: BanRow) -> Banned:
-        return _banned(row, (await self._client.explain(row.source))["lines"])
+        told = await self._client.explain(row.source) if row.origin == "log" else NOTHING
+        return _banned(row, _attempts(told, row.since, row.failures))
 
 
-def _banned(row: BanRow, lines: Sequence[str]) -> Banned:
-    return Banned(row.source, row.since, row.until, row.failures, row.reason, tuple(lines))
+def _attempts(told: Mapping[str, Any], until: float = math.inf, most: int = SHOWN) -> tuple[Attempt, ...]:
+    """The latest ``most`` until a time, the oldest first; the guard tells the latest first."""
+    found = [attempt for attempt in msgspec.convert(told["attempts"], list[Attempt]) if attempt.at <= until]
+    return tuple(reversed(found[: min(most, SHOWN)]))
+
+
+def _banned(row: BanRow, attempts: Sequence[Attempt]) -> Banned:
+    return Banned(row.source, row.since, row.until, row.failures, row.reason, row.origin, tuple(attempts))

@@ -11,15 +11,20 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from firewall.ruleset_strangers import STRANGERS_CHAINS, Strangers, nft_meetings, nft_rules, nft_sets
+from firewall.source_sets import ADDRESS_TYPES, SIZES, SUBSCRIBER_MASK, SourceSet
+
 TABLE = "asterisk_ext"
-BAN4, BAN6 = "ban4", "ban6"
-SLOW4, SLOW6 = "slow4", "slow6"
-SET_TYPES = {BAN4: "ipv4_addr", BAN6: "ipv6_addr", SLOW4: "ipv4_addr", SLOW6: "ipv6_addr"}
-SUBSCRIBER_MASK = "ffff:ffff:ffff:ffff::"
-MOST_BANS = 1 << 20
-"""A set that is told its size is laid out at once, and a forged flood has an end."""
+BAN4, BAN6 = SourceSet.BAN.of(ipv6=False), SourceSet.BAN.of(ipv6=True)
+SLOW4, SLOW6 = SourceSet.SLOW.of(ipv6=False), SourceSet.SLOW.of(ipv6=True)
 LONGEST_SIP_DATAGRAM = 7000
 """Above this Asterisk's log line (8,191 bytes) may be cut before the sender's address; no SIP over UDP needs it."""
+HOOKS = {
+    "early": "prerouting priority -300; policy accept;",
+    "early_out": "output priority -300; policy accept;",
+    "inbound": "input priority 0; policy drop;",
+}
+COUNTERS = ("banned", "slowed", "strangers", "denied")
 SLOW_RATE = "30/second burst 60 packets"
 """What an office of some fifty phones needs for registrations and calls."""
 
@@ -37,40 +42,55 @@ class Ruleset:
     """Addresses of the other nodes: everything is open between nodes."""
     untracked: bool = True
     """False where the same machine translates addresses (NAT) for SIP or RTP, which needs tracking."""
+    strangers: Strangers | None = None
+    """How addresses are limited that nobody knows; ``None``: not at all."""
 
 
 def to_nft(rules: Ruleset) -> str:
     """The whole ruleset for ``nft -f -``: one transaction, repeatable, elements of the sets untouched."""
+    chains = _chains(rules)
     return "\n".join(
         [
             f"add table inet {TABLE}",
-            *(
-                f"add set inet {TABLE} {name} {{ type {kind}; size {MOST_BANS}; flags timeout; }}"
-                for name, kind in SET_TYPES.items()
-            ),
-            *(
-                f"add set inet {TABLE} {name}_rate {{ type {SET_TYPES[name]}; size 65535; flags dynamic,timeout; "
-                "timeout 1m; }"
-                for name in (SLOW4, SLOW6)
-            ),
-            f"add counter inet {TABLE} banned",
-            f"add counter inet {TABLE} slowed",
-            f"add counter inet {TABLE} denied",
-            f"add chain inet {TABLE} sip",
-            f"add chain inet {TABLE} early {{ type filter hook prerouting priority -300; policy accept; }}",
-            f"add chain inet {TABLE} early_out {{ type filter hook output priority -300; policy accept; }}",
-            f"add chain inet {TABLE} inbound {{ type filter hook input priority 0; policy drop; }}",
-            f"flush chain inet {TABLE} sip",
-            f"flush chain inet {TABLE} early",
-            f"flush chain inet {TABLE} early_out",
-            f"flush chain inet {TABLE} inbound",
-            *(f"add rule inet {TABLE} sip {rule}" for rule in _sip(rules)),
-            *(f"add rule inet {TABLE} early {rule}" for rule in _early(rules)),
-            *(f"add rule inet {TABLE} early_out {rule}" for rule in _early_out(rules)),
-            *(f"add rule inet {TABLE} inbound {rule}" for rule in _inbound(rules)),
+            *(f"add set inet {TABLE} {declared}" for declared in _sets()),
+            *(f"add counter inet {TABLE} {name}" for name in COUNTERS),
+            *(f"add chain inet {TABLE} {name}{_hooked(name)}" for name in chains),
+            *(f"flush chain inet {TABLE} {name}" for name in chains),
+            *(f"add rule inet {TABLE} {name} {rule}" for name, listed in chains.items() for rule in listed),
             "",
         ]
     )
+
+
+def _chains(rules: Ruleset) -> dict[str, list[str]]:
+    """All chains and their rules, those that are jumped to first."""
+    strangers = nft_rules(rules.strangers) if rules.strangers else {name: [] for name in STRANGERS_CHAINS}
+    return {
+        **strangers,
+        "sip": _sip(rules),
+        "early": _early(rules),
+        "early_out": _early_out(rules),
+        "inbound": _inbound(rules),
+    }
+
+
+def _hooked(chain: str) -> str:
+    return f" {{ type filter hook {HOOKS[chain]} }}" if chain in HOOKS else ""
+
+
+def _sets() -> list[str]:
+    return [
+        *(
+            f"{each.of(ipv6=v6)} {{ type {kind}; size {SIZES[each]}; flags timeout; }}"
+            for each in SourceSet
+            for v6, kind in ADDRESS_TYPES.items()
+        ),
+        *(
+            f"{SourceSet.SLOW.of(ipv6=v6)}_rate {{ type {kind}; size 65535; flags dynamic,timeout; timeout 1m; }}"
+            for v6, kind in ADDRESS_TYPES.items()
+        ),
+        *nft_sets(),
+    ]
 
 
 def _early(rules: Ruleset) -> list[str]:
@@ -78,6 +98,7 @@ def _early(rules: Ruleset) -> list[str]:
         f'ip saddr @{BAN4} counter name "banned" drop',
         f'ip6 saddr & {SUBSCRIBER_MASK} @{BAN6} counter name "banned" drop',
         f"udp dport {_ports(rules.sip_udp)} jump sip",
+        *([f"tcp dport {_ports(rules.sip_tcp)} jump strangers"] if rules.strangers and rules.sip_tcp else []),
         *(f"udp dport {port} notrack" for port in rules.rtp if rules.untracked),
     ]
 
@@ -88,12 +109,16 @@ def _sip(rules: Ruleset) -> list[str]:
         f"ip saddr @{SLOW4} update @{SLOW4}_rate {{ ip saddr {slow}",
         f"ip6 saddr & {SUBSCRIBER_MASK} @{SLOW6} update @{SLOW6}_rate {{ ip6 saddr & {SUBSCRIBER_MASK} {slow}",
         f'udp length > {LONGEST_SIP_DATAGRAM} counter name "denied" drop',
+        *(["jump strangers"] if rules.strangers else []),
         *(["notrack"] if rules.untracked else []),
     ]
 
 
 def _early_out(rules: Ruleset) -> list[str]:
-    return [f"udp sport {port} notrack" for port in rules.sip_udp + rules.rtp if rules.untracked]
+    return [
+        *(nft_meetings(rules.sip_udp, rules.sip_tcp) if rules.strangers else []),
+        *(f"udp sport {port} notrack" for port in rules.sip_udp + rules.rtp if rules.untracked),
+    ]
 
 
 def _inbound(rules: Ruleset) -> list[str]:

@@ -5,11 +5,30 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from firewall.ruleset import LONGEST_SIP_DATAGRAM, Ruleset
+from firewall.ruleset_strangers import (
+    CONNECTIONS_AT_ONCE,
+    ENTRIES,
+    ENTRY_SECONDS,
+    FLOOD,
+    KEEPALIVE_BYTES,
+    LONGEST_SEGMENT,
+    MET_SECONDS,
+    RESPONSE,
+    SEGMENT_BYTES,
+    SHORTEST_DATA,
+    STREAM_BYTES,
+    Strangers,
+)
+from firewall.source_sets import SourceSet
 
 EARLY, EARLY_OUT, INBOUND = "ASTERISK_EXT_EARLY", "ASTERISK_EXT_OUT", "ASTERISK_EXT"
+STRANGERS, STRANGERS_TCP, STRANGERS_OUT = "ASTERISK_EXT_STR", "ASTERISK_EXT_STR_TCP", "ASTERISK_EXT_STR_OUT"
 HOOKS = {("raw", EARLY): "PREROUTING", ("raw", EARLY_OUT): "OUTPUT", ("filter", INBOUND): "INPUT"}
-BAN = {False: "asterisk_ext_ban4", True: "asterisk_ext_ban6"}
-SLOW = {False: "asterisk_ext_slow4", True: "asterisk_ext_slow6"}
+OWN_CHAINS = (("raw", STRANGERS_OUT), ("raw", STRANGERS_TCP), ("raw", STRANGERS), *HOOKS)
+PREFIX = "asterisk_ext_"
+FRIEND = {False: f"{PREFIX}friend4", True: f"{PREFIX}friend6"}
+WATCHED = {False: f"{PREFIX}watched4", True: f"{PREFIX}watched6"}
+MET = {False: f"{PREFIX}met4", True: f"{PREFIX}met6"}
 IP_HEADER = {False: 20, True: 40}
 ICMP = ("echo-request", "destination-unreachable", "time-exceeded", "parameter-problem")
 ICMPV6 = (
@@ -19,28 +38,42 @@ ICMPV6 = (
     "neighbour-solicitation",
     "neighbour-advertisement",
 )
+Rule = dict[str, object]
+OPENING: Rule = {"protocol": "tcp", "tcp": {"tcp-flags": ["SYN,ACK", "SYN"]}}
+ACCEPTING: Rule = {"protocol": "tcp", "tcp": {"tcp-flags": ["SYN,ACK", "SYN,ACK"]}}
+LONGEST_AND_BYTES6 = (1500, 1600)
+"""Where no short segments could be offered, long ones must pass: seven guesses instead of five."""
 MOST_PORTS = 15
 """The multiport match takes fifteen, a range counting as two."""
 
-Rule = dict[str, object]
+
+def ipset_of(which: SourceSet, *, ipv6: bool) -> str:
+    return PREFIX + which.of(ipv6=ipv6)
 
 
 def to_iptables(rules: Ruleset, *, ipv6: bool) -> dict[tuple[str, str], list[Rule]]:
     """The rules of each of our chains, by table and chain, as python-iptables' dictionaries."""
     notrack: Rule = {"target": {"CT": {"notrack": ""}}}
     untracked = rules.sip_udp + rules.rtp if rules.untracked else ()
+    strangers = rules.strangers
     return {
+        ("raw", STRANGERS_OUT): _out_to_strangers() if strangers and not ipv6 else [],
+        ("raw", STRANGERS_TCP): _tcp_of_strangers(ipv6=ipv6) if strangers else [],
+        ("raw", STRANGERS): _strangers(strangers, ipv6=ipv6) if strangers else [],
         ("raw", EARLY): [
-            {**_in_set(BAN[ipv6]), "target": "DROP"},
+            {**_in_set(ipset_of(SourceSet.BAN, ipv6=ipv6)), "target": "DROP"},
             *({**slow, "target": "DROP"} for slow in _slow(rules, ipv6=ipv6)),
             *(
                 {**sip, "length": {"length": _too_long(ipv6=ipv6)}, "target": "DROP"}
                 for sip in _ports("udp", rules.sip_udp)
             ),
+            *({**sip, "target": STRANGERS} for sip in _ports("udp", rules.sip_udp) if strangers),
+            *({**sip, "target": STRANGERS} for sip in _ports("tcp", rules.sip_tcp) if strangers),
             *({"in-interface": "!lo", **ports, **notrack} for ports in _ports("udp", untracked)),
         ],
         ("raw", EARLY_OUT): [
-            {"out-interface": "!lo", **ports, **notrack} for ports in _ports("udp", untracked, direction="sports")
+            *(_meetings(rules, ipv6=ipv6) if strangers else []),
+            *({"out-interface": "!lo", **ports, **notrack} for ports in _ports("udp", untracked, direction="sports")),
         ],
         ("filter", INBOUND): [
             {"in-interface": "lo", "target": "ACCEPT"},
@@ -59,17 +92,96 @@ def to_iptables(rules: Ruleset, *, ipv6: bool) -> dict[tuple[str, str], list[Rul
 
 
 def _slow(rules: Ruleset, *, ipv6: bool) -> list[Rule]:
+    limit = _over("30/sec", "60", "asterisk_ext", ipv6=ipv6, entries=1 << 16, seconds=10)
+    return [{**sip, **_in_set(ipset_of(SourceSet.SLOW, ipv6=ipv6)), **limit} for sip in _ports("udp", rules.sip_udp)]
+
+
+def _strangers(strangers: Strangers, *, ipv6: bool) -> list[Rule]:
+    """As ``ruleset_strangers`` says; here too no table is ever full, which would shut out whoever is new."""
+    keepalive = f"0:{IP_HEADER[ipv6] + 8 + KEEPALIVE_BYTES}"
+    limits = [
+        _over(f"{FLOOD}/sec", str(FLOOD), "asterisk_ext_fl", ipv6=ipv6, by_source=False),
+        _over("1/sec", str(strangers.failures), "asterisk_ext_st", ipv6=ipv6),
+        _suspect(ipv6=ipv6),
+        _over(f"{strangers.total}/sec", str(strangers.total), "asterisk_ext_to", ipv6=ipv6, by_source=False),
+    ]
+    return [
+        {"in-interface": "lo", "target": "RETURN"},
+        *(
+            {**_in_set(name), "target": "RETURN"}
+            for name in (ipset_of(SourceSet.KNOWN, ipv6=ipv6), MET[ipv6], FRIEND[ipv6])
+        ),
+        {"set": {"match-set": ["!", WATCHED[ipv6], "src"]}, "target": "RETURN"},
+        {"protocol": "tcp", "target": {"goto": STRANGERS_TCP}},
+        {"protocol": "udp", "length": {"length": keepalive}, "target": "RETURN"},
+        *({**limit, "target": "DROP"} for limit in limits),
+    ]
+
+
+def _tcp_of_strangers(*, ipv6: bool) -> list[Rule]:
+    data: Rule = {"protocol": "tcp", "length": {"length": f"{SHORTEST_DATA + 1}:65535"}}
+    longest, each_second = (LONGEST_SEGMENT, STREAM_BYTES) if not ipv6 else LONGEST_AND_BYTES6
+    connections = _over("1/sec", str(CONNECTIONS_AT_ONCE), "asterisk_ext_co", ipv6=ipv6)
+    return [
+        {**_over(f"{FLOOD}/sec", str(FLOOD), "asterisk_ext_ft", ipv6=ipv6, by_source=False), "target": "DROP"},
+        {**OPENING, **connections, "target": "DROP"},
+        {**OPENING, "target": "RETURN"},
+        {"protocol": "tcp", "length": {"length": f"{longest + 1}:65535"}, "target": "DROP"},
+        {**data, **_suspect(ipv6=ipv6), "target": "DROP"},
+        {**_over(f"{each_second}b/s", "", "asterisk_ext_by", ipv6=ipv6), "target": "DROP"},
+    ]
+
+
+def _suspect(*, ipv6: bool) -> Rule:
+    """One limit for UDP and TCP: the table is shared by its name."""
+    return {**_in_set(ipset_of(SourceSet.SUSPECT, ipv6=ipv6)), **_over("1/sec", "1", "asterisk_ext_su", ipv6=ipv6)}
+
+
+def _out_to_strangers() -> list[Rule]:
+    """IPv4 only: python-iptables does not find IPv6's TCPMSS."""
+    names = (ipset_of(SourceSet.KNOWN, ipv6=False), MET[False], FRIEND[False])
+    spared: list[Rule] = [{"set": {"match-set": [name, "dst"]}, "target": "RETURN"} for name in names]
+    return [
+        {"out-interface": "lo", "target": "RETURN"},
+        *spared,
+        {**ACCEPTING, "target": {"TCPMSS": {"set-mss": str(SEGMENT_BYTES)}}},
+    ]
+
+
+def _meetings(rules: Ruleset, *, ipv6: bool) -> list[Rule]:
+    met: Rule = {"target": {"SET": {"add-set": [MET[ipv6], "dst"], "exist": "", "timeout": str(MET_SECONDS)}}}
+    words = [int.from_bytes(RESPONSE[start : start + 4], "big") for start in (0, 4)]
+    # Options and extension headers before UDP only make a response look like a request: nothing is lost by it.
+    start = IP_HEADER[ipv6] + 8
+    is_response = " && ".join(f"{start + 4 * i}={word:#x}" for i, word in enumerate(words))
+    return [
+        *({**sip, "u32": {"u32": ["!", is_response]}, **met} for sip in _ports("udp", rules.sip_udp, "sports")),
+        *({**OPENING, **sip, **met} for sip in _ports("tcp", rules.sip_tcp)),
+        *({**ACCEPTING, **sip, "target": STRANGERS_OUT} for sip in _ports("tcp", rules.sip_tcp, "sports")),
+    ]
+
+
+def _over(
+    rate: str,
+    burst: str,
+    name: str,
+    *,
+    ipv6: bool,
+    by_source: bool = True,
+    entries: int = ENTRIES,
+    seconds: int = ENTRY_SECONDS,
+) -> Rule:
+    """Matches what goes beyond a rate, each source's or everybody's."""
     limit = {
-        "hashlimit-above": "30/sec",
-        "hashlimit-burst": "60",
-        "hashlimit-mode": "srcip",
-        "hashlimit-name": "asterisk_ext6" if ipv6 else "asterisk_ext4",
-        "hashlimit-srcmask": "64" if ipv6 else "32",
+        "hashlimit-above": rate,
+        **({"hashlimit-burst": burst} if burst else {}),
+        **({"hashlimit-mode": "srcip", "hashlimit-srcmask": "64" if ipv6 else "32"} if by_source else {}),
+        "hashlimit-name": name + ("6" if ipv6 else "4"),
         # python-iptables leaves out the match's last check, which would fill this in.
-        "hashlimit-htable-expire": "10000",
-        "hashlimit-htable-max": "65536",
+        "hashlimit-htable-expire": str(seconds * 1000),
+        "hashlimit-htable-max": str(entries),
     }
-    return [{**sip, **_in_set(SLOW[ipv6]), "hashlimit": limit} for sip in _ports("udp", rules.sip_udp)]
+    return {"hashlimit": limit}
 
 
 def _from_fleet(networks: Iterable[str]) -> list[Rule]:

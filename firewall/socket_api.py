@@ -47,6 +47,10 @@ class ListBans(msgspec.Struct, tag_field="verb", tag="list", forbid_unknown_fiel
     """All bans in force."""
 
 
+class ListSpared(msgspec.Struct, tag_field="verb", tag="spared", forbid_unknown_fields=True):
+    """Who is slowed down at present, and whose ban was held back lately."""
+
+
 class BanAddress(msgspec.Struct, tag_field="verb", tag="ban", forbid_unknown_fields=True):
     address: str
     seconds: float = 86400.0
@@ -86,8 +90,8 @@ class Fleet(msgspec.Struct, tag_field="verb", tag="fleet", forbid_unknown_fields
     networks: list[str]
 
 
-Request = Status | Metrics | ListBans | BanAddress | LiftBan | Allow | Explain | Events | Emergency | Fleet
-NODE_SERVICE_VERBS = (Status, Metrics, ListBans, BanAddress, LiftBan, Explain, Events, Emergency, Fleet)
+Request = Status | Metrics | ListBans | ListSpared | BanAddress | LiftBan | Allow | Explain | Events | Emergency | Fleet
+NODE_SERVICE_VERBS = (Status, Metrics, ListBans, ListSpared, BanAddress, LiftBan, Explain, Events, Emergency, Fleet)
 """All but what weakens the operator's own never-ban list."""
 
 Answer = Callable[[Request], object]

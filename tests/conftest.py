@@ -5,10 +5,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import pytest
+from hypothesis import settings
 from xdist.scheduler import LoadScopeScheduling
 
 if TYPE_CHECKING:
     from xdist.remote import Producer
+
+settings.register_profile("soak", max_examples=10_000)
+"""A hundred times the usual: ``make soak``."""
 
 FLEET = "tests/integration/test_"
 """How the paths of tests on the shared fleet begin; tests with an Asterisk of their own lie in folders below."""

@@ -16,6 +16,8 @@ from collections.abc import Callable
 CLONE_NEWNS, CLONE_NEWNET = 0x00020000, 0x40000000
 SIOCSIFFLAGS, IFF_UP, IPV6_FREEBIND = 0x8914, 0x1, 78
 PR_SET_PDEATHSIG = 1
+ENDED = 77
+Socket = socket.socket
 
 
 def in_own_network(body: Callable[[], None]) -> None:
@@ -31,13 +33,15 @@ def in_own_network(body: Callable[[], None]) -> None:
         except BaseException:
             failure = traceback.format_exc()
         os.write(writer, failure.encode()[-60_000:])
-        os._exit(0)
+        os._exit(ENDED)
     os.close(writer)
     with os.fdopen(reader) as pipe:
         failure = pipe.read()
-    os.waitpid(child, 0)
+    _, status = os.waitpid(child, 0)
     if failure:
         raise AssertionError(failure)
+    # A C library that calls exit() would otherwise pass for a body that ended well.
+    assert os.waitstatus_to_exitcode(status) == ENDED
 
 
 class Outside:
@@ -94,19 +98,30 @@ class Outside:
     def run(self, *command: str) -> None:
         subprocess.run(["nsenter", f"--net=/proc/{self._holder}/ns/net", *command], check=True)
 
-    def socket(self, source: str, kind: socket.SocketKind = socket.SOCK_DGRAM) -> socket.socket:
+    def forger(self) -> Socket:
+        """A raw socket out there: whole IP packets, whoever their sender is said to be."""
+        return self._out_there(lambda: socket.socket(socket.AF_INET, socket.SOCK_RAW, socket.IPPROTO_RAW))
+
+    def socket(self, source: str, kind: socket.SocketKind = socket.SOCK_DGRAM) -> Socket:
         """A socket out there, bound to that source address."""
-        libc = ctypes.CDLL(None, use_errno=True)
         family = socket.AF_INET6 if ":" in source else socket.AF_INET
-        libc.setns(self._out, CLONE_NEWNET)
-        try:
+
+        def make() -> Socket:
             made = socket.socket(family, kind)
             if family is socket.AF_INET6:
                 made.setsockopt(socket.IPPROTO_IPV6, IPV6_FREEBIND, 1)
             made.bind((source, 0))
+            return made
+
+        return self._out_there(make)
+
+    def _out_there(self, make: Callable[[], Socket]) -> Socket:
+        libc = ctypes.CDLL(None, use_errno=True)
+        libc.setns(self._out, CLONE_NEWNET)
+        try:
+            return make()
         finally:
             libc.setns(self._home, CLONE_NEWNET)
-        return made
 
     def close(self) -> None:
         os.kill(self._holder, signal.SIGKILL)

@@ -17,6 +17,7 @@ MAY_IMPORT = {
     "asterisk_ext/domain": ("asterisk_ext.domain",),
     "asterisk_ext/ports.py": ("asterisk_ext.domain",),
     "asterisk_ext/config.py": ("asterisk_ext.domain",),
+    "asterisk_ext/version.py": (),
     "asterisk_ext/tasks.py": (),
     "asterisk_ext/services": COMMON,
     "asterisk_ext/registry": (*COMMON, "asterisk_ext.registry"),

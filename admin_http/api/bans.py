@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator
+
 import msgspec
+from aiohttp import web
 
 from admin_http.api.route import Route
+from admin_http.event_stream import serve
 from admin_http.services import Services
-from asterisk_ext.domain.access import Act, Actor
-from asterisk_ext.ports import Banned
+from asterisk_ext.domain.access import Act, Actor, require
+from asterisk_ext.ports import Banned, GuardEvent, Spared
 from asterisk_ext.services.bans import NOT_AN_ADDRESS, NOT_LIFTED, Lifted
 
 
@@ -32,6 +36,28 @@ async def lift(services: Services, actor: Actor, address: str) -> Lifted:
     return await services.bans.lift(actor, address)
 
 
+async def spared(services: Services, actor: Actor) -> list[Spared]:
+    return list(await services.bans.spared(actor))
+
+
+async def stream(services: Services, actor: Actor, request: web.Request) -> GuardEvent:
+    require(actor, Act.SEE_BANS)
+    return await serve(request, events(services, actor))  # type: ignore[return-value]
+
+
+async def events(services: Services, actor: Actor) -> AsyncIterator[tuple[str, bytes]]:
+    """Name and data of each event."""
+    async for event in services.bans.watch(actor):
+        yield event.event, msgspec.json.encode(event)
+
+
+async def metrics(services: Services, actor: Actor) -> str:
+    text = await services.bans.metrics(actor)
+    return web.Response(body=text.encode(), headers={"Content-Type": METRICS})  # type: ignore[return-value]
+
+
+METRICS = "text/plain; version=0.0.4; charset=utf-8"
+"""Prometheus' text format."""
 ROUTES = (
     Route(method="GET", path="/bans", handle=table, summary="Blocked addresses, the newest first", act=Act.SEE_BANS),
     Route(
@@ -40,6 +66,29 @@ ROUTES = (
         handle=silent,
         summary="The servers that do not answer, whose bans are not in GET /bans",
         act=Act.SEE_BANS,
+    ),
+    Route(
+        method="GET",
+        path="/bans/spared",
+        handle=spared,
+        summary="Addresses that are slowed down, or whose ban was held back, with the accounts that failed",
+        act=Act.SEE_BANS,
+    ),
+    Route(
+        method="GET",
+        path="/bans/stream",
+        handle=stream,
+        summary="Server-sent events of this server: banned, slowed, held, lifted, suspended, resumed, repaired",
+        act=Act.SEE_BANS,
+        events=True,
+    ),
+    Route(
+        method="GET",
+        path="/metrics",
+        handle=metrics,
+        summary="This server's guard for Prometheus: counts only, no address and no account",
+        act=Act.SEE_BANS,
+        media="text/plain",
     ),
     Route(
         method="POST",

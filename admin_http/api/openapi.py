@@ -104,7 +104,7 @@ def _responses(route: Route, schema_of: dict[str, Json]) -> Json:
     if route.answer is None:
         answers: Json = {"204": {"description": "Done."}}
     else:
-        media = "text/event-stream" if route.events else "application/json"
+        media = "text/event-stream" if route.events else route.media
         content = {media: {"schema": schema_of[_key(route.answer)]}}
         answers = {str(route.status): {"description": "As asked.", "content": content}}
     by_status: dict[int, list[Problem]] = {}

@@ -42,6 +42,8 @@ class Route:
     public: bool = False
     events: bool = False
     """The handler answers by itself with a stream of server-sent events of its answer type."""
+    media: str = "application/json"
+    """Of the answer."""
     takes: Any | None = None
     """Type of a body that the handler reads by itself."""
     hints: Mapping[str, Any] = field(init=False, default_factory=dict)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from aiohttp import web
@@ -10,10 +11,12 @@ from markupsafe import Markup, escape
 
 from admin_http.i18n import N_
 from admin_http.keys import SERVICES
+from admin_http.pages import ban_story
 from admin_http.pages.frame import done, form, page, typed, visitor
 from admin_http.sessions import Strip
 from asterisk_ext.domain.access import Act, Actor, require
 from asterisk_ext.domain.errors import Refusal
+from asterisk_ext.ports import Banned, Spared
 from asterisk_ext.services.bans import Lifted, Table
 
 _PEER = re.compile(r'RemoteAddress="(IPV[46]/[A-Z]+/[0-9A-Fa-f.:]+/[0-9]+)"')
@@ -35,14 +38,17 @@ async def show(request: web.Request) -> web.Response:
 async def _page(request: web.Request, actor: Actor, refusal: Refusal | None = None) -> web.Response:
     services = request.app[SERVICES]
     text = request.query.get("text", "")
+    spared: Sequence[Spared] = ()
     try:
         table: Table | None = await services.bans.table(actor)
+        spared = await services.bans.spared(actor)
     except Refusal as silence:
         if silence.problem.status == 403:
             raise
         table, refusal = None, refusal or silence
     listed, wanted = table.bans if table else (), text.casefold()
-    found = [ban for ban in listed if wanted in f"{ban.address} {ban.reason} {ban.service}".casefold()]
+    found = [ban for ban in listed if wanted in _searched(ban)]
+    tenants = {pbx.id: pbx for pbx in services.fleet.tenants()}
     return page(
         request,
         "bans.html",
@@ -53,9 +59,18 @@ async def _page(request: web.Request, actor: Actor, refusal: Refusal | None = No
         unanswered=table.silent if table else (),
         text=text,
         policy=services.ban_policy,
+        spared=[row for row in spared if wanted in _searched(row)][:PAGE],
+        spared_words=ban_story.SPARED,
+        story=ban_story,
+        phone=lambda account: ban_story.phone(account, tenants),
         highlighted=highlighted,
         why=request.query.get("why", ""),
     )
+
+
+def _searched(row: Banned | Spared) -> str:
+    accounts = " ".join(attempt.account for attempt in row.attempts)
+    return f"{row.address} {row.reason} {accounts}".casefold()
 
 
 def highlighted(line: str, address: str) -> Markup:

@@ -104,6 +104,39 @@ def list_bans(as_json: bool, config_path: Path | None) -> None:
 
 
 @ban.command()
+@JSON
+@CONFIG
+def spared(as_json: bool, config_path: Path | None) -> None:
+    """Addresses that are slowed down (lift ends it), or whose ban was held back, and why."""
+    import msgspec
+
+    for row in _ask(config_path, lambda client: client.spared()):
+        if as_json:
+            click.echo(msgspec.json.encode(row))
+        else:
+            accounts = _printable(" ".join(row.accounts))
+            click.echo(f"{row.source}\tuntil {_time(row.until)}\t{row.reason}\t{row.failures} failures\t{accounts}")
+
+
+@ban.command()
+@JSON
+@CONFIG
+def events(as_json: bool, config_path: Path | None) -> None:
+    """What happens from now on: banned, slowed, held, lifted, suspended, resumed, repaired."""
+    import msgspec
+
+    async def follow(client: GuardClient) -> None:
+        async for event in client.events():
+            if as_json:
+                click.echo(msgspec.json.encode(event))
+            else:
+                facts = " ".join(f"{name}={value}" for name, value in event.items() if name != "event")
+                click.echo(_printable(f"{event['event']} {facts}"))
+
+    _ask(config_path, follow)
+
+
+@ban.command()
 @click.argument("address")
 @click.option("--hours", type=float, default=24.0, show_default=True)
 @click.option("--reason", default="")
@@ -155,11 +188,17 @@ def explain(address: str, as_json: bool, config_path: Path | None) -> None:
     until = f" until {_time(told['until'])}" if told["banned"] else ""
     click.echo(f"{told['source']}: {'banned' if told['banned'] else 'not banned'}{until}")
     click.echo(f"failures that count now: {told['failures_counted']}")
+    if told["slowed_until"] is not None:
+        click.echo(f"slowed down until {_time(told['slowed_until'])}")
     click.echo(f"protected: {'yes, ' + ', '.join(told['accounts']) if told['protected'] else 'no'}")
     click.echo(f"a ban would be held back: {told['held_back'] or 'no'}")
     for line in told["lines"]:
-        # A log line is an attacker's text: no control character of it may reach the terminal.
-        click.echo("  " + "".join(c if c.isprintable() else f"\\x{ord(c):02x}" for c in line))
+        click.echo("  " + _printable(line))
+
+
+def _printable(text: str) -> str:
+    """An attacker's text: no control character of it may reach the terminal."""
+    return "".join(c if c.isprintable() else f"\\x{ord(c):02x}" for c in text)
 
 
 def _settings(path: Path | None) -> Config:

@@ -11,7 +11,7 @@ from asterisk_ext.domain.errors import Refusal
 
 GROUPS = {
     "audit": "the journal of acts",
-    "ban": "blocked addresses: list, add, lift, allow, explain",
+    "ban": "blocked addresses: list, spared, add, lift, allow, explain, events",
     "call": "live calls: list, hangup, replay",
     "guard": "the guard: run it, or scan a log offline",
     "lab": "a whole fleet on this machine: up, status, exec, down",

@@ -94,6 +94,9 @@ class AddressList:
                     return str(ip_network((within[0], prefix)))
         return None
 
+    def networks(self) -> list[Network]:
+        return list(self._networks.values())
+
     def __contains__(self, source: str) -> bool:
         return self.covering(source) is not None
 

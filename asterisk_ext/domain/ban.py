@@ -109,6 +109,11 @@ class BanPolicy:
         depth = max(limit.failures for limit in (policy.limit, *policy.services.values())) - 1
         self._table = FailureTable(depth, secret, slots)
 
+    @property
+    def longest_window(self) -> float:
+        """Seconds after which no failure counts any more, in any service."""
+        return max(limit.window for limit in (self.policy.limit, *self.policy.services.values()))
+
     def succeed(self, event: SecurityEvent, at: float) -> None:
         """Note a successful authentication."""
         self.protect(source_of(event.address), event.account, at)

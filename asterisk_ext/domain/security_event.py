@@ -30,7 +30,7 @@ RETRANSMISSION_SECONDS = 32.0
 """RFC 3261 section 17.1.2.2: a request over UDP is repeated for 64 × T1 = 32 s, …"""
 RETRANSMISSIONS = 10
 """… which makes ten repeats (after 0.5, 1.5, 3.5, 7.5 s, then every 4 s)."""
-SESSIONS = 32_768
+SESSIONS = 16_384
 
 
 class SecurityEvent(NamedTuple):
@@ -58,16 +58,20 @@ class SecurityEvent(NamedTuple):
 PROVEN = frozenset({"TCP", "TLS", "WS", "WSS"})
 
 
+Answer = tuple[str, str, int]
+"""Nonce, response and port of a request's credentials."""
+
+
 class _Attempt:
     """The latest attempt of one session (peer and Call-ID)."""
 
     __slots__ = ("account", "answered", "answers", "began", "challenged", "repeats", "unsettled")
 
-    def __init__(self, began: float, account: str) -> None:
+    def __init__(self, began: float, account: str, answers: Answer | None = None) -> None:
         self.began = began
         self.account = account
-        self.answered = False
-        self.answers: tuple[str, str, int] | None = None
+        self.answered = answers is not None
+        self.answers = answers
         self.challenged = False
         self.repeats = 0
         self.unsettled = False
@@ -90,56 +94,61 @@ class AttemptCounter:
     * ``ChallengeSent`` of ``<unknown>`` with no refusal before it counts: Asterisk drops a line whose account is no
       UTF-8, which would hide the refusal.
 
-    Other services report one line an attempt. Memory: the ``sessions`` most recent ones.
+    Other services report one line an attempt. Memory: at least the ``sessions`` most recent ones, at most twice as
+    many: whole halves are forgotten, since a dictionary whose oldest key is taken out again and again grows slow.
     """
 
     def __init__(self, sessions: int = SESSIONS) -> None:
         self._limit = sessions
         self._attempts: dict[tuple[str, str], _Attempt] = {}
+        self._older: dict[tuple[str, str], _Attempt] = {}
         self._forgiven: dict[str, int] = {}
+        self._forgiven_older: dict[str, int] = {}
 
     def count(self, event: SecurityEvent) -> bool:
-        name = event.name
-        if event.service != "PJSIP":
+        name, time, _, service, _, address, port, account, session, challenge, response = event
+        if service != "PJSIP":
             return name in REFUSED or name in FAILED
-        key = (event.address, event.session)
-        attempt = self._attempts.get(key)
-        if attempt is not None and not 0 <= event.time - attempt.began < RETRANSMISSION_SECONDS:
+        key = (address, session)
+        attempt = self._attempts.get(key) or self._older.get(key)
+        if attempt is not None and not 0 <= time - attempt.began < RETRANSMISSION_SECONDS:
             attempt = None
-        if attempt is None and event.account == UNKNOWN:
+        if attempt is None and account == UNKNOWN:
             attempt = self._adopt(key, event)
+        if name == "ChallengeResponseFailed":
+            answer = (challenge, response, port)
+            if attempt is None:
+                self._open(key, _Attempt(time, account, answer))
+                return True
+            return self._failed(key, attempt, event, answer)
         if name in REFUSED:
             return self._refused(key, attempt, event)
-        if name == "ChallengeResponseFailed":
-            return self._failed(key, attempt, event)
         if name == CHALLENGED and event.account == UNKNOWN:
             return self._challenged(key, attempt, event)
         return name in FAILED
 
     def _refused(self, key: tuple[str, str], attempt: _Attempt | None, event: SecurityEvent) -> bool:
         if attempt is None or attempt.unsettled or attempt.account != event.account:
-            self._open(key, event)
+            self._open(key, _Attempt(event.time, event.account))
             return True
         attempt.unsettled = True
         return False
 
-    def _failed(self, key: tuple[str, str], attempt: _Attempt | None, event: SecurityEvent) -> bool:
-        answer = (event.challenge, event.response, event.port)
-        if attempt is not None and (event.account == UNKNOWN or event.account == attempt.account):
+    def _failed(self, key: tuple[str, str], attempt: _Attempt, event: SecurityEvent, answer: Answer) -> bool:
+        if event.account in (UNKNOWN, attempt.account):
             attempt.unsettled = False
             if not attempt.answered and event.account == UNKNOWN:
                 attempt.answered, attempt.answers = True, answer
                 return False
             if self._is_repeat(attempt, answer, event):
                 return False
-        account = attempt.account if attempt is not None and event.account == UNKNOWN else event.account
-        fresh = self._open(key, event)
-        fresh.account, fresh.answered, fresh.answers = account, True, answer
+        account = attempt.account if event.account == UNKNOWN else event.account
+        self._open(key, _Attempt(event.time, account, answer))
         return True
 
     def _challenged(self, key: tuple[str, str], attempt: _Attempt | None, event: SecurityEvent) -> bool:
         if attempt is None:
-            self._open(key, event).challenged = True
+            self._open(key, _Attempt(event.time, event.account)).challenged = True
             return True
         if not attempt.answered and not attempt.challenged:
             attempt.challenged, attempt.unsettled = True, False
@@ -149,33 +158,30 @@ class AttemptCounter:
             attempt.repeats += 1
             attempt.unsettled = False
             return False
-        account = attempt.account
-        fresh = self._open(key, event)
-        fresh.account, fresh.challenged = account, True
+        self._open(key, _Attempt(event.time, attempt.account)).challenged = True
         return True
 
     def _adopt(self, key: tuple[str, str], event: SecurityEvent) -> _Attempt | None:
         """The refusal just before, when an ESC in its account has deleted its Call-ID from the log."""
-        attempt = self._attempts.pop((event.address, ""), None)
+        lost = (event.address, "")
+        attempt = self._attempts.pop(lost, None) or self._older.pop(lost, None)
         if attempt is None or not 0 <= event.time - attempt.began < 1:
             return None
-        self._attempts[key] = attempt
-        return attempt
+        return self._open(key, attempt)
 
-    def _is_repeat(self, attempt: _Attempt, answer: tuple[str, str, int], event: SecurityEvent) -> bool:
+    def _is_repeat(self, attempt: _Attempt, answer: Answer, event: SecurityEvent) -> bool:
         if event.transport != "UDP" or attempt.answers != answer or not (answer[0] and answer[1]):
             return False
-        forgiven = self._forgiven.get(event.address, 0)
+        forgiven = self._forgiven.get(event.address) or self._forgiven_older.get(event.address, 0)
         if forgiven >= RETRANSMISSIONS:
             return False
         if len(self._forgiven) >= self._limit:
-            self._forgiven.pop(next(iter(self._forgiven)))
+            self._forgiven, self._forgiven_older = {}, self._forgiven
         self._forgiven[event.address] = forgiven + 1
         return True
 
-    def _open(self, key: tuple[str, str], event: SecurityEvent) -> _Attempt:
-        self._attempts.pop(key, None)
+    def _open(self, key: tuple[str, str], attempt: _Attempt) -> _Attempt:
         if len(self._attempts) >= self._limit:
-            self._attempts.pop(next(iter(self._attempts)))
-        attempt = self._attempts[key] = _Attempt(event.time, event.account)
+            self._attempts, self._older = {}, self._attempts
+        self._attempts[key] = attempt
         return attempt

@@ -9,9 +9,10 @@ from importlib.resources import files
 
 from asterisk_ext.config import Config
 from asterisk_ext.lab.asterisk_install import Install
+from asterisk_ext.lab.certificates import CERTIFICATE, KEY
 from asterisk_ext.lab.plan import Plan
 from asterisk_ext.lab.sample import HOTEL, HOTEL_EXTENSIONS, account
-from asterisk_ext.lab.topology import SIP_PORT, Host, Topology
+from asterisk_ext.lab.topology import SIP_PORT, TLS_PORT, Host, Topology
 from dialplan import base_config
 
 VERBATIM = ("modules.conf", "logger.conf", "rtp.conf", "hotel_extensions.conf", "hotel_queues.conf")
@@ -67,10 +68,11 @@ def _asterisk(install: Install) -> str:
 
 
 def _transports(node: Host) -> str:
+    tls = f"cert_file = /etc/asterisk/{CERTIFICATE}\npriv_key_file = /etc/asterisk/{KEY}\nmethod = tlsv1_2\n"
     return "\n".join(
-        f"[{protocol}{family}]\ntype = transport\nprotocol = {protocol}\nbind = {address}:{SIP_PORT}\n"
+        f"[{protocol}{family}]\ntype = transport\nprotocol = {protocol}\nbind = {address}:{port}\n{more}"
         for family, address in (("4", node.ipv4), ("6", f"[{node.ipv6}]"))
-        for protocol in ("udp", "tcp")
+        for protocol, port, more in (("udp", SIP_PORT, ""), ("tcp", SIP_PORT, ""), ("tls", TLS_PORT, tls))
     )
 
 

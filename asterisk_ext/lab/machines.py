@@ -8,7 +8,7 @@ import socket
 from contextlib import closing
 from pathlib import Path
 
-from asterisk_ext.lab import asterisk_etc, namespaces, node_settings, node_tree, private_files
+from asterisk_ext.lab import asterisk_etc, certificates, namespaces, node_settings, node_tree, private_files
 from asterisk_ext.lab.asterisk_install import Install
 from asterisk_ext.lab.plan import Plan
 from asterisk_ext.lab.topology import Host, Kind
@@ -37,7 +37,9 @@ def _furnish(node: Host, plan: Plan, install: Install) -> None:
     config = node_settings.settings(node, plan.topology, install, plan.driver(node.name))
     node_settings.write(node_tree.inside(base, "/etc/asterisk-ext"), config, plan, install)
     texts = asterisk_etc.render(node, plan, install, config)
-    private_files.write(node_tree.inside(base, "/etc/asterisk"), texts, install.uid, install.gid)
+    etc = node_tree.inside(base, "/etc/asterisk")
+    private_files.write(etc, texts, install.uid, install.gid)
+    certificates.make(node, etc, install.uid, install.gid)
     database = node_tree.inside(base, config.asterisk.realtime)
     private_files.write(database.parent, {}, install.uid, install.gid)
     with closing(Projection(database)) as projection:

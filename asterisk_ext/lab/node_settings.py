@@ -13,6 +13,9 @@ from asterisk_ext.lab.asterisk_install import Install
 from asterisk_ext.lab.plan import Plan
 from asterisk_ext.lab.topology import CONSOLE_PORT, Host, Kind, Topology
 
+SIP_TCP = ("5060", "5061", "8088", "8089")
+"""TLS at 5061, WebSocket at 8088 and 8089, where nothing listens unless a test has it so."""
+
 
 def settings(node: Host, topology: Topology, install: Install, driver: str = config.Guard().driver) -> config.Config:
     """The first node holds the registry and serves it to the others."""
@@ -24,7 +27,10 @@ def settings(node: Host, topology: Topology, install: Install, driver: str = con
             serve=node == first, url="" if node == first else f"http://{first.ipv4}:{CONSOLE_PORT}"
         ),
         guard=config.Guard(
-            driver=driver, node_service_uid=install.uid, never_ban=tuple(friend.ipv4 for friend in friends)
+            driver=driver,
+            node_service_uid=install.uid,
+            never_ban=tuple(address for friend in friends for address in (friend.ipv4, friend.ipv6)),
+            sip_tcp=SIP_TCP,
         ),
         admin_http=config.AdminHttp(host=node.ipv4, port=CONSOLE_PORT),
     )

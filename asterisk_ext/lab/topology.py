@@ -1,7 +1,7 @@
 """Which machines the lab has and their addresses: one switch, every machine on it.
 
 The addresses are of the blocks set apart for benchmarks of networks (RFC 2544: 198.18.0.0/15; RFC 5180:
-2001:2::/48), so that none of them can be a real machine's.
+2001:2::/48), so that none of them can be a real machine's. In IPv6 each machine has a /64 of its own, as customers do.
 """
 
 from __future__ import annotations
@@ -10,9 +10,10 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 PREFIX4 = 15
-PREFIX6 = 64
+PREFIX6 = 48
 CONSOLE_PORT = 8480
 SIP_PORT = 5060
+TLS_PORT = 5061
 
 
 class Kind(StrEnum):
@@ -65,10 +66,10 @@ def plan(nodes: int, phones: int = 1, attackers: int = 4) -> Topology:
     """The lab's machines: ``node1`` … , ``phones1`` … , ``carrier``, ``attacker1`` … and ``operator``."""
     return Topology(
         (
-            Host("operator", Kind.OPERATOR, "198.18.0.10", "2001:2::10"),
+            Host("operator", Kind.OPERATOR, "198.18.0.10", "2001:2:0:10::1"),
             *(_numbered(Kind.NODE, number) for number in range(1, nodes + 1)),
             *(_numbered(Kind.PHONES, number) for number in range(1, phones + 1)),
-            Host("carrier", Kind.CARRIER, "198.18.20.1", "2001:2::20:1"),
+            Host("carrier", Kind.CARRIER, "198.18.20.1", "2001:2:0:2001::1"),
             *(_numbered(Kind.ATTACKER, number) for number in range(1, attackers + 1)),
         )
     )
@@ -76,4 +77,4 @@ def plan(nodes: int, phones: int = 1, attackers: int = 4) -> Topology:
 
 def _numbered(kind: Kind, number: int) -> Host:
     net = _NETS[kind]
-    return Host(f"{kind}{number}", kind, f"198.18.{net}.{number}", f"2001:2::{net}:{number}")
+    return Host(f"{kind}{number}", kind, f"198.18.{net}.{number}", f"2001:2:0:{net}{number:02}::1")

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import ipaddress
-from collections.abc import Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from asterisk_ext.domain.access import Act, Actor, require
 from asterisk_ext.domain.errors import Problem, Refusal
 from asterisk_ext.domain.server import Server
-from asterisk_ext.ports import Banned, Fleet, Guard, Peers
+from asterisk_ext.ports import Banned, Fleet, Guard, GuardEvent, Peers, Spared
 from asterisk_ext.services.audit import Audit
 
 NOT_AN_ADDRESS = Problem(
@@ -22,6 +22,12 @@ NOT_LIFTED = Problem(
     "No server confirmed that {address} is unblocked; {servers} did not answer.",
     "Try again when they answer.",
 )
+
+GUARD_UP = """\
+# HELP asterisk_ext_guard_up 1 while the guard of this server answers.
+# TYPE asterisk_ext_guard_up gauge
+asterisk_ext_guard_up {}
+"""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,6 +70,40 @@ class Bans:
                 known = bans.get(ban.address, replace(ban, servers=()))
                 bans[ban.address] = replace(known, servers=(*known.servers, server))
         return Table(bans=sorted(bans.values(), key=lambda ban: -ban.since), silent=_silent(answers))
+
+    async def spared(self, actor: Actor) -> Sequence[Spared]:
+        """Who is slowed down and whose ban was held back, on every server that answers, the newest first. Refuses as
+        this node's guard does when no server answers."""
+        require(actor, Act.SEE_BANS)
+        others = self._others(actor)
+        own, *told = await asyncio.gather(
+            self._guard.spared(), *(self._peers.spared(server) for server in others), return_exceptions=True
+        )
+        answers = dict(zip((self._node, *(server.name for server in others)), (own, *told), strict=True))
+        _silent(answers)
+        if isinstance(own, BaseException) and all(isinstance(answer, BaseException) for answer in told):
+            raise own
+        spared: dict[str, Spared] = {}
+        for server, answer in answers.items():
+            for row in () if isinstance(answer, BaseException) else answer:
+                known = spared.get(row.address, replace(row, servers=()))
+                spared[row.address] = replace(known, servers=(*known.servers, server))
+        return sorted(spared.values(), key=lambda row: -row.since)
+
+    async def metrics(self, actor: Actor) -> str:
+        """This server's guard in Prometheus' text format, after whether it answers at all."""
+        require(actor, Act.SEE_BANS)
+        try:
+            told = await self._guard.metrics()
+        except Refusal:
+            return GUARD_UP.format(0)
+        return GUARD_UP.format(1) + told
+
+    async def watch(self, actor: Actor) -> AsyncIterator[GuardEvent]:
+        """What this server's guard does from now on. Refuses as the guard does."""
+        require(actor, Act.SEE_BANS)
+        async for event in self._guard.events():
+            yield event
 
     async def ban(self, actor: Actor, address: str, reason: str) -> Banned:
         """Block an address on this node."""

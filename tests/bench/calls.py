@@ -1,14 +1,16 @@
-"""How fast events are decoded and applied, and what a live leg costs: ``python -m tests.bench.calls [FILE]``.
+"""How fast events are decoded and applied, and what a live leg costs.
+
+python -m tests.bench.calls [--file FILE] [--rounds 5]
 
 Reference: ``json.loads`` alone on the same lines. The best of several rounds is told, for the machine may be shared.
 """
 
 from __future__ import annotations
 
+import argparse
 import gc
 import gzip
 import json
-import sys
 import time
 import tracemalloc
 from collections.abc import Callable
@@ -16,9 +18,9 @@ from pathlib import Path
 
 from ari_apps.events import decode_recorded
 from asterisk_ext.domain.live_calls import LiveCalls
+from tests.bench.table import show
 
 RECORDING = Path(__file__).parents[1] / "scenarios/calls/mixed-load-2200-calls.jsonl.gz"
-ROUNDS = 5
 LEGS = 20_000
 
 
@@ -36,10 +38,10 @@ def track(lines: list[bytes]) -> LiveCalls:
     return calls
 
 
-def best(lines: list[bytes], *works: Callable[[list[bytes]], object]) -> list[float]:
+def best(lines: list[bytes], rounds: int, *works: Callable[[list[bytes]], object]) -> list[float]:
     """Lines a second of each work; they take turns, so that all suffer alike from what else the machine does."""
     seconds: list[list[float]] = [[] for _ in works]
-    for _ in range(ROUNDS):
+    for _ in range(rounds):
         for work, taken in zip(works, seconds, strict=True):
             gc.collect()
             began = time.perf_counter()
@@ -75,19 +77,27 @@ def bytes_per_leg(lines: list[bytes], built: bool) -> float:
 
 
 def main() -> None:
-    path = Path(sys.argv[1]) if len(sys.argv) > 1 else RECORDING
-    lines = gzip.decompress(path.read_bytes()).splitlines()
-    plain, ours = best(lines, parse, track)
+    options = argparse.ArgumentParser()
+    options.add_argument("--file", type=Path, default=RECORDING)
+    options.add_argument("--rounds", type=int, default=5)
+    given = options.parse_args()
+    lines = gzip.decompress(given.file.read_bytes()).splitlines()
+    plain, ours = best(lines, given.rounds, parse, track)
     table = track(lines)
     began = time.perf_counter()
     rows = table.rows()
-    print(f"events                 {len(lines):>12,}")
-    print(f"json.loads alone       {plain:>12,.0f} /s")
-    print(f"decode and apply       {ours:>12,.0f} /s  ({ours / plain:.2f} times)")
     milliseconds = 1e3 * (time.perf_counter() - began)
-    print(f"rows at the end        {len(rows):>12,}  ({len(list(table.living()))} legs, {milliseconds:.1f} ms)")
-    print(f"memory a leg           {bytes_per_leg(lines, built=False):>12,.0f} bytes")
-    print(f"  with its row built   {bytes_per_leg(lines, built=True):>12,.0f} bytes")
+    show(
+        f"{len(lines):,} recorded events",
+        [
+            ("figure", "value", "to the peer"),
+            ("`json.loads` alone", f"{plain:,.0f} events/s", "1"),
+            ("decode and apply", f"{ours:,.0f} events/s", f"{ours / plain:.2f} ×"),
+            (f"all rows at the end ({len(rows):,} calls)", f"{milliseconds:.1f} ms", ""),
+            ("memory of a leg", f"{bytes_per_leg(lines, built=False):,.0f} bytes", ""),
+            ("with its row built", f"{bytes_per_leg(lines, built=True):,.0f} bytes", ""),
+        ],
+    )
 
 
 if __name__ == "__main__":

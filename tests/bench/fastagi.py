@@ -1,4 +1,4 @@
-"""FastAGI sessions a second: ``python -m tests.bench.fastagi [SECONDS]``.
+"""FastAGI sessions a second: ``python -m tests.bench.fastagi [--seconds 4]``.
 
 The same exchange (a greeting of 25 lines, one command, its reply) against the gate and against a bare asyncio
 server that answers without looking: the floor. Server and client are a process each; CPU is the server's own.
@@ -6,14 +6,15 @@ server that answers without looking: the floor. Server and client are a process 
 
 from __future__ import annotations
 
+import argparse
 import asyncio
 import multiprocessing
 import resource
 import statistics
-import sys
 import time
 from collections.abc import Awaitable, Callable
 from multiprocessing.connection import Connection
+from typing import NamedTuple
 
 import uvloop
 
@@ -21,6 +22,7 @@ from agi.gate import Gate
 from agi.server import Server
 from asterisk_ext.domain.gate import BlockedCall, GateFacts
 from asterisk_ext.domain.pbx import Status
+from tests.bench.table import show
 
 GREETING = (
     b"agi_network: yes\nagi_network_script: gate\nagi_request: agi://127.0.0.1:4573/gate\n"
@@ -32,6 +34,19 @@ GREETING = (
 )
 COMMANDS = 1
 """Of the gate for a call that passes: its verdict."""
+
+
+CONCURRENT = (50, 500)
+HELD = 900
+
+
+class Measured(NamedTuple):
+    """Sessions a second; milliseconds."""
+
+    rate: float
+    cpu: float
+    median: float
+    p99: float
 
 
 class Passing:
@@ -118,7 +133,10 @@ async def hold(port: int, count: int) -> list[asyncio.StreamWriter]:
     return writers
 
 
-def measure(name: str, kind: Callable[[Callable[[int], None]], Awaitable[None]], seconds: float) -> None:
+def measure(
+    kind: Callable[[Callable[[int], None]], Awaitable[None]], seconds: float
+) -> tuple[dict[int, Measured], float]:
+    """For each number of concurrent sessions; and the memory of a held one in KB."""
     here, there = multiprocessing.Pipe()
     process = multiprocessing.get_context("fork").Process(target=serve, args=(kind, there), daemon=True)
     process.start()
@@ -129,29 +147,42 @@ def measure(name: str, kind: Callable[[Callable[[int], None]], Awaitable[None]],
         found: tuple[float, int] = here.recv()
         return found
 
-    for concurrent in (50, 500):
+    measured = {}
+    for concurrent in CONCURRENT:
         before, _ = server_usage()
         times = uvloop.run(load(port, concurrent, seconds))
         cpu = (server_usage()[0] - before) / len(times)
-        print(
-            f"{name} {concurrent:>4} concurrent: {len(times) / seconds:7.0f} sessions/s, "
-            f"{cpu * 1000:.3f} ms CPU a session, median {statistics.median(times) * 1000:.1f} ms, "
-            f"p99 {statistics.quantiles(times, n=100)[98] * 1000:.1f} ms"
-        )
+        p99 = statistics.quantiles(times, n=100)[98]
+        measured[concurrent] = Measured(len(times) / seconds, cpu * 1000, statistics.median(times) * 1000, p99 * 1000)
 
-    async def memory() -> None:
+    async def memory() -> float:
         before = server_usage()[1]
-        writers = await hold(port, 900)
-        print(f"{name}: {(server_usage()[1] - before) / 900:.1f} KB a held session")
+        writers = await hold(port, HELD)
+        grown = server_usage()[1] - before
         for writer in writers:
             writer.close()
+        return grown / HELD
 
-    uvloop.run(memory())
+    held = uvloop.run(memory())
     process.terminate()
     process.join()
+    return measured, held
+
+
+def main() -> None:
+    options = argparse.ArgumentParser()
+    options.add_argument("--seconds", type=float, default=4.0)
+    seconds = options.parse_args().seconds
+    (echo, echo_held), (gate, gate_held) = measure(serve_echo, seconds), measure(serve_gate, seconds)
+    rows = [("who", "concurrent", "sessions/s", "of the echo", "ms CPU a session", "median ms", "p99 ms")]
+    for who, found in (("bare asyncio echo", echo), ("gate", gate)):
+        for concurrent, one in found.items():
+            share = one.rate / echo[concurrent].rate
+            figures = (f"{one.cpu:.3f}", f"{one.median:.1f}", f"{one.p99:.1f}")
+            rows.append((who, str(concurrent), f"{one.rate:,.0f}", f"{share:.2f}", *figures))
+    show("FastAGI sessions", rows)
+    show("A held session", [("who", "KB"), ("bare asyncio echo", f"{echo_held:.1f}"), ("gate", f"{gate_held:.1f}")])
 
 
 if __name__ == "__main__":
-    length = float(sys.argv[1]) if len(sys.argv) > 1 else 4.0
-    measure("echo", serve_echo, length)
-    measure("gate", serve_gate, length)
+    main()

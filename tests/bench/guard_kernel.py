@@ -18,6 +18,7 @@ from firewall.iptables import IptablesKernel
 from firewall.kernel import Kernel
 from firewall.nftables import NftablesKernel
 from firewall.ruleset import Ruleset
+from firewall.source_sets import SourceSet
 from tests.bench.table import show
 from tests.own_network import Outside, in_own_network
 
@@ -61,13 +62,13 @@ def _measure(driver: str, untracked: bool) -> dict[str, float]:
     try:
         kernel.apply(Ruleset(untracked=untracked))
         began = time.perf_counter()
-        kernel.restore(sources(50_000))
+        kernel.restore({SourceSet.BAN: sources(50_000)})
         restore = time.perf_counter() - began
         began = time.perf_counter()
         for last in range(200):
-            kernel.ban({f"192.0.2.{last}": 3600.0})
+            kernel.put(SourceSet.BAN, {f"192.0.2.{last}": 3600.0})
         ban = (time.perf_counter() - began) / 200
-        kernel.restore(sources(20_000))
+        kernel.restore({SourceSet.BAN: sources(20_000)})
         rate = _rate(outside)
         for number in range(FORGED // 100):
             with outside.socket(f"198.19.{number >> 8}.{number & 255}") as sender:

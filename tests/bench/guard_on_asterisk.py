@@ -5,7 +5,7 @@ python -m tests.bench.guard_on_asterisk bench [--attackers 50]
 
 Each attacker is an address of its own that guesses four passwords at once as fast as the node answers. Meanwhile it
 sends numbered packets to an open port of the node's; the first that does not arrive is the first dropped. fail2ban
-(where it is installed) runs in node1's namespaces in the guard's place, with the same limit, on the same log.
+runs in node1's namespaces in the guard's place, with the same limit, on the same log.
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from asterisk_ext.lab.enter import command_line
+from tests.bench.peers import FAIL2BAN, peer
 from tests.bench.table import show
 from tests.integration.guard_ground import LOG, Ground, until
 from tests.integration.sip_raw import Guesser, register, wrong_answer
@@ -54,9 +55,8 @@ def main() -> None:
     for node, account in (("node1", "1_200"), ("node2", "3_200")):
         rows.append(_row(f"guard, {ground.plan.driver(node)}", _measure(ground, node, account, given.attackers)))
         ground.forgive_all(node)
-    if shutil.which("fail2ban-server"):
-        with _fail2ban(ground, "node1"):
-            rows.append(_row("fail2ban, nftables", _measure(ground, "node1", "1_200", given.attackers)))
+    with _fail2ban(ground, "node1"):
+        rows.append(_row("fail2ban, nftables", _measure(ground, "node1", "1_200", given.attackers)))
     show("Fourth failure's line written by Asterisk → first packet dropped", rows)
 
 
@@ -109,13 +109,15 @@ def _fail2ban(ground: Ground, node: str) -> Iterator[None]:
     """In the guard's place; its files are in the node's own /tmp."""
     ground.kill_guard(node)
     place = Path("/tmp/fail2ban")
-    shutil.copytree("/etc/fail2ban", ground.file(node, str(place).lstrip("/")))
+    shutil.copytree(FAIL2BAN, ground.file(node, str(place).lstrip("/")))
     (ground.file(node, "tmp/fail2ban") / "jail.local").write_text(JAIL)
     (ground.file(node, "tmp/fail2ban") / "jail.d").joinpath("defaults-debian.conf").unlink(missing_ok=True)
     files = ("-c", str(place), "-s", f"{place}/socket", "-p", f"{place}/pid")
-    command = ("fail2ban-server", "-f", *files, "--loglevel", "WARNING", "--logtarget", "STDERR")
+    command = (*peer("fail2ban-server"), "-f", *files, "--loglevel", "WARNING", "--logtarget", "STDERR")
     running = subprocess.Popen(command_line(ground.plan.name, node, command), stdin=subprocess.DEVNULL)
-    ask = command_line(ground.plan.name, node, ("fail2ban-client", "-s", f"{place}/socket", "status", "asterisk"))
+    ask = command_line(
+        ground.plan.name, node, (*peer("fail2ban-client"), "-s", f"{place}/socket", "status", "asterisk")
+    )
     until(lambda: subprocess.run(ask, capture_output=True, check=False).returncode == 0, "fail2ban's jail", 30)
     try:
         yield

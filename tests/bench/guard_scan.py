@@ -1,6 +1,6 @@
 """``asterisk-ext guard scan --json`` against grep and fail2ban-regex, whole processes, same file.
 
-python -m tests.bench.guard_scan [--lines 1000000] [--fail2ban-lines 100000] [--fail2ban CONFIG_DIRECTORY]
+python -m tests.bench.guard_scan [--lines 1000000] [--fail2ban-lines 100000]
 """
 
 from __future__ import annotations
@@ -8,13 +8,13 @@ from __future__ import annotations
 import argparse
 import random
 import re
-import shutil
 import subprocess
 import sys
 import tempfile
 import time
 from pathlib import Path
 
+from tests.bench.peers import FAIL2BAN, peer
 from tests.bench.table import show
 from tests.scenarios.security.cases import LOGS
 
@@ -59,7 +59,6 @@ def main() -> None:
     options = argparse.ArgumentParser()
     options.add_argument("--lines", type=int, default=1_000_000)
     options.add_argument("--fail2ban-lines", type=int, default=100_000)
-    options.add_argument("--fail2ban", default="/etc/fail2ban")
     chosen = options.parse_args()
     with tempfile.TemporaryDirectory() as directory:
         log = Path(directory) / "security"
@@ -71,19 +70,16 @@ def main() -> None:
         rows.append(
             ("grep -cE", f"{chosen.lines:,}", f"{grep:.2f}", f"{chosen.lines / grep:,.0f}", f"{grep / scan:.2f} ×")
         )
-        if shutil.which("fail2ban-regex"):
-            make_log(log, chosen.fail2ban_lines)
-            filters = f"{chosen.fail2ban}/filter.d/asterisk.conf"
-            began = time.perf_counter()
-            subprocess.run(
-                ["fail2ban-regex", "-c", chosen.fail2ban, str(log), filters], check=True, stdout=subprocess.DEVNULL
-            )
-            peer = time.perf_counter() - began
-            speed = chosen.fail2ban_lines / peer
-            faster = chosen.lines / scan / speed
-            rows.append(
-                ("fail2ban-regex", f"{chosen.fail2ban_lines:,}", f"{peer:.2f}", f"{speed:,.0f}", f"{faster:.0f} ×")
-            )
+        make_log(log, chosen.fail2ban_lines)
+        began = time.perf_counter()
+        regex = (*peer("fail2ban-regex"), "-c", str(FAIL2BAN), str(log), str(FAIL2BAN / "filter.d/asterisk.conf"))
+        subprocess.run(regex, check=True, stdout=subprocess.DEVNULL)
+        beside = time.perf_counter() - began
+        speed = chosen.fail2ban_lines / beside
+        faster = chosen.lines / scan / speed
+        rows.append(
+            ("fail2ban-regex", f"{chosen.fail2ban_lines:,}", f"{beside:.2f}", f"{speed:,.0f}", f"{faster:.0f} ×")
+        )
         show("One log, whole processes", rows)
 
 

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import contextlib
 import socket
+import struct
 import subprocess
 import time
 from collections.abc import Callable
+from dataclasses import replace
+from ipaddress import ip_network
 from pathlib import Path
 
 import pytest
@@ -15,6 +18,8 @@ from firewall.iptables import IptablesKernel
 from firewall.kernel import Kernel
 from firewall.nftables import NftablesKernel
 from firewall.ruleset import Ruleset
+from firewall.ruleset_strangers import CONNECTIONS_AT_ONCE, STREAM_BYTES, Strangers
+from firewall.source_sets import SourceSet
 from tests.own_network import Outside, in_own_network
 
 DRIVERS: dict[str, Callable[[], Kernel]] = {"nftables": NftablesKernel, "iptables": IptablesKernel}
@@ -26,6 +31,7 @@ FRIEND, ENEMY, NODE2 = "198.19.0.20", "198.19.0.66", "198.19.0.2"
 FRIEND6, ENEMY6, ENEMY6_NEIGHBOUR = "2001:db8:1::20", "2001:db8:2::66", "2001:db8:2::abcd"
 ENEMY6_SOURCE = "2001:db8:2::/64"
 RULES = Ruleset(fleet=(NODE2,))
+FAILURES = 4
 
 
 class Node:
@@ -50,6 +56,69 @@ class Node:
             count = 0
             with contextlib.suppress(TimeoutError):
                 while phone.recv(65_536):
+                    count += 1
+            return count
+
+    def limit_strangers(self, *, total: int = 1000, seconds: float = 60.0) -> None:
+        self.kernel.apply(replace(RULES, strangers=Strangers(FAILURES, total)))
+        self.kernel.watch(seconds)
+
+    def sends(self, to: str, text: bytes) -> None:
+        """A datagram from SIP's port of the node."""
+        family = socket.AF_INET6 if ":" in to else socket.AF_INET
+        with socket.socket(family, socket.SOCK_DGRAM) as asterisk:
+            asterisk.bind((Outside.NODE6 if ":" in to else Outside.NODE4, 5060))
+            asterisk.sendto(text, (to, 5060))
+
+    def heard_from_many(self, sources: int) -> int:
+        """How many of one datagram each from so many sources reach SIP's port, sent as fast as can be."""
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as phone, self.outside.forger() as forger:
+            phone.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4 << 20)
+            phone.bind((Outside.NODE4, 5060))
+            phone.settimeout(0.1)
+            for number in range(sources):
+                udp = struct.pack(">HHHH", 5060, 5060, 108, 0) + b"x" * 100
+                source = socket.inet_aton(f"198.19.{number >> 8}.{number & 255}")
+                head = struct.pack(">BBHHHBBH", 0x45, 0, 128, 0, 0, 64, socket.IPPROTO_UDP, 0)
+                forger.sendto(head + source + socket.inet_aton(Outside.NODE4) + udp, (Outside.NODE4, 0))
+            count = 0
+            with contextlib.suppress(TimeoutError):
+                while phone.recv(65_536):
+                    count += 1
+            return count
+
+    def read(self, source: str, size: int, pause: float = 0.1) -> int:
+        """How much of what a source sends over one connection arrives before the first such pause."""
+        with (
+            socket.create_server((Outside.NODE4, 5060)) as server,
+            self.outside.socket(source, socket.SOCK_STREAM) as caller,
+        ):
+            caller.settimeout(5)
+            caller.connect((Outside.NODE4, 5060))
+            accepted, _ = server.accept()
+            accepted.settimeout(pause)
+            caller.setblocking(False)
+            with contextlib.suppress(BlockingIOError):
+                caller.send(b"x" * size)
+            count = 0
+            with accepted, contextlib.suppress(TimeoutError):
+                while count < size and (data := accepted.recv(65_536)):
+                    count += len(data)
+            return count
+
+    def connections(self, source: str, tries: int) -> int:
+        """How many of so many connections tried at once come about at once."""
+        with socket.create_server((Outside.NODE4, 5060), backlog=tries) as server, contextlib.ExitStack() as callers:
+            for _ in range(tries):
+                caller = callers.enter_context(self.outside.socket(source, socket.SOCK_STREAM))
+                caller.setblocking(False)
+                with contextlib.suppress(BlockingIOError):
+                    caller.connect((Outside.NODE4, 5060))
+            server.settimeout(0.2)
+            count = 0
+            with contextlib.suppress(TimeoutError):
+                while True:
+                    server.accept()[0].close()
                     count += 1
             return count
 
@@ -79,7 +148,7 @@ OnNode = Callable[[Callable[[Node], None]], None]
 def test_a_banned_source_is_not_heard_and_others_are(on_node: OnNode) -> None:
     def body(node: Node) -> None:
         assert node.heard(ENEMY) == 3
-        node.kernel.ban({ENEMY: 60.0})
+        node.kernel.put(SourceSet.BAN, {ENEMY: 60.0})
         assert (node.heard(ENEMY), node.heard(FRIEND)) == (0, 3)
         assert node.heard(ENEMY, port=12_000) == 0
 
@@ -89,9 +158,9 @@ def test_a_banned_source_is_not_heard_and_others_are(on_node: OnNode) -> None:
 def test_an_ipv6_ban_holds_for_the_whole_64_and_no_further(on_node: OnNode) -> None:
     def body(node: Node) -> None:
         assert node.heard(ENEMY6) == 3
-        node.kernel.ban({ENEMY6_SOURCE: 60.0})
+        node.kernel.put(SourceSet.BAN, {ENEMY6_SOURCE: 60.0})
         assert (node.heard(ENEMY6), node.heard(ENEMY6_NEIGHBOUR), node.heard(FRIEND6)) == (0, 0, 3)
-        assert list(node.kernel.bans()) == [ENEMY6_SOURCE]
+        assert list(node.kernel.listed(SourceSet.BAN)) == [ENEMY6_SOURCE]
 
     on_node(body)
 
@@ -107,7 +176,7 @@ def test_a_ban_ends_an_established_connection(on_node: OnNode) -> None:
             accepted.settimeout(0.3)
             attacker.send(b"REGISTER")
             assert accepted.recv(100) == b"REGISTER"
-            node.kernel.ban({ENEMY: 60.0})
+            node.kernel.put(SourceSet.BAN, {ENEMY: 60.0})
             attacker.send(b"REGISTER")
             with pytest.raises(TimeoutError):
                 accepted.recv(100)
@@ -118,7 +187,7 @@ def test_a_ban_ends_an_established_connection(on_node: OnNode) -> None:
 
 def test_a_ban_lifts_itself_though_the_guard_is_dead(on_node: OnNode) -> None:
     def body(node: Node) -> None:
-        node.kernel.ban({ENEMY: 1.0})
+        node.kernel.put(SourceSet.BAN, {ENEMY: 1.0})
         assert node.heard(ENEMY) == 0
         node.kernel.close()
         deadline = time.monotonic() + 10
@@ -130,7 +199,7 @@ def test_a_ban_lifts_itself_though_the_guard_is_dead(on_node: OnNode) -> None:
 
 def test_applying_the_same_rules_again_changes_nothing_and_keeps_the_bans(on_node: OnNode) -> None:
     def body(node: Node) -> None:
-        node.kernel.ban({ENEMY: 60.0})
+        node.kernel.put(SourceSet.BAN, {ENEMY: 60.0})
         assert node.kernel.is_intact()
         node.kernel.apply(RULES)
         assert node.kernel.is_intact()
@@ -141,34 +210,34 @@ def test_applying_the_same_rules_again_changes_nothing_and_keeps_the_bans(on_nod
 
 def test_a_lifted_source_is_heard_and_lifting_a_stranger_is_nothing(on_node: OnNode) -> None:
     def body(node: Node) -> None:
-        node.kernel.ban({ENEMY: 60.0, ENEMY6_SOURCE: 60.0})
+        node.kernel.put(SourceSet.BAN, {ENEMY: 60.0, ENEMY6_SOURCE: 60.0})
         node.kernel.lift([ENEMY, ENEMY6_SOURCE, FRIEND, "2001:db8:9::/64"])
         assert (node.heard(ENEMY), node.heard(ENEMY6)) == (3, 3)
-        assert node.kernel.bans() == {}
+        assert node.kernel.listed(SourceSet.BAN) == {}
 
     on_node(body)
 
 
 def test_a_ban_given_again_gets_the_new_time(on_node: OnNode) -> None:
     def body(node: Node) -> None:
-        node.kernel.ban({ENEMY: 60.0})
-        node.kernel.ban({ENEMY: 600.0, FRIEND: 60.0})
-        assert node.kernel.bans()[ENEMY] > 500
-        node.kernel.ban({ENEMY: 60.0})
-        assert node.kernel.bans()[ENEMY] <= 60
+        node.kernel.put(SourceSet.BAN, {ENEMY: 60.0})
+        node.kernel.put(SourceSet.BAN, {ENEMY: 600.0, FRIEND: 60.0})
+        assert node.kernel.listed(SourceSet.BAN)[ENEMY] > 500
+        node.kernel.put(SourceSet.BAN, {ENEMY: 60.0})
+        assert node.kernel.listed(SourceSet.BAN)[ENEMY] <= 60
 
     on_node(body)
 
 
 def test_restoring_makes_exactly_these_the_banned_ones(on_node: OnNode) -> None:
     def body(node: Node) -> None:
-        node.kernel.ban({FRIEND: 60.0})
+        node.kernel.put(SourceSet.BAN, {FRIEND: 60.0})
         many = {f"203.{i >> 8}.{i & 255}.7": 3600.0 for i in range(5000)}
-        node.kernel.restore({**many, ENEMY: 60.0, ENEMY6_SOURCE: 60.0})
+        node.kernel.restore({SourceSet.BAN: {**many, ENEMY: 60.0, ENEMY6_SOURCE: 60.0}})
         assert (node.heard(ENEMY), node.heard(ENEMY6), node.heard(FRIEND)) == (0, 0, 3)
-        assert len(node.kernel.bans()) == 5002
-        node.kernel.restore({})
-        assert (node.heard(ENEMY), node.kernel.bans()) == (3, {})
+        assert len(node.kernel.listed(SourceSet.BAN)) == 5002
+        node.kernel.restore({SourceSet.BAN: {}})
+        assert (node.heard(ENEMY), node.kernel.listed(SourceSet.BAN)) == (3, {})
 
     on_node(body)
 
@@ -193,13 +262,91 @@ def test_a_datagram_too_long_for_the_log_does_not_reach_sip(on_node: OnNode) -> 
 
 def test_a_slowed_source_is_limited_in_signalling_and_not_in_media(on_node: OnNode) -> None:
     def body(node: Node) -> None:
-        node.kernel.slow({ENEMY: 60.0, ENEMY6_SOURCE: 60.0})
+        node.kernel.put(SourceSet.SLOW, {ENEMY: 60.0, ENEMY6_SOURCE: 60.0})
         assert 30 <= node.heard(ENEMY, packets=400) < 300
         assert 30 <= node.heard(ENEMY6, packets=400) < 300
         assert node.heard(ENEMY, packets=400, port=12_000) == 400
         assert node.heard(FRIEND, packets=400) == 400
         node.kernel.lift([ENEMY])
         assert node.heard(ENEMY, packets=400) == 400
+
+    on_node(body)
+
+
+def test_a_stranger_gets_as_many_requests_through_at_once_as_make_a_ban_and_then_one_a_second(on_node: OnNode) -> None:
+    def body(node: Node) -> None:
+        node.limit_strangers()
+        for stranger in (ENEMY, ENEMY6):
+            assert node.heard(stranger, packets=300) == FAILURES
+            assert node.heard(stranger, packets=300, port=12_000) == 300, "media are not signalling"
+            until(lambda source=stranger: node.heard(source, packets=1) == 1)  # type: ignore[misc]
+        assert node.heard(ENEMY6_NEIGHBOUR, packets=100) <= 1, "a /64 is one stranger"
+        assert node.heard(ENEMY, packets=50, size=20) == 50, "what keeps a way open is no request"
+
+    on_node(body)
+
+
+def test_a_stranger_that_has_failed_gets_one_request_through_at_a_time(on_node: OnNode) -> None:
+    def body(node: Node) -> None:
+        node.limit_strangers()
+        node.kernel.put(SourceSet.SUSPECT, {ENEMY: 60.0, ENEMY6_SOURCE: 60.0})
+        assert (node.heard(ENEMY, packets=300), node.heard(ENEMY6, packets=300)) == (1, 1)
+        node.kernel.lift([ENEMY, ENEMY6_SOURCE])
+        assert node.kernel.listed(SourceSet.SUSPECT) == {}
+
+    on_node(body)
+
+
+def test_who_is_known_befriended_or_asked_by_asterisk_is_no_stranger(on_node: OnNode) -> None:
+    def body(node: Node) -> None:
+        node.limit_strangers()
+        node.kernel.put(SourceSet.KNOWN, {FRIEND: 60.0, "2001:db8:1::/64": 60.0})
+        node.kernel.befriend([ip_network("198.19.1.0/24"), ip_network("198.19.0.0/16"), ip_network("2001:db8:7::/48")])
+        node.kernel.befriend([ip_network("198.19.1.0/24"), ip_network("2001:db8:7::/48"), ip_network("10.0.0.0/8")])
+        node.sends("198.19.0.30", b"OPTIONS sip:198.19.0.30 SIP/2.0\r\n")
+        node.sends("2001:db8:3::30", b"OPTIONS sip:198.19.0.30 SIP/2.0\r\n")
+        node.sends("198.19.0.31", b"SIP/2.0 401 Unauthorized\r\n")
+        friends = (FRIEND, FRIEND6, "198.19.1.9", "2001:db8:7:1::1", "198.19.0.30", "2001:db8:3::31")
+        assert [node.heard(source, packets=50) for source in friends] == [50] * len(friends)
+        assert node.heard("198.19.0.31", packets=50) == FAILURES, "whoever asks is answered"
+        node.kernel.befriend([])
+        assert node.heard("198.19.1.9", packets=50) == FAILURES
+        node.kernel.befriend([ip_network("0.0.0.0/0"), ip_network("::/0")])
+        assert (node.heard(ENEMY, packets=50), node.heard(ENEMY6, packets=50)) == (50, 50)
+
+    on_node(body)
+
+
+def test_when_nobody_watches_any_more_strangers_are_not_limited(on_node: OnNode) -> None:
+    def body(node: Node) -> None:
+        node.limit_strangers(seconds=2.0)
+        assert (node.heard(ENEMY, packets=50), node.heard(ENEMY6, packets=50)) == (FAILURES, FAILURES)
+        until(lambda: node.heard(ENEMY, packets=50) == node.heard(ENEMY6, packets=50) == 50)
+        node.kernel.watch(60.0)
+        node.kernel.watch(60.0)
+        assert node.heard(FRIEND, packets=50) == FAILURES
+
+    on_node(body)
+
+
+def test_all_strangers_together_leave_asterisk_time_for_the_phones_it_knows(on_node: OnNode) -> None:
+    def body(node: Node) -> None:
+        node.limit_strangers(total=100)
+        node.kernel.put(SourceSet.KNOWN, {FRIEND: 60.0})
+        assert 100 <= node.heard_from_many(3000) < 1000
+        assert node.heard(FRIEND, packets=200) == 200
+
+    on_node(body)
+
+
+def test_over_a_stream_a_stranger_is_limited_by_bytes_and_connections(on_node: OnNode) -> None:
+    def body(node: Node) -> None:
+        node.limit_strangers()
+        node.kernel.put(SourceSet.KNOWN, {FRIEND: 60.0})
+        assert node.read(FRIEND, 40_000) == 40_000
+        assert node.read("198.19.0.67", 40_000) <= STREAM_BYTES, "of a flood only the beginning comes at once"
+        assert node.read(ENEMY, 1400, pause=3.0) == 1400, "what a phone needs to register comes through"
+        assert node.connections("198.19.0.68", 10) == CONNECTIONS_AT_ONCE
 
     on_node(body)
 
@@ -222,7 +369,7 @@ def test_sip_and_media_take_no_place_in_connection_tracking(on_node: OnNode) -> 
 
 def test_a_foreign_change_is_noticed_and_repaired_by_applying_again(on_node: OnNode) -> None:
     def body(node: Node) -> None:
-        node.kernel.ban({ENEMY: 60.0})
+        node.kernel.put(SourceSet.BAN, {ENEMY: 60.0})
         node.kernel.changes()
         node.kernel.drain_changes()
         subprocess.run(FLUSH[node.driver], check=True)
@@ -230,7 +377,7 @@ def test_a_foreign_change_is_noticed_and_repaired_by_applying_again(on_node: OnN
         if node.kernel.changes() >= 0:
             assert node.kernel.drain_changes()
         node.kernel.apply(RULES)
-        node.kernel.restore({ENEMY: 60.0})
+        node.kernel.restore({SourceSet.BAN: {ENEMY: 60.0}})
         assert node.kernel.is_intact()
         assert (node.heard(ENEMY), node.heard(FRIEND)) == (0, 3)
 
@@ -241,12 +388,18 @@ def test_the_drivers_own_changes_are_not_taken_for_foreign_ones(on_node: OnNode)
     def body(node: Node) -> None:
         node.kernel.changes()
         node.kernel.drain_changes()
-        node.kernel.ban({ENEMY: 60.0, ENEMY6_SOURCE: 60.0})
-        node.kernel.slow({FRIEND: 60.0})
+        node.kernel.put(SourceSet.BAN, {ENEMY: 60.0, ENEMY6_SOURCE: 60.0})
+        node.kernel.put(SourceSet.SLOW, {FRIEND: 60.0})
         node.kernel.lift([ENEMY])
         assert not node.kernel.drain_changes()
 
     on_node(body)
+
+
+def until(happens: Callable[[], bool], seconds: float = 10.0) -> None:
+    deadline = time.monotonic() + seconds
+    while not happens():
+        assert time.monotonic() < deadline
 
 
 def tracked() -> int:

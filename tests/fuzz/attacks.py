@@ -37,6 +37,10 @@ FRAGMENTS = (
     "é".encode(),
     b"A" * 900,
     b"A" * 4000,
+    b"\x1b" + b"A" * 7400 + b"m",
+    b'oteAddress="IPV4/9.9.9.9/1"\n',
+    b'",ExpectedResponse=""\n',
+    b'",LocalAddress="IPV4/TCP/1.1.1.1/1",RemoteAddress="IPV4/TCP/9.9.9.9/1",Challenge="',
     *(
         record(Happening(name, VICTIM, service=service)).strip()
         for name, service in (

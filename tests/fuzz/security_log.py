@@ -1,20 +1,20 @@
 """Coverage-guided fuzzing of the security log's parser, with libFuzzer's arguments.
 
-``python -m tests.fuzz.security_log [CORPUS] [-max_total_time=300 -max_len=400]`` needs ``pip install atheris``, which
-is no locked dependency: its wheels exist for a few platforms and versions of Python only, and nothing else here would
-run where there is none. ``check`` needs nothing; pytest runs it with fixed inputs
-(``tests/scenarios/security/test_fuzzed_inputs.py``).
+``make soak`` runs it. The fuzzer it needs, atheris, is in a lock file of its own: its wheels exist for a few platforms
+and versions of Python only, and nothing else here would run where there is none. ``check`` needs nothing; pytest runs
+it with fixed inputs (``tests/scenarios/security/test_fuzzed_inputs.py``).
 """
 
 from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 from asterisk_ext.domain.security_event import CHALLENGED
 from firewall.log_scan import FAILURES, SUCCESSES, events_in
-from firewall.security_log import SecurityLogReader
+from firewall.security_log_reader import SecurityLogReader
 from tests.fuzz.attacks import happenings
 from tests.scenarios.security.asterisk_writer import Happening, record
 
@@ -24,7 +24,10 @@ Told = list[tuple[str, str]]
 
 def check(data: bytes) -> None:
     """Write the log that the input means and assert what must hold of any log whatever attackers wrote."""
-    log, pieces = happenings(data)
+    check_log(*happenings(data))
+
+
+def check_log(log: list[Happening], pieces: Sequence[int] = ()) -> None:
     written = b"".join(map(record, log))
     live = read(written, pieces)
     assert {address for _, address in live} <= {happening.peer for happening in log}, "a stranger was named"
@@ -34,7 +37,7 @@ def check(data: bytes) -> None:
     assert _without_challenges(scan(written)) == _without_challenges(live), "the offline scan differs"
 
 
-def read(log: bytes, pieces: list[int]) -> Told:
+def read(log: bytes, pieces: Sequence[int]) -> Told:
     """As the running guard reads a log that arrives in pieces."""
     reader = SecurityLogReader()
     found, place = [], 0
@@ -80,7 +83,7 @@ if __name__ == "__main__":
     import atheris
 
     with atheris.instrument_imports(include=["firewall"]):
-        for name in ("firewall.security_log", "firewall.log_scan"):
+        for name in ("firewall.security_log", "firewall.security_log_reader", "firewall.log_scan"):
             del sys.modules[name]
         from tests.fuzz import security_log
     atheris.Setup(sys.argv, security_log.check)

@@ -11,6 +11,8 @@ from scapy.layers.inet import IP, UDP
 from scapy.packet import Raw
 
 SIP_PORT = 5060
+REPEATS = (0.5, 1.0, 0.5)
+"""Seconds after which a request is sent again: a stranger's gets through within the second."""
 _serial = itertools.count(1)
 
 
@@ -55,11 +57,11 @@ def wrong_answer(account: str, node: str, challenge: bytes, **instead: str) -> s
 
 
 class Guesser:
-    """Guesses passwords one after the other as fast as the node answers."""
+    """Guesses passwords one after the other as fast as the node answers; what is not answered is sent again, as RFC
+    3261 section 17.1.2.2 has it."""
 
     def __init__(self, sender: socket.socket, node: str, account: str) -> None:
         self._socket = sender
-        self._socket.settimeout(0.3)
         self._node = node
         self._account = account
         self._own, self.port = sender.getsockname()
@@ -71,11 +73,14 @@ class Guesser:
 
     def _ask(self, authorization: str) -> bytes:
         text = register(self._node, self._account, self._own, port=self.port, authorization=authorization)
-        self._socket.sendto(text, (self._node, SIP_PORT))
-        try:
-            return self._socket.recv(65535)
-        except TimeoutError:
-            return b""
+        for seconds in REPEATS:
+            self._socket.settimeout(seconds)
+            self._socket.sendto(text, (self._node, SIP_PORT))
+            try:
+                return self._socket.recv(65535)
+            except TimeoutError:
+                continue
+        return b""
 
     def challenge(self) -> bytes:
         return self._ask("")

@@ -96,4 +96,11 @@ if ! { [ -z "${ASTERISK_EXT_ASTERISK_ROOT:-}" ] && asterisk_is_usable ''; } && !
         }
     fi
 fi
+peers=${ASTERISK_EXT_CACHE:-/var/cache/asterisk-ext}/peers
+if [ ! -x "$peers/usr/bin/fail2ban-regex" ]; then
+    mkdir -p "$(dirname "$peers")"
+    step 'what the benches measure beside' \
+        'Look whether the mirrors in /etc/apt can be reached and whether the disk has room.' \
+        bash "$here/peers.sh" "$peers"
+fi
 say 'all is installed.'

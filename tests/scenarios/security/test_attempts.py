@@ -13,10 +13,11 @@ from asterisk_ext.cli.guard import guard
 from asterisk_ext.domain.errors import Refusal
 from asterisk_ext.domain.security_event import SUCCEEDED, AttemptCounter, SecurityEvent
 from firewall.log_scan import scan_failures
-from firewall.security_log import SecurityLogReader
+from firewall.security_log_reader import SecurityLogReader
 from tests.scenarios.security.cases import Case, cases
 
-ALL = [*cases("ordinary-attempts.log"), *cases("hostile-asterisk-22.10.log")]
+FILES = ("ordinary-attempts.log", "transports-asterisk-22.10.log", "hostile-asterisk-22.10.log")
+ALL = [case for name in FILES for case in cases(name)]
 
 
 def followed(log: bytes, piece: int) -> list[SecurityEvent]:

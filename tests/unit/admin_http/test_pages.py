@@ -14,7 +14,7 @@ from asterisk_ext.domain.access import ROOT
 from asterisk_ext.domain.emergency import DEFAULT_NUMBERS
 from asterisk_ext.domain.pbx import Status
 from asterisk_ext.domain.server import State
-from asterisk_ext.ports import Banned
+from asterisk_ext.ports import Attempt, Banned, Spared
 from tests.unit.admin_http.conftest import Client, Visitor
 from tests.unit.admin_http.world import LINE, NOW, World, call, leg
 
@@ -219,7 +219,10 @@ async def test_a_call_is_hung_up_after_asking_and_an_emergency_call_is_not_offer
 
 async def test_hostile_names_stay_text(visit: Visit, world: World) -> None:
     world.calls.say(call(EVIL, EVIL, 1, EVIL, EVIL, "Up", leg(EVIL, EVIL, EVIL, EVIL, EVIL), name=EVIL, channel=EVIL))
-    world.guard.banned["192.0.2.9"] = Banned("192.0.2.9", NOW, NOW + 9, 4, EVIL, (EVIL + LINE,), EVIL, EVIL)
+    world.guard.banned["192.0.2.9"] = Banned(
+        "192.0.2.9", NOW, NOW + 9, 4, EVIL, EVIL, (Attempt(NOW, EVIL, EVIL, EVIL, EVIL, EVIL + LINE),)
+    )
+    world.guard.spares.append(Spared(EVIL, NOW, NOW + 9, 4, EVIL, (EVIL,), world.guard.banned["192.0.2.9"].attempts))
     await world.audit.note(ROOT, "odd", EVIL, reason=EVIL)  # type: ignore[arg-type]
     browser = await visit("administrator")
     for path in ("/calls", "/bans?why=192.0.2.9", f"/bans?text={EVIL}", "/audit", f"/pbx?text={EVIL}", f"/{EVIL}"):

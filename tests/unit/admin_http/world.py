@@ -16,7 +16,7 @@ from asterisk_ext.domain.call_rows import Row as Call
 from asterisk_ext.domain.errors import Problem
 from asterisk_ext.domain.pbx import Did, Extension, Pbx, RingGroup, Trunk, digest
 from asterisk_ext.domain.server import Report, Server, Technology
-from asterisk_ext.ports import UNREACHABLE, Banned
+from asterisk_ext.ports import UNREACHABLE, Attempt, Banned, GuardEvent, Spared
 from asterisk_ext.registry.fake import FakeRegistry
 from asterisk_ext.services import records
 from asterisk_ext.services.audit import Audit
@@ -57,11 +57,27 @@ class FakeGuard:
     def __init__(self, clock: object) -> None:
         self.silent = False
         self.banned: dict[str, Banned] = {}
+        self.spares: list[Spared] = []
+        self.happens: list[GuardEvent] = []
 
     async def bans(self) -> list[Banned]:
         if self.silent:
             raise UNREACHABLE.refuse()
         return list(self.banned.values())
+
+    async def spared(self) -> list[Spared]:
+        if self.silent:
+            raise UNREACHABLE.refuse()
+        return list(self.spares)
+
+    async def metrics(self) -> str:
+        if self.silent:
+            raise UNREACHABLE.refuse()
+        return f"asterisk_ext_guard_bans {len(self.banned)}\n"
+
+    async def events(self) -> AsyncIterator[GuardEvent]:
+        for event in self.happens:
+            yield event
 
     async def ban(self, address: str, reason: str, by: str) -> Banned:
         ban = Banned(address=address, since=NOW, until=NOW + 86_400, failures=0, reason=reason)
@@ -212,13 +228,26 @@ class World:
             since=NOW - 308,
             until=NOW + 86_092,
             failures=4,
-            reason="Wrong password",
-            evidence=(LINE,),
-            service="PJSIP",
-            transport="UDP",
+            reason="",
+            origin="log",
+            attempts=tuple(
+                Attempt(NOW - 308 - seconds, "PJSIP", "UDP", account, "ChallengeResponseFailed", LINE)
+                for seconds, account in ((41, "1_200"), (28, "1_201"), (12, "1_201"), (0, "1_202"))
+            ),
         )
         self.guard.banned["2001:db8:40:7::/64"] = Banned(
-            address="2001:db8:40:7::/64", since=NOW - 60_000, until=NOW + 26_400, failures=5, reason="", transport="WSS"
+            address="2001:db8:40:7::/64", since=NOW - 60_000, until=NOW + 26_400, failures=5, reason="", origin="log"
+        )
+        self.guard.spares.append(
+            Spared(
+                address="203.0.113.160",
+                since=NOW - 900,
+                until=NOW + 85_500,
+                failures=12,
+                reason="own_account",
+                accounts=("17_200",),
+                attempts=(Attempt(NOW - 60, "PJSIP", "TCP", "17_200", "ChallengeResponseFailed", LINE),),
+            )
         )
         for call in sample_calls():
             self.calls.calls[call["linkedid"]] = call

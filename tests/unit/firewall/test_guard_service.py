@@ -6,7 +6,7 @@ import asyncio
 import json
 import os
 import re
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -26,6 +26,7 @@ from firewall.kernel_fake import FakeKernel
 from firewall.log_tail import Position
 from firewall.metrics import metrics_text
 from firewall.socket_api import SocketApi, Stream
+from firewall.spared import HeldBack
 
 ATTACKER, OFFICE = "203.0.113.66", "198.51.100.20"
 NOON = 1_795_000_000.0
@@ -39,9 +40,13 @@ class Guard:
         self.directory = directory
         self.kernel = FakeKernel(lambda: self.now)
         self.told: list[tuple[str, Any]] = []
-        self.again()
+        self._start()
 
     def again(self) -> None:
+        self.state.close()
+        self._start()
+
+    def _start(self) -> None:
         self.state = GuardState(self.directory / "guard.sqlite")
         policy = BanPolicy(Policy(), b"secret", (), slots=1024)
         self.engine = BanEngine(
@@ -168,11 +173,15 @@ def test_a_never_banned_address_is_not_banned_by_an_act_either(guard: Guard) -> 
 async def served(guard: Guard, node_service_uid: int = -1) -> AsyncIterator[GuardClient]:
     log = guard.directory / "security"
     follower = LogFollower(log, guard.engine, None)
-    stream = Stream()
-    api = SocketApi(
-        guard.directory / "guard.sock", node_service_uid, Answers(guard.engine, follower, Config()).answer, stream
-    )
-    guard.engine._publish = stream.publish
+    stream, held = Stream(), HeldBack(guard.engine._clock)
+    answers = Answers(guard.engine, follower, held, Config())
+    api = SocketApi(guard.directory / "guard.sock", node_service_uid, answers.answer, stream)
+
+    def publish(kind: str, details: Mapping[str, object]) -> None:
+        held.note(kind, details)
+        stream.publish(kind, details)
+
+    guard.engine._publish = publish
     await api.open()
     try:
         yield GuardClient(guard.directory / "guard.sock")

@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 from firewall.ruleset import Ruleset, to_nft
+from firewall.ruleset_iptables import STRANGERS as STRANGERS_CHAIN
+from firewall.ruleset_iptables import STRANGERS_TCP as STRANGERS_TCP_CHAIN
+from firewall.ruleset_iptables import to_iptables
+from firewall.ruleset_strangers import Strangers
 
 SETS = """\
 add table inet asterisk_ext
@@ -10,15 +14,39 @@ add set inet asterisk_ext ban4 { type ipv4_addr; size 1048576; flags timeout; }
 add set inet asterisk_ext ban6 { type ipv6_addr; size 1048576; flags timeout; }
 add set inet asterisk_ext slow4 { type ipv4_addr; size 1048576; flags timeout; }
 add set inet asterisk_ext slow6 { type ipv6_addr; size 1048576; flags timeout; }
+add set inet asterisk_ext known4 { type ipv4_addr; size 262144; flags timeout; }
+add set inet asterisk_ext known6 { type ipv6_addr; size 262144; flags timeout; }
+add set inet asterisk_ext suspect4 { type ipv4_addr; size 262144; flags timeout; }
+add set inet asterisk_ext suspect6 { type ipv6_addr; size 262144; flags timeout; }
 add set inet asterisk_ext slow4_rate { type ipv4_addr; size 65535; flags dynamic,timeout; timeout 1m; }
 add set inet asterisk_ext slow6_rate { type ipv6_addr; size 65535; flags dynamic,timeout; timeout 1m; }
+add set inet asterisk_ext stranger4 { type ipv4_addr; size 131072; flags dynamic,timeout; timeout 5s; }
+add set inet asterisk_ext stranger6 { type ipv6_addr; size 131072; flags dynamic,timeout; timeout 5s; }
+add set inet asterisk_ext suspect_rate4 { type ipv4_addr; size 131072; flags dynamic,timeout; timeout 5s; }
+add set inet asterisk_ext suspect_rate6 { type ipv6_addr; size 131072; flags dynamic,timeout; timeout 5s; }
+add set inet asterisk_ext connect4 { type ipv4_addr; size 131072; flags dynamic,timeout; timeout 5s; }
+add set inet asterisk_ext connect6 { type ipv6_addr; size 131072; flags dynamic,timeout; timeout 5s; }
+add set inet asterisk_ext stream4 { type ipv4_addr; size 131072; flags dynamic,timeout; timeout 5s; }
+add set inet asterisk_ext stream6 { type ipv6_addr; size 131072; flags dynamic,timeout; timeout 5s; }
+add set inet asterisk_ext met4 { type ipv4_addr; size 65536; flags dynamic,timeout; timeout 86400s; }
+add set inet asterisk_ext met6 { type ipv6_addr; size 65536; flags dynamic,timeout; timeout 86400s; }
+add set inet asterisk_ext friend4 { type ipv4_addr; flags interval; }
+add set inet asterisk_ext friend6 { type ipv6_addr; flags interval; }
+add set inet asterisk_ext watched { type nf_proto; flags timeout; }
 add counter inet asterisk_ext banned
 add counter inet asterisk_ext slowed
+add counter inet asterisk_ext strangers
 add counter inet asterisk_ext denied
+add chain inet asterisk_ext strangers_out
+add chain inet asterisk_ext strangers_tcp
+add chain inet asterisk_ext strangers
 add chain inet asterisk_ext sip
 add chain inet asterisk_ext early { type filter hook prerouting priority -300; policy accept; }
 add chain inet asterisk_ext early_out { type filter hook output priority -300; policy accept; }
 add chain inet asterisk_ext inbound { type filter hook input priority 0; policy drop; }
+flush chain inet asterisk_ext strangers_out
+flush chain inet asterisk_ext strangers_tcp
+flush chain inet asterisk_ext strangers
 flush chain inet asterisk_ext sip
 flush chain inet asterisk_ext early
 flush chain inet asterisk_ext early_out
@@ -77,3 +105,64 @@ def test_everything_is_open_between_the_nodes_of_the_fleet() -> None:
 
 def test_where_addresses_are_translated_sip_and_media_are_tracked() -> None:
     assert to_nft(Ruleset(untracked=False)) == SETS + SIP + EARLY + INBOUND + OPEN
+
+
+STRANGERS = """\
+iif lo return
+ip saddr @known4 return
+ip6 saddr & ffff:ffff:ffff:ffff:: @known6 return
+ip saddr @met4 return
+ip6 saddr & ffff:ffff:ffff:ffff:: @met6 return
+ip saddr @friend4 return
+ip6 saddr @friend6 return
+meta nfproto != @watched return
+meta l4proto tcp goto strangers_tcp
+udp length <= 40 return
+limit rate over 20000/second burst 20000 packets counter name "strangers" drop
+update @stranger4 { ip saddr limit rate over 1/second burst 3 packets } counter name "strangers" drop
+update @stranger6 { ip6 saddr & ffff:ffff:ffff:ffff:: limit rate over 1/second burst 3 packets } \
+counter name "strangers" drop
+ip saddr @suspect4 update @suspect_rate4 { ip saddr limit rate over 1/second burst 1 packets } \
+counter name "strangers" drop
+ip6 saddr & ffff:ffff:ffff:ffff:: @suspect6 update @suspect_rate6 { ip6 saddr & ffff:ffff:ffff:ffff:: \
+limit rate over 1/second burst 1 packets } counter name "strangers" drop
+limit rate over 500/second burst 500 packets counter name "strangers" drop
+"""
+
+
+def test_strangers_may_send_as_many_requests_at_once_as_make_a_ban_and_once_suspect_only_one() -> None:
+    text = to_nft(Ruleset(strangers=Strangers(failures=3, total=500)))
+    assert rules_of(text, "strangers") == STRANGERS.splitlines()
+
+
+def test_who_is_asked_by_asterisk_is_no_stranger_and_who_is_answered_still_is() -> None:
+    text = to_nft(Ruleset(sip_tcp=(), strangers=Strangers()))
+    assert rules_of(text, "early_out")[:2] == [
+        "udp sport { 5060 } @th,64,64 != 0x5349502f322e3020 update @met4 { ip daddr }",
+        "udp sport { 5060 } @th,64,64 != 0x5349502f322e3020 update @met6 { ip6 daddr & ffff:ffff:ffff:ffff:: }",
+    ]
+
+
+def test_both_drivers_limit_strangers_by_the_same_figures() -> None:
+    rules = Ruleset(strangers=Strangers(failures=3, total=500))
+    limits = [
+        (limit["hashlimit-above"], limit.get("hashlimit-burst"))
+        for chain in (STRANGERS_CHAIN, STRANGERS_TCP_CHAIN)
+        for rule in to_iptables(rules, ipv6=False)["raw", chain]
+        if isinstance(limit := rule.get("hashlimit"), dict)
+    ]
+    assert limits == [
+        ("20000/sec", "20000"),
+        ("1/sec", "3"),
+        ("1/sec", "1"),
+        ("500/sec", "500"),
+        ("20000/sec", "20000"),
+        ("1/sec", "2"),
+        ("1/sec", "1"),
+        ("1200b/s", None),
+    ]
+
+
+def rules_of(text: str, chain: str) -> list[str]:
+    start = f"add rule inet asterisk_ext {chain} "
+    return [line.removeprefix(start) for line in text.splitlines() if line.startswith(start)]

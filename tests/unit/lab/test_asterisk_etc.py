@@ -35,7 +35,10 @@ def test_asterisk_is_told_where_its_modules_lie_as_it_sees_them(texts: dict[str,
 
 def test_signalling_is_served_at_the_nodes_own_addresses_alone(texts: dict[str, str]) -> None:
     binds = [line for line in texts["pjsip.conf"].splitlines() if line.startswith("bind")]
-    assert sorted(set(binds)) == ["bind = 198.18.1.1:5060", "bind = [2001:2::1:1]:5060"]
+    assert sorted(set(binds)) == [
+        *("bind = 198.18.1.1:5060", "bind = 198.18.1.1:5061"),
+        *("bind = [2001:2:0:101::1]:5060", "bind = [2001:2:0:101::1]:5061"),
+    ]
 
 
 def test_the_hotels_dialplan_asks_the_gate_before_every_call(texts: dict[str, str]) -> None:

@@ -23,5 +23,8 @@ def test_every_machine_gets_one_cable_to_the_switch() -> None:
 
 def test_a_machine_has_both_families_of_address() -> None:
     assert host_commands(plan(1).host("node1")) == (
-        "link set lo up\naddr add 198.18.1.1/15 dev eth0\naddr add 2001:2::1:1/64 dev eth0 nodad\nlink set eth0 up\n"
+        "link set lo up\n"
+        "addr add 198.18.1.1/15 dev eth0\n"
+        "addr add 2001:2:0:101::1/48 dev eth0 nodad\n"
+        "link set eth0 up\n"
     )

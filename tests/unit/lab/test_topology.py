@@ -33,4 +33,4 @@ def test_machines_are_named_for_what_they_are() -> None:
 
 
 def test_every_machine_knows_the_others_by_name() -> None:
-    assert "2001:2::1:2 node2\n" in plan(2).hosts_file()
+    assert "2001:2:0:102::1 node2\n" in plan(2).hosts_file()

@@ -9,7 +9,7 @@ from collections.abc import AsyncIterator
 from asterisk_ext.domain.call_news import Changed, Difference, Ended, Snapshot
 from asterisk_ext.domain.call_rows import Row
 from asterisk_ext.domain.server import Server
-from asterisk_ext.ports import SILENT, Banned
+from asterisk_ext.ports import SILENT, Banned, Spared
 from asterisk_ext.services.live_calls import UNKNOWN
 
 
@@ -18,6 +18,7 @@ class FakePeers:
         self.silent: set[str] = set()
         self.rows: dict[str, dict[str, Row]] = defaultdict(dict)
         self.banned: dict[str, dict[str, Banned]] = defaultdict(dict)
+        self.spares: dict[str, list[Spared]] = defaultdict(list)
         self.hung_up: list[tuple[str, str, str]] = []
         self.listened_to: dict[str, asyncio.Queue[Difference | None]] = {}
         self.changed = asyncio.Event()
@@ -44,6 +45,10 @@ class FakePeers:
         if linkedid not in self.rows[server.name]:
             raise UNKNOWN.refuse(linkedid=linkedid)
         self.hung_up.append((server.name, linkedid, by))
+
+    async def spared(self, server: Server) -> list[Spared]:
+        self._answer(server)
+        return self.spares[server.name]
 
     async def bans(self, server: Server) -> list[Banned]:
         self._answer(server)

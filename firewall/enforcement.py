@@ -1,0 +1,129 @@
+"""What was decided, in the kernel: each batch as it comes; everything from the state after a restart or a repair."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+
+from asterisk_ext.domain.ban import PROTECTED_SECONDS, BanPolicy, Verdict
+from asterisk_ext.domain.errors import Refusal
+from firewall.guard_state import Failure, GuardState
+from firewall.kernel import Kernel
+from firewall.source_sets import SIZES, SourceSet
+
+log = logging.getLogger(__name__)
+
+WATCH_EVERY, WATCHED_SECONDS = 600.0, 3600.0
+"""A guard that has not read its log for an hour is no reason to go on limiting whom it would know by now."""
+
+
+@dataclass
+class Batch:
+    """What a piece of the log leads to."""
+
+    bans: dict[str, Verdict] = field(default_factory=dict)
+    slow: dict[str, Verdict] = field(default_factory=dict)
+    suspects: dict[str, float] = field(default_factory=dict)
+    """Until when their failures count."""
+    known: dict[str, float] = field(default_factory=dict)
+    """Until when their success protects them."""
+    told: list[tuple[str, Verdict]] = field(default_factory=list)
+    failures: list[Failure] = field(default_factory=list)
+    successes: list[tuple[str, str, float]] = field(default_factory=list)
+
+
+class Enforcement:
+    """Fills the kernel's sets. What it puts there it can put there again: nothing is remembered here alone."""
+
+    def __init__(self, kernel: Kernel, state: GuardState, policy: BanPolicy, clock: Callable[[], float]) -> None:
+        self._kernel = kernel
+        self._state = state
+        self._policy = policy
+        self._clock = clock
+        self._watched = 0.0
+        self._suspects_refused = False
+
+    def enforce(self, batch: Batch) -> None:
+        now = self._clock()
+        if batch.bans:
+            self._kernel.put(SourceSet.BAN, {source: verdict.until - now for source, verdict in batch.bans.items()})
+        if known := _left(batch.known, now):
+            self._kernel.put(SourceSet.KNOWN, known)
+        suspects = {source: until for source, until in batch.suspects.items() if source not in batch.bans}
+        if suspects := _left(suspects, now):
+            self._suspect(suspects)
+        if batch.slow:
+            self._kernel.put(SourceSet.SLOW, {source: verdict.until - now for source, verdict in batch.slow.items()})
+
+    def ban(self, source: str, seconds: float) -> None:
+        self._kernel.put(SourceSet.BAN, {source: seconds})
+
+    def lift(self, sources: list[str]) -> None:
+        self._kernel.lift(sources)
+
+    def restore_bans(self) -> int:
+        """Exactly the state's bans, in one batch; says how many."""
+        now = self._clock()
+        bans = _left(self._state.ban_ends(now), now)
+        self._kernel.restore({SourceSet.BAN: bans})
+        return len(bans)
+
+    def restore_others(self) -> None:
+        """All but the bans: what may come a moment later. The policy must have its lists by now."""
+        now = self._clock()
+        known = {
+            source: at + PROTECTED_SECONDS for source, _, at in self._state.successes_since(now - PROTECTED_SECONDS)
+        }
+        suspects = {source: at + self._policy.longest_window for source, at, *_ in self.unsettled()}
+        newest = list(suspects.items())[-SIZES[SourceSet.SUSPECT] :]
+        self._kernel.restore(
+            {
+                SourceSet.SLOW: {slowed.source: slowed.until - now for slowed in self._state.slowed(now)},
+                SourceSet.KNOWN: _left(dict(list(known.items())[-SIZES[SourceSet.KNOWN] :]), now),
+                SourceSet.SUSPECT: _left({source: until for source, until in newest if source not in known}, now),
+            }
+        )
+        self.befriend()
+
+    def repair(self, lost: bool) -> bool:
+        """After a foreign change (``lost``: of which nothing may be left): put everything back where a ban is missing;
+        says whether it was so."""
+        now = self._clock()
+        if not lost and _left(self._state.ban_ends(now), now).keys() <= self._kernel.listed(SourceSet.BAN).keys():
+            return False
+        self.restore_bans()
+        self.restore_others()
+        self._watched = 0.0
+        self.watch()
+        return True
+
+    def befriend(self) -> None:
+        """Those who are never banned are no strangers either."""
+        self._kernel.befriend([*self._policy.never_ban.networks(), *self._policy.derived.networks()])
+
+    def watch(self) -> None:
+        """Say to the kernel, every ten minutes, that somebody learns whom to know."""
+        now = self._clock()
+        if not 0 <= now - self._watched < WATCH_EVERY:
+            self._kernel.watch(WATCHED_SECONDS)
+            self._watched = now
+
+    def unsettled(self) -> Iterator[tuple[str, float, str, str, str]]:
+        """The failures that still count; see ``GuardState.unsettled_failures``."""
+        now = self._clock()
+        return self._state.unsettled_failures(now - self._policy.longest_window, now)
+
+    def _suspect(self, suspects: Mapping[str, float]) -> None:
+        try:
+            self._kernel.put(SourceSet.SUSPECT, suspects)
+        except Refusal as refusal:
+            # A forged flood has filled the set. The strangers' limit holds without it; only an attacker who fails one
+            # by one and then several times at once gains three more tries.
+            if not self._suspects_refused:
+                log.warning("suspects are not listed for now: %s", refusal)
+            self._suspects_refused = True
+
+
+def _left(until: Mapping[str, float], now: float) -> dict[str, float]:
+    return {source: end - now for source, end in until.items() if end > now}

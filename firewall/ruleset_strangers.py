@@ -1,0 +1,151 @@
+"""The limit for strangers, as data and as nftables' rules (pure).
+
+A ban needs the guard: until it has read the fourth failure, whatever the attacker has sent meanwhile is answered too.
+The kernel therefore counts a stranger's packets by itself. Strangers are those who have not authenticated within a
+day, to whom Asterisk has not sent a request of its own, and who are on no never-ban list.
+
+* Over UDP, where a packet is a request: as many at once as make a ban (``failures``), then one a second. Once one has
+  failed the guard lists its source as *suspect*: one at a time, one a second. So whoever sends n failures at once, or
+  waits after each, gets ``failures`` through, as long as Asterisk and the guard together need less than a second for
+  the ban (measured: 0.5 ms, 25 ms at worst).
+* Over streams a packet is any piece of any number of requests, and TLS hides which. So the node offers strangers short
+  segments (RFC 9293 section 3.7.1) and takes no longer ones: two connections at once, then one a second, and
+  ``STREAM_BYTES`` a second, which hold four guesses; a suspect gets one segment a second through.
+
+A phone needs two packets, and its success makes its whole address known: an office of 50 phones that come at once from
+a new address has the first of them in after one second, and with it all. What is dropped is sent again (SIP over UDP
+after 0.5, 1, 2 and 4 s; TCP by itself): it is a delay, no refusal.
+
+Memory: the two shared limits come before and after the ones by source. ``FLOOD`` bounds how many sources a second can
+get an entry, which lives ``ENTRY_SECONDS``: 100,000 at most, in sets of 131,072, which thus are never full. ``total``
+is what all strangers together may send to Asterisk, so that a forged flood leaves it time for the phones it knows.
+
+``watched``: the guard marks every ten minutes that it reads the log. An hour after it has stopped the limit is off, or
+the phones of a large office, known to nobody any more a day later, would be strangers for good.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from firewall.source_sets import ADDRESS_TYPES, SUBSCRIBER_MASK, SourceSet
+
+FLOOD = 20_000
+ENTRY_SECONDS = 5
+ENTRIES = 1 << 17
+SEGMENT_BYTES = 536
+"""What every host must take (RFC 9293 section 3.7.1): two guesses, which need 255 bytes each."""
+LONGEST_SEGMENT = SEGMENT_BYTES + 64
+"""With its headers: 40 to 60 bytes in IPv4, and as many in IPv6, where the offer is kept as well."""
+SHORTEST_DATA = 128
+"""Acknowledgements, which any connection needs, are shorter with their headers."""
+STREAM_BYTES = 1200
+"""Two such segments. A phone sends some 2 kB over TCP until it is known, and 4 kB over TLS."""
+CONNECTIONS_AT_ONCE = 2
+KEEPALIVE_BYTES = 32
+"""What keeps a phone's way through its router open (CRLF, STUN) is shorter; the shortest SIP request is longer."""
+RESPONSE = b"SIP/2.0 "
+MET_SECONDS = 86_400
+MOST_MET = 1 << 16
+COUNTER = "strangers"
+STRANGERS_CHAINS = ("strangers_out", "strangers_tcp", "strangers")
+PER_SOURCE = ("stranger", "suspect_rate", "connect", "stream")
+
+
+@dataclass(frozen=True, slots=True)
+class Strangers:
+    """``failures``: how many make a ban; ``total``: packets a second of all strangers over UDP."""
+
+    failures: int = 4
+    total: int = 1000
+
+
+def nft_sets() -> list[str]:
+    """Declarations without ``add set inet TABLE``."""
+    timed = f"size {ENTRIES}; flags dynamic,timeout; timeout {ENTRY_SECONDS}s; }}"
+    both = list(ADDRESS_TYPES.items())
+    return [
+        *(f"{name}{6 if v6 else 4} {{ type {kind}; {timed}" for name in PER_SOURCE for v6, kind in both),
+        *(
+            f"met{6 if v6 else 4} {{ type {kind}; size {MOST_MET}; flags dynamic,timeout; timeout {MET_SECONDS}s; }}"
+            for v6, kind in both
+        ),
+        *(f"friend{6 if v6 else 4} {{ type {kind}; flags interval; }}" for v6, kind in both),
+        "watched { type nf_proto; flags timeout; }",
+    ]
+
+
+def nft_rules(strangers: Strangers) -> dict[str, list[str]]:
+    """The rules of the chains ``strangers`` (for packets to SIP's ports), ``strangers_tcp``, and ``strangers_out`` (for
+    what accepts a connection)."""
+    drop = f'counter name "{COUNTER}" drop'
+    flood = f"limit rate over {FLOOD}/second burst {FLOOD} packets {drop}"
+    opening = "tcp flags & (syn | ack) == syn "
+    suspects = [
+        f"{saddr} @{SourceSet.SUSPECT.of(ipv6=v6)} {rule}"
+        for (v6, saddr), rule in zip(SADDR.items(), _limited("suspect_rate", SINGLY, drop), strict=True)
+    ]
+    return {
+        "strangers_out": [
+            "oif lo return",
+            *_by_family("{daddr} @{name} return", SourceSet.KNOWN),
+            *_by_family("{daddr} @{name} return", "met"),
+            "ip daddr @friend4 return",
+            "ip6 daddr @friend6 return",
+            f"tcp option maxseg size set {SEGMENT_BYTES}",
+        ],
+        "strangers_tcp": [
+            flood,
+            *(opening + rule for rule in _limited("connect", f"1/second burst {CONNECTIONS_AT_ONCE} packets", drop)),
+            f"{opening}return",
+            f"meta length > {LONGEST_SEGMENT} {drop}",
+            *(f"meta length > {SHORTEST_DATA} {rule}" for rule in suspects),
+            *_limited("stream", f"{STREAM_BYTES} bytes/second", drop),
+        ],
+        "strangers": [
+            "iif lo return",
+            *_by_family("{saddr} @{name} return", SourceSet.KNOWN),
+            *_by_family("{saddr} @{name} return", "met"),
+            "ip saddr @friend4 return",
+            "ip6 saddr @friend6 return",
+            "meta nfproto != @watched return",
+            "meta l4proto tcp goto strangers_tcp",
+            f"udp length <= {8 + KEEPALIVE_BYTES} return",
+            flood,
+            *_limited("stranger", f"1/second burst {strangers.failures} packets", drop),
+            *suspects,
+            f"limit rate over {strangers.total}/second burst {strangers.total} packets {drop}",
+        ],
+    }
+
+
+def nft_meetings(sip_udp: Sequence[str], sip_tcp: Sequence[str]) -> list[str]:
+    """For packets that go out: whom Asterisk itself sends a request to, or calls, is no stranger; to those who are, it
+    offers short segments."""
+    response = int.from_bytes(RESPONSE, "big")
+    asked = [f"udp sport {{ {', '.join(sip_udp)} }} @th,64,64 != {response:#x} "]
+    accepted = [f"tcp sport {{ {', '.join(sip_tcp)} }} tcp flags & (syn | ack) == (syn | ack) "] if sip_tcp else []
+    called = [f"tcp dport {{ {', '.join(sip_tcp)} }} tcp flags & (syn | ack) == syn "] if sip_tcp else []
+    return [
+        *(which + "update @met4 { ip daddr }" for which in asked + called),
+        *(which + f"update @met6 {{ ip6 daddr & {SUBSCRIBER_MASK} }}" for which in asked + called),
+        *(which + "jump strangers_out" for which in accepted),
+    ]
+
+
+SADDR = {False: "ip saddr", True: f"ip6 saddr & {SUBSCRIBER_MASK}"}
+SINGLY = "1/second burst 1 packets"
+
+
+def _by_family(rule: str, name: str) -> list[str]:
+    return [
+        rule.format(saddr=saddr, daddr=saddr.replace("saddr", "daddr"), name=f"{name}{6 if v6 else 4}")
+        for v6, saddr in SADDR.items()
+    ]
+
+
+def _limited(name: str, limit: str, drop: str) -> list[str]:
+    return [
+        f"update @{name}{6 if v6 else 4} {{ {saddr} limit rate over {limit} }} {drop}" for v6, saddr in SADDR.items()
+    ]

@@ -1,0 +1,21 @@
+"""The benches that need a fleet, run small on the shared one."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.bench.catalogue import ON_A_LAB
+from tests.bench.test_small import tell
+from tests.integration.fleet import Lab
+
+pytestmark = pytest.mark.lab
+
+
+@pytest.mark.parametrize("name", ON_A_LAB)
+def test_every_bench_on_a_fleet_tells_how_the_peer_did(lab: Lab, name: str) -> None:
+    told = tell(name, lab.name, *ON_A_LAB[name])
+    assert [row.split(" | ")[0] for row in told.splitlines() if " ms" in row] == [
+        "| guard, nftables",
+        "| guard, iptables",
+        "| fail2ban, nftables",
+    ]
