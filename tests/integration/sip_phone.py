@@ -89,6 +89,8 @@ class Phone:
         """INVITEs received."""
         self.answer = 200
         """How incoming calls are answered; 0 rings for ever."""
+        self.challenge = ""
+        """The realm in whose name incoming calls are challenged (RFC 3261, section 22.2)."""
         self.contact = ""
         """Where a 302 points to."""
         self.contact_user = account
@@ -226,6 +228,9 @@ class Phone:
     def _called(self, message: Message) -> None:
         if "tag=" in message.get("To"):
             self._respond(message, "200 OK", SDP.format(ip=self.ip, port=self.port + 10000, payload="8"))
+            return
+        if self.challenge and not message.get("Authorization"):
+            self._respond(message, f'401 No\r\nWWW-Authenticate: Digest realm="{self.challenge}", nonce="n"', "")
             return
         self.calls.append(message)
         self.invited.set()
