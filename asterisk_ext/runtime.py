@@ -26,9 +26,11 @@ from asterisk_ext.registry import served, wire
 from asterisk_ext.registry.embedded import EmbeddedRegistry
 from asterisk_ext.registry.remote import RemoteRegistry
 from asterisk_ext.services.audit import Audit
+from asterisk_ext.services.carrier_names import CarrierNames
 from asterisk_ext.services.fleet_calls import FleetCalls
 from asterisk_ext.services.friends import Friends
 from asterisk_ext.services.live_calls import LiveCalls
+from asterisk_ext.services.registering import Registering
 from asterisk_ext.services.reporting import PERIOD, Reporting
 from asterisk_ext.services.serving import Serving
 from asterisk_ext.store import LocalCopy
@@ -37,6 +39,7 @@ from asterisk_ext.version import VERSION
 from dialplan.audio.defaults import default_announcements, install_default_audios
 from dialplan.kept_projection import KeptProjection
 from dialplan.registered_phones import RegisteredPhones
+from dialplan.registrations import Registrations
 from firewall.guard_client import GuardClient
 from firewall.node_guard import NodeGuard
 
@@ -77,7 +80,8 @@ async def running(config: Config) -> AsyncIterator[None]:
 
         audit = Audit(registry, copy, clock)
         calls = LiveCalls(name, acting, copy, audit)
-        serving = Serving(name, copy, KeptProjection(Path(asterisk.realtime)))
+        carriers = CarrierNames(KeptProjection(Path(asterisk.realtime)))
+        serving = Serving(name, copy, carriers)
         reporting = Reporting(name, VERSION, serving, RegisteredPhones(asterisk.program), calls.count)
         peers = HttpPeers(fleet_secret)
         stack.push_async_callback(peers.close)
@@ -103,6 +107,8 @@ async def running(config: Config) -> AsyncIterator[None]:
         tasks.keep("reports of the nodes", lambda: copy.hear(registry), pause=PERIOD)
         tasks.keep("report of this node", lambda: reporting.run(registry))
         tasks.keep("projection to Asterisk", serving.run)
+        tasks.keep("names of carriers", carriers.run)
+        tasks.keep("registrations of trunks", Registering(name, copy, Registrations.of(asterisk), clock).run)
         tasks.keep("guard's never-ban list", Friends(copy, guard).run)
         tasks.keep("live calls", Follower(looking, acting, calls, f"asterisk-ext-{name}", clock).run)
         tasks.keep("calls of the fleet", fleet_calls.run)

@@ -12,6 +12,7 @@ from asterisk_ext.domain.errors import Problem
 from asterisk_ext.domain.gate import Policy
 from asterisk_ext.domain.pbx import ANNOUNCEMENT, REALM
 from dialplan.realtime_schema import DATABASE, TABLES
+from dialplan.registrations import INCLUDE
 from dialplan.rows import emergency_forms
 
 FILES = ("extconfig", "res_config_sqlite3", "sorcery", "pjsip", "extensions", "ari", "http", "logger")
@@ -91,6 +92,7 @@ def render(config: BaseConfig) -> dict[str, str]:
         "silence": config.silence,
         "emergency_silence": config.emergency_silence,
         "announcement": ANNOUNCEMENT,
+        "registrations": INCLUDE,
     }
     return {included: environment.get_template(f"{name}.j2").render(values) for name, included in includes().items()}
 

@@ -186,7 +186,8 @@ def _number(pbx: Pbx, number: str, kind: str, phones: list[str], timeout: int) -
 
 def _trunk(pbx: Pbx, trunk: Trunk, common: dict[str, str]) -> Iterator[tuple[Table, Row]]:
     name = f"{pbx.id}_{trunk.name}"
-    addresses = sorted({address for item in pbx.trunks for address in item.known_by})
+    # A carrier that we register with calls from anywhere, known by the secret word that its calls bring back.
+    addresses = [] if trunk.register else sorted({address for item in pbx.trunks for address in item.known_by})
     yield (
         ENDPOINTS,
         ENDPOINTS.row(
@@ -224,7 +225,7 @@ def _exact_identities(managed: list[Pbx], shared: set[str]) -> Iterator[Row]:
             if alone:
                 name = f"{pbx.id}_{trunk.name}"
                 yield IDENTIFIES.row(id=name, endpoint=name, match=",".join(alone))
-        over = next((trunk for trunk in pbx.trunks if shared.intersection(trunk.known_by)), None)
+        over = next((trunk for trunk in pbx.trunks if shared.intersection(trunk.known_by) and not trunk.register), None)
         if over and pbx.dids:
             name = f"{pbx.id}_{over.name}"
             numbers = "|".join(sorted(did.number for did in pbx.dids))

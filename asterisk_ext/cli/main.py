@@ -16,7 +16,7 @@ GROUPS = {
     "guard": "the guard: run it, or scan a log offline",
     "lab": "a whole fleet on this machine: up, status, exec, down",
     "node": "the node service: run it; put a lost realtime database back",
-    "pbx": "virtual PBXs: list, import, block, unblock",
+    "pbx": "virtual PBXs: list, import, export, put, drop, remove, block, unblock, propose",
     "server": "SIP servers: list, add, maintenance",
     "token": "tokens for the API",
     "user": "who may enter the console",

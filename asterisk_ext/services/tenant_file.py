@@ -44,13 +44,18 @@ class Entry:
 
 def read(data: bytes) -> list[Entry]:
     """Decode a file; refuses ``pbx.file_unreadable`` with the place of the fault. Blocks: large YAML takes seconds."""
+    return [entry(raw, f"$.tenants[{at}]") for at, raw in enumerate(plain(data))]
+
+
+def plain(data: bytes) -> list[dict[str, Any]]:
+    """The entries of a file as plain values, each not looked at yet; refuses ``pbx.file_unreadable``."""
     try:
         whole = msgspec.json.decode(data) if data.lstrip()[:1] == b"{" else msgspec.yaml.decode(data)
     except msgspec.DecodeError as error:
         raise UNREADABLE.refuse(reason=error) from None
     if not isinstance(whole, dict) or whole.keys() != {"tenants"} or not isinstance(whole["tenants"], list):
         raise UNREADABLE.refuse(reason="it must hold tenants and nothing else, a list")
-    return [entry(raw, f"$.tenants[{at}]") for at, raw in enumerate(whole["tenants"])]
+    return whole["tenants"]
 
 
 def entry(raw: object, place: str = "$") -> Entry:
