@@ -4,7 +4,19 @@ from __future__ import annotations
 
 from aiohttp import web
 
-from admin_http.pages import audit, bans, live_calls, login, maintenance, overview, preferences, servers, virtual_pbx
+from admin_http.pages import (
+    audit,
+    bans,
+    live_calls,
+    login,
+    maintenance,
+    overview,
+    pbx_parts,
+    pbx_record,
+    preferences,
+    servers,
+    virtual_pbx,
+)
 
 
 def add_routes(app: web.Application) -> None:
@@ -32,7 +44,20 @@ def add_routes(app: web.Application) -> None:
             web.post("/servers/{name}/maintenance/enter", maintenance.enter),
             web.post("/servers/{name}/maintenance/leave", maintenance.leave),
             web.get("/pbx", virtual_pbx.show),
+            web.get("/pbx/add", pbx_record.ask_new),
+            web.post("/pbx/add", pbx_record.add),
             web.get("/pbx/{pbx}", virtual_pbx.one),
+            web.get("/pbx/{pbx}/edit", pbx_record.ask_edit),
+            web.post("/pbx/{pbx}/edit", pbx_record.edit),
+            web.get("/pbx/{pbx}/remove", pbx_record.ask_remove),
+            web.post("/pbx/{pbx}/remove", pbx_record.remove),
+            web.get("/pbx/{pbx}/parts", pbx_parts.show),
+            web.get("/pbx/{pbx}/{kind}/add", pbx_parts.ask_new),
+            web.post("/pbx/{pbx}/{kind}/add", pbx_parts.save),
+            web.get("/pbx/{pbx}/{kind}/{key}/edit", pbx_parts.ask_edit),
+            web.post("/pbx/{pbx}/{kind}/{key}/edit", pbx_parts.save),
+            web.get("/pbx/{pbx}/{kind}/{key}/remove", pbx_parts.ask_remove),
+            web.post("/pbx/{pbx}/{kind}/{key}/remove", pbx_parts.remove),
             web.post("/pbx/{pbx}/status", virtual_pbx.set_status),
             web.get("/bans", bans.show),
             web.get("/bans/add", bans.ask),

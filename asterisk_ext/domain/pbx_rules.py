@@ -54,13 +54,14 @@ FOREIGN_CALLER_ID = Problem(
     "Choose one of its DIDs, or the caller ID of one of its trunks.",
 )
 
-NAME = r"[A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?"
+_LABEL = r"[A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?"
+_DNS_NAME = re.compile(rf"{_LABEL}(\.{_LABEL})*")
 _RULES = {
     "extension": (re.compile(r"[0-9]{2,8}"), "2 to 8 digits"),
     "ring group": (re.compile(r"[0-9]{2,8}"), "2 to 8 digits"),
     "DID": (re.compile(r"[0-9]{3,15}"), "3 to 15 digits"),
     "trunk": (re.compile(r"trunk[0-9]{1,6}"), "the word trunk and a number, as in trunk14"),
-    "trunk host": (re.compile(rf"(?=.{{1,253}}\Z){NAME}(\.{NAME})*|[0-9A-Fa-f:.]+"), "an address or a DNS name"),
+    "trunk host": (re.compile(r"[A-Za-z0-9.:-]{1,253}"), "an address or a DNS name"),
     "address": (re.compile(r"[0-9A-Fa-f:.]{3,45}"), "an IPv4 or IPv6 address"),
     "transport": (re.compile(r"udp|tcp|tls"), "udp, tcp or tls"),
     "codec": (re.compile(r"alaw|ulaw|g722|g729|gsm|opus"), "alaw, ulaw, g722, g729, gsm or opus"),
@@ -167,9 +168,9 @@ def _check_targets(pbx: Pbx) -> None:
 def _check_trunks(pbx: Pbx) -> None:
     for at, trunk in enumerate(pbx.trunks):
         for place, host in ((f"trunks[{at}].host", trunk.host), *_addresses(at, trunk)):
-            looks_like_one = ":" in host or not re.search(r"[A-Za-z]", host)
-            if (looks_like_one or place != f"trunks[{at}].host") and not is_address(host):
-                rule = _RULES["address"][1]
+            named = place.endswith(".host") and re.search(r"[A-Za-z]", host) and _DNS_NAME.fullmatch(host)
+            if not named and not is_address(host):
+                rule = _RULES["trunk host" if place.endswith(".host") else "address"][1]
                 raise INVALID.refuse(field=place, pbx=pbx.id, name="address", value=host, rule=rule)
         for name, value in (("user name", trunk.username), ("password", trunk.secret)):
             if (trunk.register or trunk.secret or trunk.username) and not value:

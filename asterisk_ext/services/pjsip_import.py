@@ -183,7 +183,7 @@ def _trunk(
 
 def _display(callerid: str) -> str:
     name = callerid.partition("<")[0].strip().strip('"')
-    return re.sub(r'[\x00-\x1f\x7f"<>;\\$\[\]{}|,&()^]', " ", name).strip()[:60]
+    return " ".join(re.sub(r"[\x00-\x1f\x7f\"<>;\\$\[\]{}|,&()^]", " ", name).split())[:60]
 
 
 def _codecs(endpoint: Section) -> Sequence[str]:
