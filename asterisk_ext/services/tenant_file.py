@@ -11,6 +11,7 @@ import secrets
 import typing
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, is_dataclass, replace
+from functools import cache
 from typing import Any
 
 import msgspec
@@ -73,8 +74,8 @@ def entry(raw: object, place: str = "$") -> Entry:
 
 def unknown(raw: object, kind: Any, place: str = "$") -> Iterator[str]:
     """The places in ``raw`` that the dataclass ``kind`` has no field for, those of its parts included."""
-    if is_dataclass(kind) and isinstance(raw, dict):
-        kinds = typing.get_type_hints(kind)
+    if isinstance(kind, type) and is_dataclass(kind) and isinstance(raw, dict):
+        kinds = _hints(kind)
         for name, value in raw.items():
             if name in kinds:
                 yield from unknown(value, kinds[name], f"{place}.{name}")
@@ -83,6 +84,11 @@ def unknown(raw: object, kind: Any, place: str = "$") -> Iterator[str]:
     elif typing.get_origin(kind) is tuple and isinstance(raw, list):
         for at, value in enumerate(raw):
             yield from unknown(value, typing.get_args(kind)[0], f"{place}[{at}]")
+
+
+@cache
+def _hints(kind: type) -> Mapping[str, Any]:
+    return typing.get_type_hints(kind)
 
 
 def record(given: Entry, existing: Pbx | None, since: str) -> tuple[Pbx, dict[str, str]]:

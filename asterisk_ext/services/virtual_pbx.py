@@ -93,7 +93,7 @@ class VirtualPbxs:
         With ``revision`` only where the record still has it, 0 for one that must not exist: ``registry.conflict``.
         """
         require(actor, Act.CHANGE_PBX)
-        self._check([pbx])
+        self._check([pbx], self._fleet.tenants())
         written = await self._write(pbx, revision)
         if written:
             await self._note(actor, pbx, "", saved=pbx.name)
@@ -105,14 +105,9 @@ class VirtualPbxs:
         Each is written whole or not at all; those that somebody else changed meanwhile are named in the answer.
         """
         require(actor, Act.CHANGE_PBX)
-        entries = await asyncio.to_thread(tenant_file.read, data)
-        stored = {pbx.id: pbx for pbx in self._fleet.tenants()}
-        since = iso(self._clock())
-        wanted = [tenant_file.record(entry, stored.get(entry.pbx.id), since) for entry in entries]
-        self._check([pbx for pbx, _ in wanted])
-        differing = [(pbx, made) for pbx, made in wanted if self._differs(pbx)]
+        differing, unchanged = await asyncio.to_thread(self._prepared, data, self._fleet.tenants())
         if dry_run:
-            return Imported(changed=tuple(pbx.id for pbx, _ in differing), unchanged=len(wanted) - len(differing))
+            return Imported(changed=tuple(pbx.id for pbx, _ in differing), unchanged=unchanged)
         changed: list[Pbx] = []
         failed: dict[int, str] = {}
         passwords: dict[str, str] = {}
@@ -129,10 +124,20 @@ class VirtualPbxs:
             await self._note(actor, changed[0], "", imported=len(changed), these=names)
         return Imported(
             changed=tuple(pbx.id for pbx in changed),
-            unchanged=len(wanted) - len(differing),
+            unchanged=unchanged,
             failed=failed,
             passwords=passwords,
         )
+
+    def _prepared(self, data: bytes, kept: list[Pbx]) -> tuple[list[tuple[Pbx, dict[str, str]]], int]:
+        """The checked records that differ from what is kept, with passwords made up, and how many do not. Blocks."""
+        stored = {pbx.id: pbx for pbx in kept}
+        since = iso(self._clock())
+        entries = tenant_file.read(data)
+        wanted = [tenant_file.record(entry, stored.get(entry.pbx.id), since) for entry in entries]
+        self._check([pbx for pbx, _ in wanted], kept)
+        differing = [(pbx, made) for pbx, made in wanted if stored.get(pbx.id) != pbx]
+        return differing, len(wanted) - len(differing)
 
     async def export(self, actor: Actor, with_secrets: bool = False) -> dict[str, list[dict[str, Any]]]:
         """All virtual PBXs as a file for import holds them; digests and trunks' passwords only where asked for."""
@@ -181,7 +186,7 @@ class VirtualPbxs:
         await self._note(actor, after, undo, before=before.status, after=status, reason=reason)
         return after
 
-    def _check(self, coming: Sequence[Pbx]) -> None:
+    def _check(self, coming: Sequence[Pbx], kept: Sequence[Pbx]) -> None:
         """Every record by itself, with its fellows and with what is there."""
         hosts = {server.name for server in self._fleet.servers() if server.technology.hosts}
         seen: set[int] = set()
@@ -192,13 +197,9 @@ class VirtualPbxs:
             if pbx.id in seen:
                 raise TWICE.refuse(field="id", pbx=pbx.id)
             seen.add(pbx.id)
-        claims = Claims(self._fleet.tenants(), coming)
+        claims = Claims(kept, coming)
         for pbx in coming:
             claims.check(pbx)
-
-    def _differs(self, pbx: Pbx) -> bool:
-        item = self._fleet.item(tenant_key(pbx.id))
-        return item is None or item.value != encode(pbx)
 
     async def _note(self, actor: Actor, pbx: Pbx, undo: str, **facts: object) -> None:
         await self._fleet.reached(await self._audit.note(actor, Act.CHANGE_PBX, str(pbx.id), undo, **facts))
