@@ -66,12 +66,13 @@ def drop(settings: Path, number: int, kind: str, key: str) -> None:
 
 def _changes(kind: type, words: tuple[str, ...]) -> dict[str, Any]:
     """``name=value`` words as the fields of a dataclass take them."""
-    kinds = typing.get_type_hints(kind)
+    closed = {"secret", "digest", *(_PARTS if kind is Pbx else ())}
+    kinds = {name: hint for name, hint in typing.get_type_hints(kind).items() if name not in closed}
     changes: dict[str, Any] = {}
     for word in words:
         name, equals, text = word.partition("=")
-        if not equals or name not in kinds or name in ("secret", "digest", *_PARTS):
-            raise click.UsageError(f"{word} is not field=value; there are {', '.join(sorted(kinds.keys() - _PARTS))}")
+        if not equals or name not in kinds:
+            raise click.UsageError(f"{word} is not field=value; there are {', '.join(sorted(kinds))}")
         changes[name] = _value(kinds[name], name, text)
     return changes
 
