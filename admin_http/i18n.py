@@ -6,7 +6,7 @@ import gettext
 import io
 import re
 from collections.abc import Mapping
-from datetime import UTC, datetime, tzinfo
+from datetime import UTC, date, datetime, tzinfo
 from pathlib import Path
 
 from aiohttp import web
@@ -133,6 +133,10 @@ class Words:
 
     def date(self, epoch: float) -> str:
         return str(format_date(self._local(epoch), "medium", locale=self._locale))
+
+    def day_of(self, iso: str) -> str:
+        """A day such as ``2026-02-01`` as the language writes it."""
+        return str(format_date(date.fromisoformat(iso), "medium", locale=self._locale))
 
     def duration(self, seconds: float) -> str:
         """Two units at most, never breaking inside: ``23 h 54 min``, ``6 min``, ``40 s``."""

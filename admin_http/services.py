@@ -13,6 +13,7 @@ from asterisk_ext.domain.call_news import Difference, Snapshot
 from asterisk_ext.ports import Clock, Fleet
 from asterisk_ext.services.audit import Audit
 from asterisk_ext.services.bans import Bans
+from asterisk_ext.services.countries import Countries
 from asterisk_ext.services.maintenance import Maintenance
 from asterisk_ext.services.pbx_blocks import PbxBlocks
 from asterisk_ext.services.pbx_parts import PbxParts
@@ -66,6 +67,7 @@ class Services:
     users: Users
     audit: Audit
     bans: Bans
+    countries: Countries
     live_calls: LiveCalls
     fleet: Fleet
     clock: Clock

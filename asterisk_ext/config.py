@@ -97,6 +97,25 @@ class Guard(Section, frozen=True):
     ] = False
 
 
+class Countries(Section, frozen=True):
+    sources: Annotated[
+        tuple[str, ...],
+        Meta(
+            description="The five registries' delegated-extended files, by address or path; a `.md5` beside one must "
+            "fit. Empty: only what is handed over."
+        ),
+    ] = (
+        "https://ftp.afrinic.net/pub/stats/afrinic/delegated-afrinic-extended-latest",
+        "https://ftp.apnic.net/stats/apnic/delegated-apnic-extended-latest",
+        "https://ftp.arin.net/pub/stats/arin/delegated-arin-extended-latest",
+        "https://ftp.lacnic.net/pub/stats/lacnic/delegated-lacnic-extended-latest",
+        "https://ftp.ripe.net/pub/stats/ripencc/delegated-ripencc-extended-latest",
+    )
+    schedule: Annotated[
+        str, Meta(description="When they are fetched, as in a crontab, give or take half an hour; empty: never.")
+    ] = "30 4 * * *"
+
+
 class AdminHttp(Section, frozen=True):
     host: Annotated[str, Meta(description="Address that the console and the API listen on.")] = "127.0.0.1"
     port: Annotated[Port, Meta(description="Its port.")] = 8480
@@ -133,6 +152,7 @@ class Config(Section, frozen=True):
     node: Node = Node()
     registry: Registry = Registry()
     guard: Guard = Guard()
+    countries: Countries = Countries()
     admin_http: AdminHttp = AdminHttp()
     fastagi: FastAgi = FastAgi()
     asterisk: Asterisk = Asterisk()

@@ -10,6 +10,7 @@ from asterisk_ext.peer import HttpPeers, is_fleet_secret
 from asterisk_ext.ports import Clock, Guard, Registry
 from asterisk_ext.services.audit import Audit
 from asterisk_ext.services.bans import Bans
+from asterisk_ext.services.countries import Countries
 from asterisk_ext.services.fleet_calls import FleetCalls
 from asterisk_ext.services.maintenance import Maintenance
 from asterisk_ext.services.pbx_blocks import PbxBlocks
@@ -28,6 +29,7 @@ def services(
     copy: LocalCopy,
     audit: Audit,
     guard: Guard,
+    countries: Countries,
     peers: HttpPeers,
     calls: FleetCalls,
     clock: Clock,
@@ -43,6 +45,7 @@ def services(
         users=Users(registry, copy, audit),
         audit=audit,
         bans=Bans(config.node.name, guard, audit, peers, copy),
+        countries=countries,
         live_calls=calls,
         fleet=copy,
         clock=clock,

@@ -23,24 +23,25 @@ from asterisk_ext import console
 from asterisk_ext.config import Config, secret
 from asterisk_ext.peer import HttpPeers
 from asterisk_ext.registry import served, wire
+from asterisk_ext.registry.chosen import chosen
 from asterisk_ext.registry.embedded import EmbeddedRegistry
-from asterisk_ext.registry.remote import RemoteRegistry
+from asterisk_ext.schedule import scheduled
 from asterisk_ext.services.audit import Audit
-from asterisk_ext.services.carrier_names import CarrierNames
+from asterisk_ext.services.countries import Countries
 from asterisk_ext.services.fleet_calls import FleetCalls
 from asterisk_ext.services.friends import Friends
 from asterisk_ext.services.live_calls import LiveCalls
-from asterisk_ext.services.registering import Registering
 from asterisk_ext.services.reporting import PERIOD, Reporting
 from asterisk_ext.services.serving import Serving
 from asterisk_ext.store import LocalCopy
 from asterisk_ext.tasks import Tasks
+from asterisk_ext.trunks import Trunks
 from asterisk_ext.version import VERSION
 from dialplan.audio.defaults import default_announcements, install_default_audios
 from dialplan.kept_projection import KeptProjection
 from dialplan.registered_phones import RegisteredPhones
-from dialplan.registrations import Registrations
 from firewall.guard_client import GuardClient
+from firewall.node_countries import CountryFiles, NodeCountries
 from firewall.node_guard import NodeGuard
 
 
@@ -60,28 +61,24 @@ async def running(config: Config) -> AsyncIterator[None]:
     name, state, asterisk, clock = config.node.name, Path(config.node.state), config.asterisk, time.time
     fleet_secret = secret(config.registry.secret_file)
     async with AsyncExitStack() as stack:
-        registry: EmbeddedRegistry | RemoteRegistry
-        if config.registry.serve:
-            registry = EmbeddedRegistry(state / "registry.sqlite3", clock)
-        else:
-            registry = RemoteRegistry(config.registry.url, fleet_secret)
+        own = state / "registry.sqlite3"
+        registry = chosen(config.registry.serve, own, config.registry.url, fleet_secret, clock)
         stack.push_async_callback(registry.close)
         copy = LocalCopy(state / "copy.sqlite3", clock)
         stack.callback(copy.close)
-        looking = await stack.enter_async_context(
-            Ari.open(asterisk.ari_url, asterisk.ari_user, secret(asterisk.ari_secret_file))
-        )
-        acting = await stack.enter_async_context(
-            Ari.open(asterisk.ari_url, asterisk.ari_acting_user, secret(asterisk.ari_acting_secret_file))
-        )
-        guard = NodeGuard(GuardClient(Path(config.guard.socket)), config.guard.ban_hours)
+        ari = partial(Ari.open, asterisk.ari_url)
+        looking = await stack.enter_async_context(ari(asterisk.ari_user, secret(asterisk.ari_secret_file)))
+        acting = await stack.enter_async_context(ari(asterisk.ari_acting_user, secret(asterisk.ari_acting_secret_file)))
+        to_guard = GuardClient(Path(config.guard.socket))
+        guard = NodeGuard(to_guard, config.guard.ban_hours)
         install_default_audios(Path(asterisk.sounds))
         announcements = cache(partial(default_announcements, asterisk.sounds))
 
         audit = Audit(registry, copy, clock)
+        countries = Countries(NodeCountries(to_guard), CountryFiles(state), config.countries.sources, audit, clock)
         calls = LiveCalls(name, acting, copy, audit)
-        carriers = CarrierNames(KeptProjection(Path(asterisk.realtime)))
-        serving = Serving(name, copy, carriers)
+        trunks = Trunks(name, copy, KeptProjection(Path(asterisk.realtime)), asterisk, clock)
+        serving = Serving(name, copy, trunks.projector)
         reporting = Reporting(name, VERSION, serving, RegisteredPhones(asterisk.program), calls.count)
         peers = HttpPeers(fleet_secret)
         stack.push_async_callback(peers.close)
@@ -93,6 +90,7 @@ async def running(config: Config) -> AsyncIterator[None]:
                 copy=copy,
                 audit=audit,
                 guard=guard,
+                countries=countries,
                 peers=peers,
                 calls=fleet_calls,
                 clock=clock,
@@ -107,9 +105,11 @@ async def running(config: Config) -> AsyncIterator[None]:
         tasks.keep("reports of the nodes", lambda: copy.hear(registry), pause=PERIOD)
         tasks.keep("report of this node", lambda: reporting.run(registry))
         tasks.keep("projection to Asterisk", serving.run)
-        tasks.keep("names of carriers", carriers.run)
-        tasks.keep("registrations of trunks", Registering(name, copy, Registrations.of(asterisk), clock).run)
+        trunks.keep(tasks)
         tasks.keep("guard's never-ban list", Friends(copy, guard).run)
+        tasks.keep("country lists", countries.run)
+        times = {"country lists": (config.countries.schedule, countries.due)}
+        await stack.enter_async_context(scheduled(times, config.admin_http.zone))
         tasks.keep("live calls", Follower(looking, acting, calls, f"asterisk-ext-{name}", clock).run)
         tasks.keep("calls of the fleet", fleet_calls.run)
         gate = Gate(FleetDirectory(copy, announcements), RecentBlockedCalls(), clock)

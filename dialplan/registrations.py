@@ -15,7 +15,6 @@ from pathlib import Path
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
-from asterisk_ext import config
 from asterisk_ext.domain.errors import Problem
 from asterisk_ext.domain.pbx import Mode, Pbx, Trunk
 from dialplan.rows import carrier_uri
@@ -103,10 +102,6 @@ class Registrations:
     def __init__(self, path: Path, command: Callable[[str], str]) -> None:
         self._path = path
         self._command = command
-
-    @classmethod
-    def of(cls, settings: config.Asterisk) -> Registrations:
-        return cls(Path(settings.registrations), asterisk_command(settings.program))
 
     def present(self) -> set[str]:
         """The trunks that the file has: ``1_trunk14``."""

@@ -14,6 +14,7 @@ from firewall.enforcement import Batch, Enforcement
 from firewall.guard_state import Ban, Failure, GuardState, Slowed
 from firewall.kernel import Kernel
 from firewall.log_tail import Position
+from firewall.record import Record
 
 NOT_BANNED = Problem("ban.not_banned", 404, "{source} is neither banned nor slowed down.", "Look at the list of bans.")
 HELD_BACK = Problem(
@@ -64,6 +65,7 @@ class BanEngine:
         """By service and transport."""
         self._kernel = Enforcement(kernel, state, policy, clock)
         self._state = state
+        self._record = Record(state)
         self._clock = clock
         self._publish = publish
         self._attempts = AttemptCounter()
@@ -95,7 +97,7 @@ class BanEngine:
         for event, record in found:
             self._judge(event, record, batch)
         self._kernel.enforce(batch)
-        self._remember(batch, place)
+        self._record.write(batch, place)
         if place is not None:
             self._kernel.watch()
         for kind, verdict in batch.told:
@@ -115,9 +117,9 @@ class BanEngine:
         if held is not None:
             raise HELD_BACK.refuse(source=source, reason=held)
         ban = Ban(source, now, now + seconds, 0, origin, reason)
-        self._kernel.ban(source, seconds)
         with self._state.change():
             self._state.put_ban(ban)
+            self._kernel.ban(source, seconds)
         self.counts.bans += 1
         self.bans_by_origin[origin] += 1
         self._publish("banned", {"source": source, "until": ban.until, "origin": origin, "reason": reason})
@@ -156,10 +158,10 @@ class BanEngine:
 
     def set_fleet(self, networks: Sequence[str]) -> None:
         """Take these for the fleet's own addresses; remembered, since they are told again only when they change."""
-        self.policy.set_derived(networks)
-        self._kernel.befriend()
         with self._state.change():
             self._state.set_fleet(networks)
+        self.policy.set_derived(networks)
+        self._kernel.befriend()
 
     def bans(self) -> list[Ban]:
         return self._state.bans(self._clock())
@@ -244,17 +246,6 @@ class BanEngine:
         elif verdict.decision is Decision.HELD:
             batch.told.append(("held", verdict))
 
-    def _remember(self, batch: Batch, place: Position | None) -> None:
-        with self._state.change():
-            self._state.add_failures(batch.failures)
-            self._state.put_successes(batch.successes)
-            for source, verdict in batch.bans.items():
-                self._state.put_ban(Ban(source, verdict.at, verdict.until, verdict.failures, "log"))
-            for source, slow in batch.slow.items():
-                self._state.put_slowed(Slowed(source, slow.at, slow.until, slow.failures, slow.accounts))
-            if place is not None:
-                self._state.set_place(place)
-
     def _tell(self, kind: str, verdict: Verdict) -> None:
         name = {"banned": "bans", "slowed": "slowed", "held": "held"}[kind]
         setattr(self.counts, name, getattr(self.counts, name) + 1)
@@ -275,11 +266,11 @@ class BanEngine:
     def _lift(self, sources: list[str], now: float) -> None:
         if not sources:
             return
-        self._kernel.lift(sources)
         with self._state.change():
             for source in sources:
                 self._state.end_ban(source, now)
                 self._state.end_slowed(source)
+            self._kernel.lift(sources)
         for source in sources:
             self.policy.forgive(source)
             self.counts.lifted += 1

@@ -15,6 +15,7 @@ from asterisk_ext.domain.address_list import network_of
 from asterisk_ext.domain.ban import BanPolicy, Limit, Policy
 from asterisk_ext.tasks import Tasks
 from firewall.ban_engine import BanEngine
+from firewall.country_keeper import OFFERED, CountryKeeper
 from firewall.enforcement import WATCH_EVERY
 from firewall.follower import LogFollower
 from firewall.guard_state import GuardState
@@ -28,8 +29,11 @@ from firewall.ruleset_strangers import Strangers
 from firewall.security_log_reader import SecurityLogReader
 from firewall.socket_api import (
     TOO_WIDE,
+    AcceptCountries,
     Allow,
     BanAddress,
+    Countries,
+    Country,
     Emergency,
     Explain,
     Fleet,
@@ -41,6 +45,7 @@ from firewall.socket_api import (
     SocketApi,
     Status,
     Stream,
+    TakeCountries,
 )
 from firewall.spared import HeldBack
 
@@ -74,9 +79,9 @@ async def run(config: Config, stop: asyncio.Event) -> None:
     engine.restore()
     reader = NoticeLogReader if settings.notices else SecurityLogReader
     follower = LogFollower(Path(settings.log), engine, state.place(), reader)
-    api = SocketApi(
-        Path(settings.socket), settings.node_service_uid, Answers(engine, follower, held, config).answer, stream
-    )
+    countries = CountryKeeper(Path(settings.state), Path(config.node.state) / OFFERED, kernel.lists)
+    answers = Answers(engine, follower, held, countries, config)
+    api = SocketApi(Path(settings.socket), settings.node_service_uid, answers.answer, stream)
     await api.open()
     async with Tasks() as tasks:
         follower.start()
@@ -96,10 +101,13 @@ async def run(config: Config, stop: asyncio.Event) -> None:
 class Answers:
     """What each verb of the socket does."""
 
-    def __init__(self, engine: BanEngine, follower: LogFollower, held: HeldBack, config: Config) -> None:
+    def __init__(
+        self, engine: BanEngine, follower: LogFollower, held: HeldBack, countries: CountryKeeper, config: Config
+    ) -> None:
         self._engine = engine
         self._follower = follower
         self._held = held
+        self._countries = countries
         self._config = config
 
     def answer(self, request: Request) -> object:
@@ -127,6 +135,8 @@ class Answers:
                 engine.set_emergency(addresses, seconds)
             case Fleet(networks):
                 self._set_fleet(networks)
+            case Countries() | Country() | TakeCountries() | AcceptCountries():
+                return self._countries.answer(request)
         return None
 
     def _status(self) -> dict[str, object]:

@@ -13,8 +13,11 @@ import msgspec
 from asterisk_ext.domain.errors import Problem
 from firewall.socket_api import (
     LONGEST_REQUEST,
+    AcceptCountries,
     Allow,
     BanAddress,
+    Countries,
+    Country,
     Emergency,
     Events,
     Explain,
@@ -25,6 +28,7 @@ from firewall.socket_api import (
     Metrics,
     Request,
     Status,
+    TakeCountries,
 )
 
 UNREACHABLE = Problem(
@@ -44,6 +48,33 @@ class BanRow(msgspec.Struct, frozen=True):
     failures: int
     origin: str
     reason: str = ""
+
+
+class CountryRow(msgspec.Struct, frozen=True):
+    """A country's code, how many prefixes its list has, and how many IPv4 addresses."""
+
+    code: str
+    prefixes4: int
+    prefixes6: int
+    addresses4: int
+
+
+class CountryTable(msgspec.Struct, frozen=True):
+    """``since`` is the day of the registries' data (``2026-02-01``); ``in_use`` are the codes that rules name."""
+
+    since: str
+    source: str
+    licence: str
+    countries: list[CountryRow]
+    in_use: list[str]
+
+
+class CountryRanges(msgspec.Struct, frozen=True):
+    """Packed as in ``country_pack.py``."""
+
+    country: CountryRow
+    packed4: bytes
+    packed6: bytes
 
 
 class SparedRow(msgspec.Struct, frozen=True):
@@ -96,12 +127,25 @@ class GuardClient:
         """Report all addresses of nodes, trunks, proxies and administrators, which are never banned."""
         await self._ask(Fleet(list(networks)))
 
+    async def countries(self) -> CountryTable:
+        """The country lists that the guard uses."""
+        return msgspec.convert(await self._ask(Countries()), CountryTable)
+
+    async def country(self, code: str) -> CountryRanges:
+        """One country's ranges."""
+        return msgspec.convert(await self._ask(Country(code)), CountryRanges)
+
+    async def take_countries(self, accepted: Iterable[str] = ()) -> CountryTable:
+        """Have the lists on offer taken; ``accepted``, which is root's to give, may differ as they like."""
+        codes = list(accepted)
+        return msgspec.convert(await self._ask(AcceptCountries(codes) if codes else TakeCountries()), CountryTable)
+
     async def events(self) -> AsyncGenerator[dict[str, Any], None]:
         """What happens from now on: ``banned``, ``slowed``, ``held``, ``lifted``, ``suspended``, ``resumed``,
         ``repaired``, each as ``{"event": …}``; ends when the guard does."""
         async with self._connection() as (reader, writer):
             writer.write(msgspec.json.encode(Events()) + b"\n")
-            _result(await reader.readline())
+            result_of(await reader.readline())
             while line := await reader.readline():
                 yield msgspec.json.decode(line)
 
@@ -111,7 +155,7 @@ class GuardClient:
             line = await reader.readline()
         if not line:
             raise UNREACHABLE.refuse(path=self._path, reason="it hung up")
-        return _result(line)
+        return result_of(line)
 
     @asynccontextmanager
     async def _connection(self) -> AsyncIterator[tuple[asyncio.StreamReader, asyncio.StreamWriter]]:
@@ -127,10 +171,12 @@ class GuardClient:
             writer.close()
 
 
-def _result(line: bytes) -> Any:
+def result_of(line: bytes) -> Any:
     reply = msgspec.json.decode(line)
     if reply["ok"]:
         return reply["result"]
     # The guard's words are final: braces in them are no places to fill.
     what, remedy = (str(reply[name]).replace("{", "{{").replace("}", "}}") for name in ("what", "remedy"))
-    raise Problem(reply["error_id"], reply["status"], what, remedy).refuse(field=reply["field"])
+    raise Problem(reply["error_id"], reply["status"], what, remedy).refuse(
+        field=reply["field"], **reply.get("params", {})
+    )

@@ -21,6 +21,12 @@ IN_USE = Problem(
     "Stop it first, or give this one a state directory of its own (guard.state).",
 )
 
+UNWRITABLE = Problem(
+    "guard.state_unwritable",
+    507,
+    "The guard cannot write its state: {reason}.",
+    "Make room on the disk of guard.state. Attackers are banned meanwhile; acts of yours are refused until then.",
+)
 EVIDENCE_LINES = 100
 """Log lines kept for one ban or one source: what a person reads; a flood's worth would only fill the disk."""
 LONGEST_EVIDENCE = 2000
@@ -101,13 +107,21 @@ class GuardState:
 
     @contextmanager
     def change(self) -> Iterator[None]:
-        self._db.execute("BEGIN IMMEDIATE")
         try:
+            self._db.execute("BEGIN IMMEDIATE")
             yield
+            self._db.execute("COMMIT")
+        except sqlite3.OperationalError as error:
+            self._undo()
+            raise UNWRITABLE.refuse(reason=error) from error
         except BaseException:
-            self._db.execute("ROLLBACK")
+            self._undo()
             raise
-        self._db.execute("COMMIT")
+
+    def _undo(self) -> None:
+        # A full disk ends the transaction by itself.
+        if self._db.in_transaction:
+            self._db.execute("ROLLBACK")
 
     def place(self) -> Position | None:
         row = self._db.execute("SELECT inode, position, mark FROM place").fetchone()

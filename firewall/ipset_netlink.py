@@ -153,7 +153,8 @@ class IpsetSocket:
     def _send(self, command: int, name: str, body: bytes, flags: int) -> None:
         self._sequence += 1
         message = struct.pack(">BBH", socket.AF_INET, 0, 0)
-        message += attribute(PROTOCOL, bytes([PROTOCOL_VERSION])) + attribute(SET_NAME, name.encode() + b"\0") + body
+        message += attribute(PROTOCOL, bytes([PROTOCOL_VERSION]))
+        message += (attribute(SET_NAME, name.encode() + b"\0") if name else b"") + body
         kind = SUBSYSTEM << 8 | command
         self._socket.send(HEADER.pack(HEADER.size + len(message), kind, REQUEST | flags, self._sequence, 0) + message)
 

@@ -1,25 +1,28 @@
-"""The kernel through iptables: static rules by python-iptables, ipsets by netlink.
+"""The kernel through iptables: static rules by ``iptables-legacy-restore``, ipsets by netlink.
 
-python-iptables speaks to the legacy tables only, which newer kernels may lack: then the driver refuses to start. There
-is no message when others change these tables; the guard looks twice a second instead.
+Newer kernels may lack the legacy tables: then the driver refuses to start. There is no message when others change
+them; the guard looks twice a second instead.
 """
 
 from __future__ import annotations
 
-import warnings
+import os
+import subprocess
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from ipaddress import IPv4Network, IPv6Network, ip_network
-from typing import Any
+from pathlib import Path
 
 from asterisk_ext.domain.address_list import Network
 from asterisk_ext.domain.errors import Problem
 from firewall.ipset_netlink import IpsetSocket
+from firewall.ipset_swap import IpsetLists
 from firewall.iptables_glance import glance
+from firewall.iptables_text import Rule, hook_first, own_lines, restore_text
 from firewall.kernel import KERNEL_REFUSED
 from firewall.nftables import LIFTED, key_of, source_of_key
 from firewall.ruleset import Ruleset
-from firewall.ruleset_iptables import FRIEND, HOOKS, MET, OWN_CHAINS, WATCHED, Rule, ipset_of, to_iptables
+from firewall.ruleset_iptables import FRIEND, HOOKS, MET, OWN_CHAINS, WATCHED, ipset_of, to_iptables
 from firewall.ruleset_strangers import MOST_MET
 from firewall.source_sets import SIZES, SourceSet
 
@@ -29,13 +32,15 @@ EVERYTHING = {
     True: [ip_network("::/1"), ip_network("8000::/1")],
 }
 """A set of networks takes no /0."""
-BURST_AT = 296
-"""``struct xt_hashlimit_mtinfo3`` in a match: its head (32), the table's name (255, aligned), ``avg``."""
+PROGRAMS = {False: "/usr/sbin/iptables-legacy", True: "/usr/sbin/ip6tables-legacy"}
+LOCK = Path("/run/xtables.lock")
+"""What all who change these tables hold meanwhile."""
+OWN_LOCK = Path("/run/asterisk-ext/xtables.lock")
 
 NO_LEGACY_TABLES = Problem(
     "kernel.no_legacy_tables",
     500,
-    "This kernel has no legacy iptables tables ({reason}), and python-iptables speaks no other.",
+    "This machine has no legacy iptables tables ({reason}).",
     'Set guard.driver to "nftables".',
 )
 
@@ -45,21 +50,12 @@ class IptablesKernel:
     CAP_NET_RAW."""
 
     def __init__(self) -> None:
-        try:
-            with warnings.catch_warnings():
-                warnings.simplefilter("ignore")  # its source holds escapes that Python warns of
-                import iptc
-                from iptc import easy
-
-            iptc.Table("raw").refresh()
-            iptc.Table6("raw").refresh()
-        except ImportError as error:
-            raise NO_LEGACY_TABLES.refuse(reason=f"python-iptables is not installed: {error}") from error
-        except Exception as error:
-            # python-iptables raises exceptions of many kinds when the kernel or its libraries lack something.
-            raise NO_LEGACY_TABLES.refuse(reason=error) from error
-        self._iptc: Any = iptc
-        self._easy: Any = easy
+        for ipv6 in (False, True):
+            try:
+                self._saved("raw", ipv6=ipv6)
+            except OSError as error:
+                raise NO_LEGACY_TABLES.refuse(reason=error) from error
+        self.lists = IpsetLists()
         self._sets = IpsetSocket()
         self._applied: object = None
         self._seen = b""
@@ -71,9 +67,9 @@ class IptablesKernel:
                 wanted = to_iptables(ruleset, ipv6=ipv6)
                 for table in ("raw", "filter"):
                     self._put(table, {chain: rules for (of, chain), rules in wanted.items() if of == table}, ipv6=ipv6)
-        except (OSError, ValueError, self._iptc.IPTCError) as error:
+            self._applied = self._listing()
+        except OSError as error:
             raise KERNEL_REFUSED.refuse(reason=error) from error
-        self._applied = self._listing()
 
     def put(self, which: SourceSet, sources: Mapping[str, float]) -> None:
         try:
@@ -144,7 +140,7 @@ class IptablesKernel:
                 return True
             # Others may change their own rules of these tables; only then is it worth ten milliseconds to look closely.
             intact = self._applied is not None and self._listing() == self._applied
-        except (OSError, ValueError, self._iptc.IPTCError):
+        except OSError:
             return False
         self._seen = seen if intact else b""
         return intact
@@ -157,6 +153,7 @@ class IptablesKernel:
 
     def close(self) -> None:
         self._sets.close()
+        self.lists.close()
 
     def _create_sets(self, *, ipv6: bool) -> None:
         for which in SourceSet:
@@ -166,67 +163,39 @@ class IptablesKernel:
         self._sets.create_networks(WATCHED[ipv6], ipv6=ipv6, size=8)
 
     def _put(self, name: str, chains: Mapping[str, list[Rule]], *, ipv6: bool) -> None:
-        """Fill our chains of a table and hook them in first; one commit, so that no packet sees half of it."""
-        table = self._table(name, ipv6=ipv6)
-        table.autocommit = False
-        try:
-            for chain_name in chains:
-                if not table.is_chain(chain_name):
-                    table.create_chain(chain_name)
-            for chain_name, rules in chains.items():
-                own = self._iptc.Chain(table, chain_name)
-                own.flush()
-                for rule in rules:
-                    own.append_rule(self._encode(rule, ipv6=ipv6))
-                if (name, chain_name) not in HOOKS:
-                    continue
-                hook = self._iptc.Chain(table, HOOKS[name, chain_name])
-                jump = self._encode({"target": chain_name}, ipv6=ipv6)
-                if hook.rules[:1] != [jump]:
-                    if jump in hook.rules:
-                        hook.delete_rule(jump)
-                    hook.insert_rule(jump)
-            table.commit()
-        finally:
-            table.autocommit = True
+        """Fill our chains of a table and hook them in first."""
+        saved = self._saved(name, ipv6=ipv6)
+        hooked = [(HOOKS[name, chain], chain) for chain in chains if (name, chain) in HOOKS]
+        hooks = [line for hook, chain in hooked for line in hook_first(saved, hook, chain)]
+        self._run("restore", "--noflush", "--wait", "5", given=restore_text(name, chains, hooks), ipv6=ipv6)
 
-    def _encode(self, rule: Rule, *, ipv6: bool) -> Any:
-        encoded = self._easy.encode_iptc_rule(rule, ipv6)
-        if ipv6:
-            # python-iptables 1.2.0 compares one bit of each character of an IPv6 rule's interface: "-i lo" would let
-            # in whatever comes by "node0".
-            entry = encoded.entry.ipv6
-            for name, mask in (("in-interface", "iniface_mask"), ("out-interface", "outiface_mask")):
-                if name in rule:
-                    setattr(entry, mask, b"\xff" * (len(str(rule[name]).removeprefix("!")) + 1))
-        limit = rule.get("hashlimit")
-        if isinstance(limit, dict) and "hashlimit-burst" not in limit:
-            # Of bytes a second's worth is free at once; the default burst would be five seconds' more, and none cannot
-            # be written as text.
-            encoded.matches[-1].match_buf[BURST_AT : BURST_AT + 8] = bytes(8)
-        return encoded
+    def _saved(self, name: str, *, ipv6: bool) -> list[str]:
+        return self._run("save", "--table", name, ipv6=ipv6).splitlines()
 
-    def _table(self, name: str, *, ipv6: bool) -> Any:
-        table = (self._iptc.Table6 if ipv6 else self._iptc.Table)(name)
-        table.refresh()
-        return table
-
-    def _listing(self) -> list[object]:
+    def _listing(self) -> list[list[str]]:
         """Our chains and the first rule of each hook, as the kernel has them."""
-        listed: list[object] = []
+        listed = []
         for ipv6 in (False, True):
-            for name, chain in OWN_CHAINS:
-                table = self._table(name, ipv6=ipv6)
-                if not table.is_chain(chain):
-                    return []
-                listed.append([self._plain(rule, ipv6=ipv6) for rule in self._iptc.Chain(table, chain).rules])
-                hook = HOOKS.get((name, chain))
-                if hook is not None:
-                    listed.append([self._plain(rule, ipv6=ipv6) for rule in self._iptc.Chain(table, hook).rules[:1]])
+            for table in ("raw", "filter"):
+                chains = [chain for of, chain in OWN_CHAINS if of == table]
+                hooks = [hook for (of, _), hook in HOOKS.items() if of == table]
+                listed.append(own_lines(self._saved(table, ipv6=ipv6), chains, hooks))
         return listed
 
-    def _plain(self, rule: Any, *, ipv6: bool) -> dict[str, object]:
-        return {name: value for name, value in self._easy.decode_iptc_rule(rule, ipv6).items() if name != "counters"}
+    def _run(self, act: str, *options: str, ipv6: bool, given: str = "") -> str:
+        """Raises OSError with what the program said."""
+        lock = LOCK if os.access(LOCK, os.R_OK | os.W_OK) or os.geteuid() == 0 else OWN_LOCK
+        done = subprocess.run(
+            [f"{PROGRAMS[ipv6]}-{act}", *options],
+            input=given,
+            capture_output=True,
+            text=True,
+            env={"XTABLES_LOCKFILE": str(lock), "PATH": "/usr/sbin:/sbin"},
+            check=False,
+        )
+        if done.returncode != 0:
+            raise OSError(done.stderr.strip() or f"{PROGRAMS[ipv6]}-{act} ended with {done.returncode}")
+        return done.stdout
 
 
 def _by_family(sources: Mapping[str, float]) -> dict[bool, dict[bytes, float]]:

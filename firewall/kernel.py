@@ -7,6 +7,7 @@ from typing import Protocol
 
 from asterisk_ext.domain.address_list import Network
 from asterisk_ext.domain.errors import Problem
+from firewall.address_lists import AddressLists
 from firewall.ruleset import Ruleset
 from firewall.source_sets import SourceSet
 
@@ -29,6 +30,10 @@ class Kernel(Protocol):
 
     All methods raise ``kernel.refused`` and leave what was before when the kernel says no.
     """
+
+    @property
+    def lists(self) -> AddressLists:
+        """The address lists that rules may name."""
 
     def apply(self, ruleset: Ruleset) -> None:
         """Make these the rules. Applying the same twice changes nothing; elements of the sets stay."""

@@ -2,11 +2,33 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 
 from asterisk_ext.domain.address_list import Network
+from asterisk_ext.domain.errors import Refusal
+from firewall.address_lists import Lists
+from firewall.address_ranges import Range
 from firewall.ruleset import Ruleset
 from firewall.source_sets import SourceSet
+
+
+class FakeLists:
+    """``AddressLists`` in a dictionary; ``broken`` is what the kernel answers instead."""
+
+    def __init__(self) -> None:
+        self.loaded: dict[str, dict[int, list[Range]]] = {}
+        self.broken: Refusal | None = None
+
+    def load(self, lists: Lists) -> None:
+        if self.broken is not None:
+            raise self.broken
+        self.loaded.update({name: {v: list(ranges) for v, ranges in both.items()} for name, both in lists.items()})
+
+    def keep_only(self, names: Collection[str]) -> None:
+        self.loaded = {name: both for name, both in self.loaded.items() if name in names}
+
+    def close(self) -> None:
+        return
 
 
 class FakeKernel:
@@ -14,6 +36,7 @@ class FakeKernel:
 
     def __init__(self, clock: Callable[[], float]) -> None:
         self._clock = clock
+        self.lists = FakeLists()
         self._until: dict[SourceSet, dict[str, float]] = {which: {} for which in SourceSet}
         self._watched_until = 0.0
         self.friends: list[str] = []

@@ -101,10 +101,13 @@ def events_in(path: Path, needles: tuple[bytes, ...]) -> Iterator[SecurityEvent]
     buffer = bytearray(CHUNK)
     window = memoryview(buffer)
     with path.open("rb", buffering=0) as file:
-        kept = 0
+        kept, beginning = 0, True
         while True:
             size = file.readinto(window[kept:])
             filled = kept + (size or 0)
+            if beginning:
+                beginning = False
+                _check(path, buffer, filled)
             end = _last_record(buffer, filled) if size else filled
             before = b""
             if end == 0 and filled > CHUNK - LONGEST_LINE:
@@ -115,6 +118,15 @@ def events_in(path: Path, needles: tuple[bytes, ...]) -> Iterator[SecurityEvent]
             rest = before + bytes(window[end:filled])
             kept = len(rest)
             window[:kept] = rest
+
+
+def _check(path: Path, beginning: bytearray, filled: int) -> None:
+    """Asterisk writes text in lines; a power failure may leave zeros among true records, though."""
+    binary = beginning.find(b"\0", 0, filled) >= 0 and START.search(beginning, 0, filled) is None
+    if binary or (filled == CHUNK and beginning.find(b"\n") < 0):
+        from firewall.log_tail import NOT_A_LOG
+
+        raise NOT_A_LOG.refuse(path=path)
 
 
 def _last_record(chunk: bytearray, filled: int) -> int:

@@ -21,6 +21,12 @@ UNREADABLE = Problem(
     "The security log {path} cannot be read: {reason}.",
     "Check the setting guard.log, and that logger.conf has the line `security => security`.",
 )
+NOT_A_LOG = Problem(
+    "log.not_a_log",
+    422,
+    "{path} is no log of Asterisk's: it holds binary data, or a line without an end.",
+    "Name the file that logger.conf writes for `security => security`.",
+)
 
 IN_MODIFY, IN_MOVED_FROM, IN_MOVED_TO, IN_CREATE, IN_DELETE = 0x2, 0x40, 0x80, 0x100, 0x200
 IN_ONLYDIR, IN_NONBLOCK, IN_CLOEXEC = 0x01000000, 0o4000, 0o2000000

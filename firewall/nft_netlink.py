@@ -6,6 +6,7 @@ Formats: ``linux/netlink.h``, ``linux/netfilter/nfnetlink.h`` and ``nf_tables.h`
 from __future__ import annotations
 
 import contextlib
+import ctypes
 import errno
 import os
 import socket
@@ -18,6 +19,7 @@ AF_NETLINK: Final = 16
 NETLINK_NETFILTER: Final = 12
 NFNLGRP_NFTABLES: Final = 7
 SOL_NETLINK, NETLINK_ADD_MEMBERSHIP, SO_SNDBUFFORCE, SO_RCVBUFFORCE = 270, 1, 32, 33
+SO_ATTACH_FILTER: Final = 26
 REQUEST, ACK, DUMP, CREATE = 0x1, 0x4, 0x300, 0x400
 MSG_ERROR, MSG_DONE, BATCH_BEGIN, BATCH_END = 2, 3, 0x10, 0x11
 SUBSYSTEM = 10
@@ -130,21 +132,26 @@ class ElementSocket:
 
     def _dump(self, name: str) -> tuple[dict[bytes, float], bool]:
         """One dump, and whether the set stayed the same while it was made."""
-        self._sequence += 1
-        self._send([(GET_ELEMENTS, DUMP, self._body(name), self._sequence)])
         found: dict[bytes, float] = {}
         whole = True
+        for flags, body in self._listed(GET_ELEMENTS, self._body(name)):
+            whole = whole and not flags & DUMP_INTERRUPTED
+            found.update(_elements_of(body))
+        return found, whole
+
+    def _listed(self, kind: int, wanted: bytes) -> Iterator[tuple[int, bytes]]:
+        """The flags and body of each message of a dump; the last may be empty."""
+        self._sequence += 1
+        self._send([(kind, DUMP, wanted, self._sequence)])
         while True:
-            for kind, flags, sequence, _, body in messages_of(self._socket.recv(1 << 17)):
+            for answer, flags, sequence, _, body in messages_of(self._socket.recv(1 << 17)):
                 if sequence != self._sequence:
                     continue
-                whole = whole and not flags & DUMP_INTERRUPTED
-                if kind == MSG_DONE:
-                    return found, whole
-                if kind == MSG_ERROR:
+                if answer == MSG_ERROR:
                     self._raise(body)
-                if kind == NEW_ELEMENTS:
-                    found.update(_elements_of(body))
+                yield flags, b"" if answer == MSG_DONE else body
+                if answer == MSG_DONE:
+                    return
 
     def _transact(self, messages: list[tuple[int, int, bytes]]) -> None:
         if not messages:
@@ -181,16 +188,29 @@ class ElementSocket:
 
 
 class ChangeSocket:
-    """Hears of every change to nftables, with the port of who made it (0: the kernel itself)."""
+    """Hears of every change to nftables, with the port of who made it (0: the kernel itself).
 
-    def __init__(self) -> None:
+    Not of those from the port ``deaf_to``: a list of 60,000 prefixes would be as many messages.
+    """
+
+    def __init__(self, deaf_to: int = 0) -> None:
         self._socket = socket.socket(
             AF_NETLINK, socket.SOCK_RAW | socket.SOCK_CLOEXEC | socket.SOCK_NONBLOCK, NETLINK_NETFILTER
         )
         self._socket.bind((0, 0))
         with contextlib.suppress(PermissionError):
             self._socket.setsockopt(socket.SOL_SOCKET, SO_RCVBUFFORCE, 16 << 20)
+        if deaf_to:
+            self._ignore(deaf_to)
         self._socket.setsockopt(SOL_NETLINK, NETLINK_ADD_MEMBERSHIP, NFNLGRP_NFTABLES)
+
+    def _ignore(self, port: int) -> None:
+        """Have the kernel drop what comes from a port (``linux/filter.h``): load the header's port, compare, return."""
+        wanted = int.from_bytes(struct.pack("=I", port), "big")
+        program = [(0x20, 0, 0, 12), (0x15, 0, 1, wanted), (0x06, 0, 0, 0), (0x06, 0, 0, 0xFFFFFFFF)]
+        code = ctypes.create_string_buffer(b"".join(struct.pack("=HBBI", *step) for step in program))
+        told = struct.pack("@HP", len(program), ctypes.addressof(code))
+        self._socket.setsockopt(socket.SOL_SOCKET, SO_ATTACH_FILTER, told)
 
     def fileno(self) -> int:
         return self._socket.fileno()

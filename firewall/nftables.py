@@ -10,6 +10,8 @@ from socket import AF_INET, AF_INET6, inet_ntop, inet_pton
 
 from asterisk_ext.domain.address_list import Network
 from firewall.kernel import KERNEL_REFUSED
+from firewall.nft_fingerprint import Fingerprints
+from firewall.nft_intervals import NftLists
 from firewall.nft_netlink import ChangeSocket, ElementSocket
 from firewall.ruleset import TABLE, Ruleset, to_nft
 from firewall.source_sets import SourceSet
@@ -24,14 +26,16 @@ class NftablesKernel:
 
     def __init__(self, nft: str = NFT) -> None:
         self._nft = nft
+        self.lists = NftLists(TABLE, nft)
         self._elements = ElementSocket(TABLE)
+        self._rules = Fingerprints(TABLE)
         self._changes: ChangeSocket | None = None
-        self._applied = ""
+        self._applied = b""
         self._put_before: defaultdict[SourceSet, set[str]] = defaultdict(set)
 
     def apply(self, ruleset: Ruleset) -> None:
         self._run(["-f", "-"], to_nft(ruleset))
-        self._applied = self._listing()
+        self._applied = self._rules.fingerprint()
 
     def put(self, which: SourceSet, sources: Mapping[str, float]) -> None:
         wanted = _by_set({which: sources})
@@ -99,29 +103,23 @@ class NftablesKernel:
             raise KERNEL_REFUSED.refuse(reason=error) from error
 
     def is_intact(self) -> bool:
-        return self._applied != "" and self._listing() == self._applied
+        return self._applied != b"" and self._rules.fingerprint() == self._applied
 
     def changes(self) -> int:
         # Not before somebody asks: the kernel writes a message for each element while anybody listens, which makes
         # restoring 50,000 bans four times as slow.
         if self._changes is None:
-            self._changes = ChangeSocket()
+            self._changes = ChangeSocket(deaf_to=self.lists.port)
         return self._changes.fileno()
 
     def drain_changes(self) -> bool:
         return self._changes is not None and self._changes.drain(self._elements.port)
 
     def close(self) -> None:
-        self._elements.close()
+        for each in (self._elements, self._rules, self.lists):
+            each.close()
         if self._changes is not None:
             self._changes.close()
-
-    def _listing(self) -> str:
-        """The table's rules as the kernel has them, without elements and counts; empty when there is no table."""
-        done = subprocess.run(
-            [self._nft, "-s", "-t", "list", "table", "inet", TABLE], capture_output=True, text=True, check=False
-        )
-        return done.stdout if done.returncode == 0 else ""
 
     def _run(self, arguments: list[str], text: str) -> None:
         try:

@@ -97,9 +97,10 @@ def _early(rules: Ruleset) -> list[str]:
     return [
         f'ip saddr @{BAN4} counter name "banned" drop',
         f'ip6 saddr & {SUBSCRIBER_MASK} @{BAN6} counter name "banned" drop',
-        f"udp dport {_ports(rules.sip_udp)} jump sip",
-        *([f"tcp dport {_ports(rules.sip_tcp)} jump strangers"] if rules.strangers and rules.sip_tcp else []),
-        *(f"udp dport {port} notrack" for port in rules.rtp if rules.untracked),
+        # Media first: they are most of the traffic, and nothing but the bans concerns them.
+        *(f"udp dport {port} {'notrack ' if rules.untracked else ''}accept" for port in rules.rtp),
+        f"udp dport {_ports(rules.sip_udp)} goto sip",
+        *([f"tcp dport {_ports(rules.sip_tcp)} goto strangers"] if rules.strangers and rules.sip_tcp else []),
     ]
 
 
@@ -125,7 +126,7 @@ def _inbound(rules: Ruleset) -> list[str]:
     fleet4, fleet6 = _families(rules.fleet)
     return [
         # What is most of the traffic and open to everybody comes first, and a port a rule: ranges in a set are slow.
-        *(f"udp dport {port} accept" for port in rules.sip_udp + rules.rtp),
+        *(f"udp dport {port} accept" for port in rules.rtp + rules.sip_udp),
         "iif lo accept",
         "ct state established,related accept",
         "ct state invalid drop",

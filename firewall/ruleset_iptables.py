@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from firewall.iptables_text import Rule
 from firewall.ruleset import LONGEST_SIP_DATAGRAM, Ruleset
 from firewall.ruleset_strangers import (
     CONNECTIONS_AT_ONCE,
@@ -38,11 +39,8 @@ ICMPV6 = (
     "neighbour-solicitation",
     "neighbour-advertisement",
 )
-Rule = dict[str, object]
 OPENING: Rule = {"protocol": "tcp", "tcp": {"tcp-flags": ["SYN,ACK", "SYN"]}}
 ACCEPTING: Rule = {"protocol": "tcp", "tcp": {"tcp-flags": ["SYN,ACK", "SYN,ACK"]}}
-LONGEST_AND_BYTES6 = (1500, 1600)
-"""Where no short segments could be offered, long ones must pass: seven guesses instead of five."""
 MOST_PORTS = 15
 """The multiport match takes fifteen, a range counting as two."""
 
@@ -52,16 +50,17 @@ def ipset_of(which: SourceSet, *, ipv6: bool) -> str:
 
 
 def to_iptables(rules: Ruleset, *, ipv6: bool) -> dict[tuple[str, str], list[Rule]]:
-    """The rules of each of our chains, by table and chain, as python-iptables' dictionaries."""
+    """The rules of each of our chains, by table and chain, see ``iptables_text``."""
     notrack: Rule = {"target": {"CT": {"notrack": ""}}}
     untracked = rules.sip_udp + rules.rtp if rules.untracked else ()
     strangers = rules.strangers
     return {
-        ("raw", STRANGERS_OUT): _out_to_strangers() if strangers and not ipv6 else [],
+        ("raw", STRANGERS_OUT): _out_to_strangers(ipv6=ipv6) if strangers else [],
         ("raw", STRANGERS_TCP): _tcp_of_strangers(ipv6=ipv6) if strangers else [],
         ("raw", STRANGERS): _strangers(strangers, ipv6=ipv6) if strangers else [],
         ("raw", EARLY): [
             {**_in_set(ipset_of(SourceSet.BAN, ipv6=ipv6)), "target": "DROP"},
+            *_media_first(rules, notrack),
             *({**slow, "target": "DROP"} for slow in _slow(rules, ipv6=ipv6)),
             *(
                 {**sip, "length": {"length": _too_long(ipv6=ipv6)}, "target": "DROP"}
@@ -69,26 +68,36 @@ def to_iptables(rules: Ruleset, *, ipv6: bool) -> dict[tuple[str, str], list[Rul
             ),
             *({**sip, "target": STRANGERS} for sip in _ports("udp", rules.sip_udp) if strangers),
             *({**sip, "target": STRANGERS} for sip in _ports("tcp", rules.sip_tcp) if strangers),
-            *({"in-interface": "!lo", **ports, **notrack} for ports in _ports("udp", untracked)),
+            *({"in-interface": "!lo", **sip, **notrack} for sip in _ports("udp", rules.sip_udp) if rules.untracked),
         ],
         ("raw", EARLY_OUT): [
             *(_meetings(rules, ipv6=ipv6) if strangers else []),
             *({"out-interface": "!lo", **ports, **notrack} for ports in _ports("udp", untracked, direction="sports")),
         ],
         ("filter", INBOUND): [
+            # What is most of the traffic and open to everybody comes first.
+            *({**ports, "target": "ACCEPT"} for ports in _ports("udp", rules.rtp)),
+            *({**ports, "target": "ACCEPT"} for ports in _ports("udp", rules.sip_udp)),
             {"in-interface": "lo", "target": "ACCEPT"},
             {"conntrack": {"ctstate": "RELATED,ESTABLISHED"}, "target": "ACCEPT"},
             {"conntrack": {"ctstate": "INVALID"}, "target": "DROP"},
             *(_icmpv6() if ipv6 else _icmp()),
             *_from_fleet(network for network in sorted(rules.fleet) if (":" in network) == ipv6),
-            *({**ports, "target": "ACCEPT"} for ports in _ports("udp", rules.sip_udp)),
             *({**ports, "target": "ACCEPT"} for ports in _ports("tcp", rules.sip_tcp)),
-            *({**ports, "target": "ACCEPT"} for ports in _ports("udp", rules.rtp)),
             *({**ports, "target": "ACCEPT"} for ports in _ports("tcp", rules.ssh)),
             *({**ports, "target": "ACCEPT"} for ports in _ports("tcp", rules.console)),
             {"target": "DROP"},
         ],
     }
+
+
+def _media_first(rules: Ruleset, notrack: Rule) -> list[Rule]:
+    """They are most of the traffic, and nothing but the bans concerns them."""
+    media = _ports("udp", rules.rtp)
+    return [
+        *({"in-interface": "!lo", **ports, **notrack} for ports in media if rules.untracked),
+        *({**ports, "target": "ACCEPT"} for ports in media),
+    ]
 
 
 def _slow(rules: Ruleset, *, ipv6: bool) -> list[Rule]:
@@ -101,8 +110,8 @@ def _strangers(strangers: Strangers, *, ipv6: bool) -> list[Rule]:
     keepalive = f"0:{IP_HEADER[ipv6] + 8 + KEEPALIVE_BYTES}"
     limits = [
         _over(f"{FLOOD}/sec", str(FLOOD), "asterisk_ext_fl", ipv6=ipv6, by_source=False),
-        _over("1/sec", str(strangers.failures), "asterisk_ext_st", ipv6=ipv6),
         _suspect(ipv6=ipv6),
+        _over("1/sec", str(strangers.failures), "asterisk_ext_st", ipv6=ipv6),
         _over(f"{strangers.total}/sec", str(strangers.total), "asterisk_ext_to", ipv6=ipv6, by_source=False),
     ]
     return [
@@ -120,15 +129,14 @@ def _strangers(strangers: Strangers, *, ipv6: bool) -> list[Rule]:
 
 def _tcp_of_strangers(*, ipv6: bool) -> list[Rule]:
     data: Rule = {"protocol": "tcp", "length": {"length": f"{SHORTEST_DATA + 1}:65535"}}
-    longest, each_second = (LONGEST_SEGMENT, STREAM_BYTES) if not ipv6 else LONGEST_AND_BYTES6
     connections = _over("1/sec", str(CONNECTIONS_AT_ONCE), "asterisk_ext_co", ipv6=ipv6)
     return [
         {**_over(f"{FLOOD}/sec", str(FLOOD), "asterisk_ext_ft", ipv6=ipv6, by_source=False), "target": "DROP"},
         {**OPENING, **connections, "target": "DROP"},
         {**OPENING, "target": "RETURN"},
-        {"protocol": "tcp", "length": {"length": f"{longest + 1}:65535"}, "target": "DROP"},
+        {"protocol": "tcp", "length": {"length": f"{LONGEST_SEGMENT + 1}:65535"}, "target": "DROP"},
         {**data, **_suspect(ipv6=ipv6), "target": "DROP"},
-        {**_over(f"{each_second}b/s", "", "asterisk_ext_by", ipv6=ipv6), "target": "DROP"},
+        {**_over(f"{STREAM_BYTES}b/s", "", "asterisk_ext_by", ipv6=ipv6), "target": "DROP"},
     ]
 
 
@@ -137,9 +145,8 @@ def _suspect(*, ipv6: bool) -> Rule:
     return {**_in_set(ipset_of(SourceSet.SUSPECT, ipv6=ipv6)), **_over("1/sec", "1", "asterisk_ext_su", ipv6=ipv6)}
 
 
-def _out_to_strangers() -> list[Rule]:
-    """IPv4 only: python-iptables does not find IPv6's TCPMSS."""
-    names = (ipset_of(SourceSet.KNOWN, ipv6=False), MET[False], FRIEND[False])
+def _out_to_strangers(*, ipv6: bool) -> list[Rule]:
+    names = (ipset_of(SourceSet.KNOWN, ipv6=ipv6), MET[ipv6], FRIEND[ipv6])
     spared: list[Rule] = [{"set": {"match-set": [name, "dst"]}, "target": "RETURN"} for name in names]
     return [
         {"out-interface": "lo", "target": "RETURN"},
@@ -177,7 +184,6 @@ def _over(
         **({"hashlimit-burst": burst} if burst else {}),
         **({"hashlimit-mode": "srcip", "hashlimit-srcmask": "64" if ipv6 else "32"} if by_source else {}),
         "hashlimit-name": name + ("6" if ipv6 else "4"),
-        # python-iptables leaves out the match's last check, which would fill this in.
         "hashlimit-htable-expire": str(seconds * 1000),
         "hashlimit-htable-max": str(entries),
     }

@@ -113,8 +113,9 @@ def nft_rules(strangers: Strangers) -> dict[str, list[str]]:
             "meta l4proto tcp goto strangers_tcp",
             f"udp length <= {8 + KEEPALIVE_BYTES} return",
             flood,
-            *_limited("stranger", f"1/second burst {strangers.failures} packets", drop),
+            # The narrower limit first: what it drops takes nothing from the other.
             *suspects,
+            *_limited("stranger", f"1/second burst {strangers.failures} packets", drop),
             f"limit rate over {strangers.total}/second burst {strangers.total} packets {drop}",
         ],
     }

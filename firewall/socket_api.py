@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import inspect
 import logging
 import socket
 import struct
@@ -90,11 +91,38 @@ class Fleet(msgspec.Struct, tag_field="verb", tag="fleet", forbid_unknown_fields
     networks: list[str]
 
 
-Request = Status | Metrics | ListBans | ListSpared | BanAddress | LiftBan | Allow | Explain | Events | Emergency | Fleet
-NODE_SERVICE_VERBS = (Status, Metrics, ListBans, ListSpared, BanAddress, LiftBan, Explain, Events, Emergency, Fleet)
-"""All but what weakens the operator's own never-ban list."""
+class Countries(msgspec.Struct, tag_field="verb", tag="countries", forbid_unknown_fields=True):
+    """The country lists in use: their day, source and licence, and how long each is."""
+
+
+class Country(msgspec.Struct, tag_field="verb", tag="country", forbid_unknown_fields=True):
+    """One country's ranges, packed as in ``country_pack.py``."""
+
+    code: str
+
+
+class TakeCountries(msgspec.Struct, tag_field="verb", tag="take_countries", forbid_unknown_fields=True):
+    """Check the country lists on offer and make them those in use."""
+
+
+class AcceptCountries(msgspec.Struct, tag_field="verb", tag="accept_countries", forbid_unknown_fields=True):
+    """The same, though these countries' lists differ more than is believed."""
+
+    codes: list[str]
+
+
+Request = (
+    Status | Metrics | ListBans | ListSpared | BanAddress | LiftBan | Allow | Explain | Events | Emergency | Fleet
+    | Countries | Country | TakeCountries | AcceptCountries
+)  # fmt: skip
+NODE_SERVICE_VERBS = (
+    *(Status, Metrics, ListBans, ListSpared, BanAddress, LiftBan, Explain, Events, Emergency, Fleet),
+    *(Countries, Country, TakeCountries),
+)
+"""All but what weakens the operator's own never-ban list, or takes country lists that are not believed."""
 
 Answer = Callable[[Request], object]
+"""Returns the answer, or an awaitable of it."""
 
 
 class Stream:
@@ -166,7 +194,10 @@ class SocketApi:
                     if isinstance(request, Events):
                         await self._stream.send_to(writer, reader)
                         return
-                    reply: object = {"ok": True, "result": self._answer(request)}
+                    result = self._answer(request)
+                    if inspect.isawaitable(result):
+                        result = await result
+                    reply: object = {"ok": True, "result": result}
                 except Refusal as refusal:
                     reply = refused(refusal)
                 writer.write(msgspec.json.encode(reply) + b"\n")
@@ -198,6 +229,7 @@ def refused(refusal: Refusal) -> dict[str, object]:
         "what": refusal.what,
         "remedy": refusal.remedy,
         "field": refusal.field,
+        "params": {name: str(value) for name, value in refusal.params.items()},
     }
 
 

@@ -11,8 +11,8 @@ from xdist.scheduler import LoadScopeScheduling
 if TYPE_CHECKING:
     from xdist.remote import Producer
 
-settings.register_profile("soak", max_examples=10_000)
-"""A hundred times the usual: ``make soak``."""
+settings.register_profile("soak", max_examples=3_000)
+"""Thirty times the usual: ``make soak``."""
 
 FLEET = "tests/integration/test_"
 """How the paths of tests on the shared fleet begin; tests with an Asterisk of their own lie in folders below."""

@@ -8,6 +8,7 @@ from aiohttp import web
 from admin_http.api import (
     audit,
     bans,
+    countries,
     live_calls,
     maintenance,
     pbx_blocks,
@@ -27,6 +28,7 @@ ROUTES: tuple[Route, ...] = (
     *pbx_parts.ROUTES,
     *pbx_blocks.ROUTES,
     *bans.ROUTES,
+    *countries.ROUTES,
     *live_calls.ROUTES,
     *users.ROUTES,
     *audit.ROUTES,

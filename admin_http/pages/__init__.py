@@ -7,6 +7,7 @@ from aiohttp import web
 from admin_http.pages import (
     audit,
     bans,
+    countries,
     live_calls,
     login,
     maintenance,
@@ -63,6 +64,9 @@ def add_routes(app: web.Application) -> None:
             web.get("/bans/add", bans.ask),
             web.post("/bans/add", bans.add),
             web.post("/bans/lift", bans.lift),
+            web.get("/firewall/countries", countries.show),
+            web.post("/firewall/countries/update", countries.update),
+            web.get("/firewall/countries/{code}", countries.one),
             web.get("/audit", audit.show),
         ]
     )

@@ -88,6 +88,8 @@ def _of(entry: Entry, fleet: Fleet, names: Mapping[int, str], words: Words) -> t
             return words.rich(N_("Saved **{pbx}**"), pbx=_name(entry.thing, names)), None
         case Act.CHANGE_SERVER:
             return words.rich(SERVER.get(facts.get("done", ""), SERVER["edited"]), server=entry.thing), None
+        case Act.CHANGE_FIREWALL if facts.get("done") == "countries":
+            return words.rich(N_("Asked for newer country lists")), None
         case Act.MANAGE_USERS:
             return words.rich(N_("Changed the access of **{name}**"), name=entry.thing), None
         case Act.HANG_UP:

@@ -24,11 +24,15 @@ PAGE = 100
 UNBLOCKED = N_("**{address} unblocked** at {time} on {servers}")
 UNBLOCKED_IN_PART = N_("**{address} unblocked** at {time} on {servers}. Not known of {silent}, which did not answer.")
 
+LET_GO = N_("**{address} is no longer slowed down** since {time} on {servers}")
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Address:
     address: str
     reason: str = ""
+    slowed: str = ""
+    """Not empty: it was slowed down, not blocked, so there is nothing to block again."""
 
 
 async def show(request: web.Request) -> web.Response:
@@ -128,6 +132,10 @@ async def lift(request: web.Request) -> web.StreamResponse:
         lifted = await services.bans.lift(actor, sent.address)
     except Refusal as refusal:
         return await _page(request, actor, refusal)
+    if sent.slowed:
+        raise done(
+            session, Strip(said=LET_GO, params=_confirmations(sent.address, lifted), at=services.clock()), "/bans"
+        )
     strip = Strip(
         said=UNBLOCKED_IN_PART if lifted.silent else UNBLOCKED,
         params=_confirmations(sent.address, lifted),

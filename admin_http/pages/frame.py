@@ -51,6 +51,7 @@ NAVIGATION = (
         N_("Security"),
         (
             Section("/bans", "shield", N_("Blocked IPs"), Act.SEE_BANS),
+            Section("/firewall/countries", "globe", N_("Country lists"), Act.SEE_FIREWALL),
             Section("/audit", "journal", N_("Audit"), Act.SEE_AUDIT),
         ),
     ),

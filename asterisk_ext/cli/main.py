@@ -13,6 +13,7 @@ GROUPS = {
     "audit": "the journal of acts",
     "ban": "blocked addresses: list, spared, add, lift, allow, explain, events",
     "call": "live calls: list, hangup, replay",
+    "firewall": "the firewall: country lists",
     "guard": "the guard: run it, or scan a log offline",
     "lab": "a whole fleet on this machine: up, status, exec, down",
     "node": "the node service: run it; put a lost realtime database back",

@@ -28,6 +28,8 @@ class Act(StrEnum):
     SEE_PBX = "pbx.see"
     SEE_AUDIT = "audit.see"
     HANG_UP = "call.hang_up"
+    SEE_FIREWALL = "firewall.see"
+    CHANGE_FIREWALL = "firewall.change"
     LIFT_BAN = "ban.lift"
     BAN = "ban.add"
     NEVER_BAN = "ban.allow"
@@ -48,6 +50,8 @@ _LEAST = {
     Act.LIFT_BAN: Role.SUPPORT,
     Act.BAN: Role.SUPPORT,
     Act.NEVER_BAN: Role.OPERATOR,
+    Act.SEE_FIREWALL: Role.SUPPORT,
+    Act.CHANGE_FIREWALL: Role.OPERATOR,
     Act.CHANGE_PBX: Role.OPERATOR,
     Act.EXPORT_SECRETS: Role.ADMINISTRATOR,
     Act.CHANGE_SERVER: Role.OPERATOR,

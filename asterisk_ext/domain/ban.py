@@ -93,6 +93,9 @@ class BanPolicy:
     A source that authenticated within 24 h is *protected* (SPEC section 4): failures over UDP, which anybody can forge
     in its name, slow it down at most; failures over a stream count by distinct accounts, and an account that has
     succeeded from there is a phone with an old password, not a stranger.
+
+    While bans of protected sources are suspended, an unprotected source that fails with an account which has succeeded
+    elsewhere is banned until the suspension ends at most.
     """
 
     def __init__(
@@ -103,6 +106,8 @@ class BanPolicy:
         self.derived = AddressList()
         """Fleet nodes, trunks, proxies and administrators, as last reported."""
         self._protected: OrderedDict[str, _Protected] = OrderedDict()
+        self._accounts: OrderedDict[str, None] = OrderedDict()
+        """Those that have succeeded from anywhere, the latest last."""
         self._emergency: dict[str, float] = {}
         self._mass: OrderedDict[str, float] = OrderedDict()
         self.suspended_until = 0.0
@@ -132,6 +137,10 @@ class BanPolicy:
         known.strangers.pop(account, None)
         if len(known.accounts) > ACCOUNTS_REMEMBERED:
             known.accounts.popitem(last=False)
+        self._accounts[account] = None
+        self._accounts.move_to_end(account)
+        if len(self._accounts) > MOST_PROTECTED:
+            self._accounts.popitem(last=False)
 
     def fail(self, event: SecurityEvent, at: float) -> Verdict | None:
         """Note one failed attempt; the verdict when it reaches the limit."""
@@ -229,6 +238,10 @@ class BanPolicy:
         if reason is not None:
             return Verdict(Decision.HELD, source, at, at, count, reason, accounts)
         self._table.forget(table_key)
+        if self.is_suspended(at) and accounts[-1] in self._accounts:
+            # While the fault is likely ours, a phone that has just got another address fails too. Who guesses at a real
+            # account stays out as long, and is slow to begin with.
+            return Verdict(Decision.BAN, source, at, min(at + limit.ban, self.suspended_until), count, "", accounts)
         return Verdict(Decision.BAN, source, at, at + limit.ban, count, "", accounts)
 
     def _note_mass(self, source: str, at: float) -> None:

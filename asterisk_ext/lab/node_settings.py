@@ -32,6 +32,7 @@ def settings(node: Host, topology: Topology, install: Install, driver: str = con
             never_ban=tuple(address for friend in friends for address in (friend.ipv4, friend.ipv6)),
             sip_tcp=SIP_TCP,
         ),
+        countries=config.Countries(sources=(), schedule=""),
         admin_http=config.AdminHttp(host=node.ipv4, port=CONSOLE_PORT),
     )
 

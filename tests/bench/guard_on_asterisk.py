@@ -4,8 +4,9 @@ asterisk-ext lab up --detach --name bench --driver nftables --driver iptables
 python -m tests.bench.guard_on_asterisk bench [--attackers 50]
 
 Each attacker is an address of its own that guesses four passwords at once as fast as the node answers. Meanwhile it
-sends numbered packets to an open port of the node's; the first that does not arrive is the first dropped. fail2ban
-runs in node1's namespaces in the guard's place, with the same limit, on the same log.
+sends numbered packets to an open port of the node's; the first that does not arrive is the first dropped. Strangers are
+not limited meanwhile. A second table tells how many of a burst of guesses are answered, with that limit and without.
+fail2ban runs in node1's namespaces in the guard's place, with the same limit, on the same log.
 """
 
 from __future__ import annotations
@@ -32,6 +33,8 @@ LISTENING = 15999
 PROBE_SECONDS = 0.0002
 SILENCE_SECONDS = 0.05
 GIVE_UP_SECONDS = 5.0
+BURST, BURSTS = 300, 5
+REST_SECONDS = 0.5
 JAIL = """[DEFAULT]
 banaction = nftables[type=allports]
 [asterisk]
@@ -52,17 +55,43 @@ def main() -> None:
     given = options.parse_args()
     ground = Ground(given.lab)
     rows: list[tuple[str, ...]] = [("who", "attackers", "median", "p99", "worst")]
+    bursts: list[tuple[str, ...]] = [("who", f"answered of {BURST} guesses at once, {BURSTS} times")]
     for node, account in (("node1", "1_200"), ("node2", "3_200")):
+        driver = ground.plan.driver(node)
+        bursts.append((f"guard, {driver}", _bursts(ground, node, account)))
+        ground.unlimit(node)
+        bursts.append((f"guard, {driver}, strangers not limited", _bursts(ground, node, account)))
         rows.append(_row(f"guard, {ground.plan.driver(node)}", _measure(ground, node, account, given.attackers)))
         ground.forgive_all(node)
     with _fail2ban(ground, "node1"):
+        ground.unlimit("node1")
         rows.append(_row("fail2ban, nftables", _measure(ground, "node1", "1_200", given.attackers)))
+        bursts.append(("fail2ban, nftables", _bursts(ground, "node1", "1_200")))
+    show("Guesses on one nonce as fast as they can be sent", bursts)
     show("Fourth failure's line written by Asterisk → first packet dropped", rows)
 
 
 def _row(who: str, took: list[float]) -> tuple[str, ...]:
-    p99 = took[min(len(took) - 1, int(len(took) * 0.99))]
+    p99 = took[max(0, int(len(took) * 0.99) - 1)]
     return (who, str(len(took)), *(f"{value * 1e3:.2f} ms" for value in (statistics.median(took), p99, took[-1])))
+
+
+def _bursts(ground: Ground, node: str, account: str) -> str:
+    return ", ".join(str(_burst(ground, node, account, own)) for own in ground.addresses(BURSTS))
+
+
+def _burst(ground: Ground, node: str, account: str, own: str) -> int:
+    to = ground.ip(node)
+    with ground.udp(own) as sender:
+        guesser = Guesser(sender, to, account)
+        challenge = guesser.challenge()
+        for _ in range(BURST):
+            answer = wrong_answer(account, to, challenge)
+            sender.sendto(register(to, account, own, port=guesser.port, authorization=answer), (to, 5060))
+        path, size = ground.file(node, LOG), -1
+        while size != (size := path.stat().st_size):
+            time.sleep(REST_SECONDS)
+    return ground.logged(node, own)
 
 
 def _measure(ground: Ground, node: str, account: str, attackers: int) -> list[float]:

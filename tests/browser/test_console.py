@@ -147,7 +147,7 @@ async def test_the_reason_of_a_ban_opens_below_its_row(look: Look) -> None:
     console = await look("support")
     await console.open("/bans")
     await console.page.locator("[data-toggle]").first.click()
-    await expect(console.page.locator(".log mark")).to_have_text("IPV4/UDP/203.0.113.45/5071")
+    await expect(console.page.locator(".log mark").first).to_have_text("IPV4/UDP/203.0.113.45/5071")
     assert console.page.url.endswith("/bans")
 
 

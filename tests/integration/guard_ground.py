@@ -30,6 +30,7 @@ LOG = "var/log/asterisk/security"
 REALTIME = "var/lib/asterisk-ext/realtime/realtime.sqlite3"
 PATIENCE = 10.0
 """Seconds after which something awaited is held to be missing."""
+INSIST_SECONDS = 20.0
 FIRST_NET = 67
 NODES = (
     pytest.param("node1", "1_200", id="nftables"),
@@ -199,6 +200,23 @@ class Ground:
 
     def bans(self, node: str) -> list[str]:
         return sorted(ban["source"] for ban in self.ask(node, verb="list"))
+
+    def unlimit(self, node: str) -> None:
+        """Strangers are not limited until the guard says again, within ten minutes, that it watches them."""
+        if self.plan.driver(node) == "nftables":
+            self.net(node, "nft", "flush", "set", "inet", "asterisk_ext", "watched")
+        else:
+            self.net(node, "ipset", "flush", "asterisk_ext_watched4")
+
+    def insist(self, node: str, sends: Mapping[str, Callable[[], object]]) -> None:
+        """Let each of these addresses send again and again until it is banned, or it is clear that it will not be: who
+        is suspect gets one packet a second through."""
+        deadline = time.monotonic() + INSIST_SECONDS
+        while (left := sends.keys() - set(self.bans(node))) and time.monotonic() < deadline:
+            for address in left:
+                sends[address]()
+            pause(0.1)
+        self.settled(node)
 
     def forgive_all(self, node: str) -> None:
         for source in self.bans(node):

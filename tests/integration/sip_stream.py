@@ -13,8 +13,11 @@ from tests.integration.guard_ground import Ground
 from tests.integration.sip_raw import register, wrong_answer
 
 PORTS = {"TCP": 5060, "TLS": 5061, "WS": 8088, "WSS": 8089}
-SILENCE = 1.0
-"""Seconds without an answer after which a node is held to be silent."""
+PATIENCE = 10.0
+"""Seconds that TCP needs at most to get a request through a stranger's limit, one segment a second."""
+SILENCE = 5.0
+"""Seconds without an answer after which a node is held to be silent; of a stranger who has failed, TCP repeats what is
+lost for three."""
 _TEXT, _MASKED = 0x81, 0x80
 
 
@@ -36,9 +39,11 @@ class StreamGuesser:
         self._ground, self._way, self._machine = ground, way, machine
         self._own, self._node, self._account = own, node, account
         self._socket: socket.socket | None = None
+        self._patience = PATIENCE
 
-    def guess(self) -> bool:
-        """One challenge and one wrong answer to it; false when the node is silent."""
+    def guess(self, patience: float = PATIENCE) -> bool:
+        """One challenge and one wrong answer to it; false when the node is silent for ``patience`` seconds."""
+        self._patience = patience
         try:
             if self._socket is None:
                 self._connect()
@@ -60,7 +65,7 @@ class StreamGuesser:
     def _connect(self) -> None:
         family = socket.AF_INET6 if self._way.ipv6 else socket.AF_INET
         opened = self._socket = self._ground.inside(self._machine, lambda: socket.socket(family))
-        opened.settimeout(SILENCE)
+        opened.settimeout(self._patience)
         opened.bind((self._own, 0))
         opened.connect((self._node, PORTS[self._way.transport]))
         if self._way.transport in ("TLS", "WSS"):
@@ -72,6 +77,7 @@ class StreamGuesser:
 
     def _ask(self, authorization: str) -> bytes:
         assert self._socket is not None
+        self._socket.settimeout(self._patience)
         sender = f"[{self._own}]" if self._way.ipv6 else self._own
         text = register(self._host, self._account, sender, authorization=authorization)
         text = text.replace(b"SIP/2.0/UDP", b"SIP/2.0/" + self._way.transport.encode(), 1)

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import json
 import re
+import urllib.request
 from collections.abc import Iterator
 
 import pytest
 
-from tests.integration.fleet import Lab
+from tests.integration.fleet import Lab, events
 
 pytestmark = pytest.mark.lab
 
@@ -68,6 +69,26 @@ def test_a_ban_tells_why(lab: Lab) -> None:
     assert told["banned"]
     assert len(told["lines"]) >= 4
     assert all(f'RemoteAddress="IPV4/UDP/{ATTACKER}/' in line for line in told["lines"])
+
+
+def test_the_api_tells_of_a_ban_as_it_happens_and_afterwards_which_attempts_made_it(lab: Lab) -> None:
+    with urllib.request.urlopen(lab.api("bans/stream"), timeout=20) as stream:  # noqa: S310
+        lab.attack(failures=4)
+        kind, data = next((kind, data) for kind, data in events(stream) if kind)
+    assert (kind, data["source"], data["failures"]) == ("banned", ATTACKER, 4)
+    with urllib.request.urlopen(lab.api("bans"), timeout=20) as answer:  # noqa: S310
+        [ban] = [row for row in json.load(answer) if row["address"] == ATTACKER]
+    tried = [(attempt["service"], attempt["transport"], attempt["account"]) for attempt in ban["attempts"]]
+    assert tried == [("PJSIP", "UDP", "1_200")] * 4
+
+
+def test_a_monitoring_system_gets_counts_and_no_address(lab: Lab) -> None:
+    lab.attack(failures=4)
+    with urllib.request.urlopen(lab.api("metrics"), timeout=20) as answer:  # noqa: S310
+        text = answer.read().decode()
+    assert "asterisk_ext_guard_up 1\n" in text
+    assert re.search(r'asterisk_ext_guard_failures_total\{service="PJSIP",transport="UDP"\} [1-9]', text)
+    assert "198.18." not in text
 
 
 def test_the_phones_with_right_passwords_go_on(lab: Lab) -> None:

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import socket
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from itertools import count
 
 import pytest
 
@@ -11,6 +14,7 @@ from tests.integration.sip_raw import SIP_PORT, Guesser, register, wrong_answer
 
 pytestmark = [pytest.mark.lab, pytest.mark.parametrize(("node", "account"), NODES)]
 
+Text = Callable[[str, socket.socket, int], bytes]
 VICTIM = "198.18.250.250"
 FAKE = f'RemoteAddress="IPV4/UDP/{VICTIM}/5060"'
 HEAD = (
@@ -49,44 +53,50 @@ def forgiven(ground: Ground, node: str) -> Iterator[None]:
     ground.forgive_all(node)
 
 
-def assert_banned_are(ground: Ground, node: str, senders: dict[str, str]) -> None:
-    ground.settled(node)
+def attack(ground: Ground, node: str, senders: dict[str, str], text: Text) -> None:
+    """Each sends a text of its kind until it is banned; the true senders are, and nobody else."""
+    with ExitStack() as opened:
+        sends: dict[str, Callable[[], object]] = {}
+        for what, own in senders.items():
+            sends[own] = _sends(ground, node, what, opened.enter_context(ground.udp(own)), text)
+        ground.insist(node, sends)
     banned = ground.bans(node)
     assert VICTIM not in banned
     assert [what for what, sender in senders.items() if sender not in banned] == []
     assert sorted(senders.values()) == banned == ground.kernel_bans(node)
 
 
+def _sends(ground: Ground, node: str, what: str, sender: socket.socket, text: Text) -> Callable[[], object]:
+    numbers = count()
+    return lambda: sender.sendto(text(what, sender, next(numbers)), (ground.ip(node), SIP_PORT))
+
+
 def test_hostile_account_names_are_counted_for_their_true_sender(ground: Ground, node: str, account: str) -> None:
-    senders = dict(zip(ACCOUNTS, ground.addresses(len(ACCOUNTS)), strict=True))
-    for what, name in ACCOUNTS.items():
-        with ground.udp(senders[what]) as sender:
-            for _ in range(4):
-                text = register(ground.ip(node), name, senders[what], authorization=wrong_answer("x", "x", b""))
-                sender.sendto(text, (ground.ip(node), SIP_PORT))
-    assert_banned_are(ground, node, senders)
+    def text(what: str, sender: socket.socket, number: int) -> bytes:
+        answer = wrong_answer("x", "x", b"")
+        return register(ground.ip(node), ACCOUNTS[what], sender.getsockname()[0], authorization=answer)
+
+    attack(ground, node, dict(zip(ACCOUNTS, ground.addresses(len(ACCOUNTS)), strict=True)), text)
 
 
 def test_hostile_call_ids_are_counted_for_their_true_sender(ground: Ground, node: str, account: str) -> None:
-    senders = dict(zip(SESSIONS, ground.addresses(len(SESSIONS)), strict=True))
-    for what, session in SESSIONS.items():
-        with ground.udp(senders[what]) as sender:
-            for number in range(4):
-                answer = wrong_answer("x", "x", b"")
-                call_id = f"{number}{session}"
-                text = register(ground.ip(node), "stranger", senders[what], call_id=call_id, authorization=answer)
-                sender.sendto(text, (ground.ip(node), SIP_PORT))
-    assert_banned_are(ground, node, senders)
+    def text(what: str, sender: socket.socket, number: int) -> bytes:
+        answer, call_id = wrong_answer("x", "x", b""), f"{number}{SESSIONS[what]}"
+        own = sender.getsockname()[0]
+        return register(ground.ip(node), "stranger", own, call_id=call_id, authorization=answer)
+
+    attack(ground, node, dict(zip(SESSIONS, ground.addresses(len(SESSIONS)), strict=True)), text)
 
 
 def test_hostile_credentials_are_counted_for_their_true_sender(ground: Ground, node: str, account: str) -> None:
-    senders = dict(zip(DIGESTS, ground.addresses(len(DIGESTS)), strict=True))
-    for what, (field, value) in DIGESTS.items():
-        with ground.udp(senders[what]) as sender:
-            guesser = Guesser(sender, ground.ip(node), "stranger")
-            for _ in range(4):
-                challenge = guesser.challenge()
-                answer = wrong_answer("stranger", ground.ip(node), challenge, **{field: value})
-                text = register(ground.ip(node), "stranger", senders[what], port=guesser.port, authorization=answer)
-                sender.sendto(text, (ground.ip(node), SIP_PORT))
-    assert_banned_are(ground, node, senders)
+    challenges: dict[str, bytes] = {}
+
+    def text(what: str, sender: socket.socket, number: int) -> bytes:
+        own, port = sender.getsockname()
+        if own not in challenges:
+            challenges[own] = Guesser(sender, ground.ip(node), "stranger").challenge()
+        field, value = DIGESTS[what]
+        answer = wrong_answer("stranger", ground.ip(node), challenges[own], **{field: value})
+        return register(ground.ip(node), "stranger", own, port=port, authorization=answer)
+
+    attack(ground, node, dict(zip(DIGESTS, ground.addresses(len(DIGESTS)), strict=True)), text)

@@ -82,9 +82,26 @@ def test_a_log_that_cannot_be_read_is_refused(tmp_path: Path, path: str) -> None
     assert done.exception.error_id == "log.unreadable"
 
 
-def test_a_binary_file_and_an_endless_line_hold_no_failures(tmp_path: Path) -> None:
+@pytest.mark.parametrize("content", [bytes(range(256)) * 9, b'x Severity="Error",Service="' * 200_000])
+def test_a_binary_file_and_an_endless_line_are_refused(tmp_path: Path, content: bytes) -> None:
     log = tmp_path / "security"
-    log.write_bytes(bytes(range(256)) * 20_000)
-    assert CliRunner().invoke(guard, ["scan", str(log), "--json"]).output == ""
-    log.write_bytes(b'x Severity="Error",Service="' * 200_000)
-    assert CliRunner().invoke(guard, ["scan", str(log), "--json"]).output == ""
+    log.write_bytes(content)
+    done = CliRunner().invoke(guard, ["scan", str(log), "--json"])
+    assert isinstance(done.exception, Refusal)
+    assert (done.exception.error_id, done.output) == ("log.not_a_log", "")
+
+
+def test_an_endless_line_after_a_log_and_zeros_within_it_hide_nothing(tmp_path: Path) -> None:
+    log = tmp_path / "security"
+    log.write_bytes(ALL[0].log + bytes(5000) + b"\n" + ALL[0].log + b'x Severity="Error",Service="' * 200_000)
+    done = CliRunner().invoke(guard, ["scan", str(log), "--json"])
+    assert [json.loads(row)["address"] for row in done.output.splitlines()] == [ALL[0].address] * ALL[0].attempts
+
+
+def test_a_policy_of_no_failures_is_refused(tmp_path: Path) -> None:
+    config = tmp_path / "config.toml"
+    config.write_text("[guard]\nfailures = 0\n")
+    (tmp_path / "security").write_bytes(ALL[0].log)
+    done = CliRunner().invoke(guard, ["scan", str(tmp_path / "security"), "--bans", "--config", str(config)])
+    assert isinstance(done.exception, Refusal)
+    assert (done.exception.error_id, done.output) == ("config.unreadable", "")

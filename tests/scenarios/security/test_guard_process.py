@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import select
 import socket
 import subprocess
 import sys
@@ -205,5 +206,30 @@ def test_a_registered_phone_is_slowed_and_reported_not_banned_by_forgeable_failu
         assert node.hears(CUSTOMER)
         told = (node.cli("explain", CUSTOMER) or [{}])[0]
         assert (told["banned"], told["protected"], told["accounts"]) == (False, True, ["1_200"])
+        spared = node.cli("spared") or []
+        assert [(row["source"], row["reason"], row["accounts"]) for row in spared] == [(CUSTOMER, "slowed", ["1_200"])]
+        assert node.cli("lift", CUSTOMER) is not None
+        assert node.cli("spared") == []
+
+    in_node(tmp_path, body)
+
+
+def test_whoever_watches_on_the_command_line_is_told_what_happens(tmp_path: Path) -> None:
+    def body(node: Node) -> None:
+        command = [sys.executable, "-m", "asterisk_ext.cli.main", "ban", "events", "--json", "--config"]
+        with subprocess.Popen([*command, str(node.config)], cwd=ROOT, stdout=subprocess.PIPE) as watching:
+            said = watching.stdout
+            assert said is not None
+
+            def happens() -> bool:
+                node.cli("add", ATTACKER)
+                node.cli("lift", ATTACKER)
+                return bool(select.select([said.fileno()], [], [], 0)[0])
+
+            node.until(happens)
+            told = json.loads(said.readline())
+            watching.terminate()
+        assert told["event"] in ("banned", "lifted")
+        assert told["source"] == ATTACKER
 
     in_node(tmp_path, body)

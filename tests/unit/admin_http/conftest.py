@@ -57,6 +57,7 @@ async def world(tmp_path: Path) -> AsyncIterator[World]:
     made = World(tmp_path / "copy.sqlite")
     async with Tasks() as tasks:
         tasks.start("copy", made.fleet.follow(made.registry))
+        tasks.start("country lists", made.countries.run())
         await made.fill()
         yield made
     made.fleet.close()

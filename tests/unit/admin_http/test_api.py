@@ -32,7 +32,14 @@ def references(part: object) -> set[str]:
 
 def filled(path: str) -> str:
     """The path with its places taken by things that exist."""
-    things = {"pbx": "1", "name": "FLN-CORE-01", "address": "203.0.113.45", "linkedid": "1786601653.100"}
+    things = {
+        "pbx": "1",
+        "name": "FLN-CORE-01",
+        "address": "203.0.113.45",
+        "linkedid": "1786601653.100",
+        "code": "UY",
+        "registry": "lacnic",
+    }
     things |= {"kind": "extensions", "key": "202"}
     for place, thing in things.items():
         path = path.replace(f"{{{place}}}", thing)

@@ -25,7 +25,7 @@ PAGES = (
     "/servers/RIO-CORE-01/remove", "/servers/FLN-CORE-01/maintenance", "/pbx", "/pbx/1", "/bans", "/bans/add",
     "/pbx/add", "/pbx/1/edit", "/pbx/1/remove", "/pbx/1/parts", "/pbx/1/extensions/add", "/pbx/1/routes/add",
     "/pbx/1/trunks/trunk14/edit", "/pbx/1/dids/4831210101/edit", "/pbx/1/ring_groups/600/remove",
-    "/audit", "/calls/1786601653.100/hangup",
+    "/audit", "/calls/1786601653.100/hangup", "/firewall/countries", "/firewall/countries/UY",
 )  # fmt: skip
 EVIL = "<script>alert(1)</script>\"'><img src=x onerror=alert(2)>"
 
@@ -60,7 +60,8 @@ ACTS = (
     "/servers/add", "/servers/RIO-CORE-01/edit", "/servers/RIO-CORE-01/remove",
     "/servers/FLN-CORE-01/maintenance/enter", "/servers/FLN-CORE-01/maintenance/leave", "/pbx/1/status", "/bans/add",
     "/pbx/add", "/pbx/1/edit", "/pbx/1/remove", "/pbx/1/extensions/add", "/pbx/1/extensions/202/edit",
-    "/pbx/1/extensions/202/remove", "/bans/lift", "/calls/1786601653.100/hangup",
+    "/pbx/1/extensions/202/remove",
+    "/bans/lift", "/calls/1786601653.100/hangup", "/firewall/countries/update",
 )  # fmt: skip
 FIELDS = {
     "id": "9", "name": "new", "technology": "NODE", "ip": "198.18.9.1", "destination": "SPO-NODE-01",

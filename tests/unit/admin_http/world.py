@@ -21,6 +21,7 @@ from asterisk_ext.registry.fake import FakeRegistry
 from asterisk_ext.services import records
 from asterisk_ext.services.audit import Audit
 from asterisk_ext.services.bans import Bans
+from asterisk_ext.services.countries import Countries
 from asterisk_ext.services.live_calls import UNKNOWN
 from asterisk_ext.services.maintenance import Maintenance
 from asterisk_ext.services.pbx_blocks import PbxBlocks
@@ -30,6 +31,7 @@ from asterisk_ext.services.times import iso
 from asterisk_ext.services.users import User, Users, hashed
 from asterisk_ext.services.virtual_pbx import VirtualPbxs
 from asterisk_ext.store import LocalCopy
+from tests.unit.services.fake_countries import FakeCountries
 from tests.unit.services.fake_peers import FakePeers
 
 NOW = 1_786_601_662.0
@@ -85,7 +87,9 @@ class FakeGuard:
         return ban
 
     async def lift(self, address: str, by: str) -> None:
-        if self.banned.pop(address, None) is None:
+        slowed = [row for row in self.spares if (row.address, row.reason) == (address, "slowed")]
+        self.spares = [row for row in self.spares if row not in slowed]
+        if self.banned.pop(address, None) is None and not slowed:
             raise NOT_BANNED.refuse(address=address)
 
     async def set_fleet(self, addresses: Sequence[str]) -> None:
@@ -156,7 +160,9 @@ class World:
         self.guard = FakeGuard(self.clock)
         self.peers = FakePeers()
         self.calls = FakeLiveCalls()
+        self.lists = FakeCountries()
         self.audit = Audit(self.registry, self.fleet, self.clock)
+        self.countries = Countries(self.lists, self.lists, ["lacnic"], self.audit, self.clock)
         self.users = Users(self.registry, self.fleet, self.audit)
         self.servers = Servers(self.registry, self.fleet, self.audit, self.clock)
         self.tenants = VirtualPbxs(self.registry, self.fleet, self.audit, self.clock)
@@ -169,6 +175,7 @@ class World:
             users=self.users,
             audit=self.audit,
             bans=Bans("FLN-CORE-01", self.guard, self.audit, self.peers, self.fleet),
+            countries=self.countries,
             live_calls=self.calls,
             fleet=self.fleet,
             clock=self.clock,

@@ -182,6 +182,22 @@ def test_bans_of_protected_sources_are_suspended_while_many_fail_at_once() -> No
     assert Decision.BAN in decisions(fail(policy, *strangers, at=NOON + 3600))
 
 
+def test_while_they_are_suspended_a_phone_at_a_new_address_is_out_no_longer_than_that_and_a_scanner_is() -> None:
+    policy = policy_with()
+    for number in range(12):
+        policy.succeed(event(f"198.51.100.{number}", account=f"1_2{number:02}"), NOON - HOUR)
+        policy.fail(event(f"198.51.100.{number}"), NOON)
+    moved = fail(policy, *[event("192.0.2.77", account="1_205")] * 4, at=NOON + 10)[-1]
+    scanner = fail(policy, *[event(ATTACKER, account="1_999")] * 4, at=NOON + 10)[-1]
+    assert moved is not None
+    assert scanner is not None
+    assert (moved.decision, moved.until) == (Decision.BAN, policy.suspended_until)
+    assert (scanner.decision, scanner.until) == (Decision.BAN, NOON + 10 + 24 * HOUR)
+    later = fail(policy, *[event("192.0.2.77", account="1_205")] * 4, at=NOON + HOUR)[-1]
+    assert later is not None
+    assert later.until == NOON + 25 * HOUR
+
+
 @pytest.mark.parametrize("failures, window, ban", [(0, 60, 60), (-1, 60, 60), (4, 0, 60), (4, 60, 0), (101, 60, 60)])
 def test_a_policy_that_makes_no_sense_is_refused(failures: int, window: float, ban: float) -> None:
     with pytest.raises(Refusal) as refused:

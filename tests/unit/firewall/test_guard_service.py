@@ -18,6 +18,9 @@ from asterisk_ext.domain.ban import BanPolicy, Policy
 from asterisk_ext.domain.errors import Refusal
 from asterisk_ext.domain.security_event import SecurityEvent
 from firewall.ban_engine import BanEngine, Counts
+from firewall.country_keeper import CountryKeeper
+from firewall.country_lists import EMBEDDED, CountryLists
+from firewall.country_pack import unpack_ranges
 from firewall.follower import LogFollower
 from firewall.guard import Answers
 from firewall.guard_client import GuardClient
@@ -174,7 +177,8 @@ async def served(guard: Guard, node_service_uid: int = -1) -> AsyncIterator[Guar
     log = guard.directory / "security"
     follower = LogFollower(log, guard.engine, None)
     stream, held = Stream(), HeldBack(guard.engine._clock)
-    answers = Answers(guard.engine, follower, held, Config())
+    countries = CountryKeeper(guard.directory, guard.directory / "offered.bin", guard.kernel.lists)
+    answers = Answers(guard.engine, follower, held, countries, Config())
     api = SocketApi(guard.directory / "guard.sock", node_service_uid, answers.answer, stream)
 
     def publish(kind: str, details: Mapping[str, object]) -> None:
@@ -333,3 +337,26 @@ def test_metrics_are_what_prometheus_reads() -> None:
     assert named == set(re.findall(r"^# TYPE (\S+) (?:gauge|counter)$", text, re.M))
     assert "asterisk_ext_guard_suspended 1" in told
     assert 'asterisk_ext_guard_bans_total{origin="fleet"} 0' in told
+
+
+async def test_the_socket_tells_of_country_lists_and_gives_one_out_packed(guard: Guard) -> None:
+    async with served(guard) as client:
+        told = await client.countries()
+        lists = CountryLists.open()
+        assert (told.since, len(told.countries), told.in_use) == (lists.since, len(lists.codes()), [])
+        brazil = await client.country("BR")
+        assert list(unpack_ranges(brazil.packed6, 128)) == lists.ranges("BR", 6)
+        assert brazil.country.prefixes4 == lists.count("BR", 4)
+        with pytest.raises(Refusal) as refused:
+            await client.country("XX")
+        assert (refused.value.error_id, refused.value.field) == ("country.unknown", "country")
+
+
+async def test_country_lists_on_offer_are_taken_over_the_socket(guard: Guard) -> None:
+    async with served(guard) as client:
+        with pytest.raises(Refusal) as refused:
+            await client.take_countries()
+        assert refused.value.error_id == "country.nothing_offered"
+        (guard.directory / "offered.bin").write_bytes(EMBEDDED.read_bytes())
+        assert (await client.take_countries()).since == CountryLists.open().since
+        assert (guard.directory / "countries.bin").exists()

@@ -63,16 +63,17 @@ SIP_NOTRACK = "add rule inet asterisk_ext sip notrack\n"
 EARLY = """\
 add rule inet asterisk_ext early ip saddr @ban4 counter name "banned" drop
 add rule inet asterisk_ext early ip6 saddr & ffff:ffff:ffff:ffff:: @ban6 counter name "banned" drop
-add rule inet asterisk_ext early udp dport { 5060 } jump sip
 """
+MEDIA = "add rule inet asterisk_ext early udp dport 10000-20000 {}accept\n"
+TO_SIP = "add rule inet asterisk_ext early udp dport { 5060 } goto sip\n"
 NOTRACK = """\
-add rule inet asterisk_ext early udp dport 10000-20000 notrack
 add rule inet asterisk_ext early_out udp sport 5060 notrack
 add rule inet asterisk_ext early_out udp sport 10000-20000 notrack
 """
+UNTRACKED = SETS + SIP + SIP_NOTRACK + EARLY + MEDIA.format("notrack ") + TO_SIP + NOTRACK
 INBOUND = """\
-add rule inet asterisk_ext inbound udp dport 5060 accept
 add rule inet asterisk_ext inbound udp dport 10000-20000 accept
+add rule inet asterisk_ext inbound udp dport 5060 accept
 add rule inet asterisk_ext inbound iif lo accept
 add rule inet asterisk_ext inbound ct state established,related accept
 add rule inet asterisk_ext inbound ct state invalid drop
@@ -91,7 +92,10 @@ add rule inet asterisk_ext inbound counter name "denied"
 
 
 def test_the_first_rules_deny_by_default_and_open_what_a_node_needs() -> None:
-    assert to_nft(Ruleset()) == SETS + SIP + SIP_NOTRACK + EARLY + NOTRACK + INBOUND + OPEN
+    assert (
+        to_nft(Ruleset())
+        == SETS + SIP + SIP_NOTRACK + EARLY + MEDIA.format("notrack ") + TO_SIP + NOTRACK + INBOUND + OPEN
+    )
 
 
 def test_everything_is_open_between_the_nodes_of_the_fleet() -> None:
@@ -100,11 +104,14 @@ def test_everything_is_open_between_the_nodes_of_the_fleet() -> None:
         "add rule inet asterisk_ext inbound ip6 saddr { fd77::2 } accept\n"
     )
     rules = Ruleset(fleet=("198.18.0.3", "fd77::2", "198.18.0.2", "198.18.0.3"))
-    assert to_nft(rules) == SETS + SIP + SIP_NOTRACK + EARLY + NOTRACK + INBOUND + fleet + OPEN
+    assert (
+        to_nft(rules)
+        == SETS + SIP + SIP_NOTRACK + EARLY + MEDIA.format("notrack ") + TO_SIP + NOTRACK + INBOUND + fleet + OPEN
+    )
 
 
 def test_where_addresses_are_translated_sip_and_media_are_tracked() -> None:
-    assert to_nft(Ruleset(untracked=False)) == SETS + SIP + EARLY + INBOUND + OPEN
+    assert to_nft(Ruleset(untracked=False)) == SETS + SIP + EARLY + MEDIA.format("") + TO_SIP + INBOUND + OPEN
 
 
 STRANGERS = """\
@@ -119,13 +126,13 @@ meta nfproto != @watched return
 meta l4proto tcp goto strangers_tcp
 udp length <= 40 return
 limit rate over 20000/second burst 20000 packets counter name "strangers" drop
-update @stranger4 { ip saddr limit rate over 1/second burst 3 packets } counter name "strangers" drop
-update @stranger6 { ip6 saddr & ffff:ffff:ffff:ffff:: limit rate over 1/second burst 3 packets } \
-counter name "strangers" drop
 ip saddr @suspect4 update @suspect_rate4 { ip saddr limit rate over 1/second burst 1 packets } \
 counter name "strangers" drop
 ip6 saddr & ffff:ffff:ffff:ffff:: @suspect6 update @suspect_rate6 { ip6 saddr & ffff:ffff:ffff:ffff:: \
 limit rate over 1/second burst 1 packets } counter name "strangers" drop
+update @stranger4 { ip saddr limit rate over 1/second burst 3 packets } counter name "strangers" drop
+update @stranger6 { ip6 saddr & ffff:ffff:ffff:ffff:: limit rate over 1/second burst 3 packets } \
+counter name "strangers" drop
 limit rate over 500/second burst 500 packets counter name "strangers" drop
 """
 
@@ -153,8 +160,8 @@ def test_both_drivers_limit_strangers_by_the_same_figures() -> None:
     ]
     assert limits == [
         ("20000/sec", "20000"),
-        ("1/sec", "3"),
         ("1/sec", "1"),
+        ("1/sec", "3"),
         ("500/sec", "500"),
         ("20000/sec", "20000"),
         ("1/sec", "2"),
