@@ -13,7 +13,7 @@ from dialplan.registrations import Registrations, asterisk_command
 
 
 class Trunks:
-    """``projector`` is what the virtual PBXs are given to; it hands them on to ``to`` with their carriers' addresses."""
+    """``projector`` is what the virtual PBXs are given to; it hands them on to ``to`` with carriers' addresses."""
 
     def __init__(self, node: str, fleet: Fleet, to: Projector, settings: Asterisk, clock: Clock) -> None:
         registrar = Registrations(Path(settings.registrations), asterisk_command(settings.program))
