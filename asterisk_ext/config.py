@@ -133,6 +133,11 @@ class Asterisk(Section, frozen=True):
         "/var/lib/asterisk-ext/realtime/realtime.sqlite3"
     )
     program: Annotated[str, Meta(description="Asterisk's command.")] = "asterisk"
+    files: Annotated[str, Meta(description="Asterisk's own directory, for `node asterisk-files`.")] = "/etc/asterisk"
+    emergency_trunks: Annotated[
+        tuple[str, ...],
+        Meta(description="Endpoints of your own that carry emergency calls when all trunks of a virtual PBX fail."),
+    ] = ()
     registrations: Annotated[
         str, Meta(description="The include file of `pjsip.conf` with the trunks that register; written by us.")
     ] = "/etc/asterisk/asterisk-ext.registrations.conf"

@@ -16,7 +16,7 @@ GROUPS = {
     "firewall": "the firewall: country lists",
     "guard": "the guard: run it, or scan a log offline",
     "lab": "a whole fleet on this machine: up, status, exec, down",
-    "node": "the node service: run it; put a lost realtime database back",
+    "node": "the node service: run it; write Asterisk's include files; put a lost realtime database back",
     "pbx": "virtual PBXs: list, import, export, put, drop, remove, block, unblock, propose",
     "server": "SIP servers: list, add, maintenance",
     "token": "tokens for the API",

@@ -65,3 +65,12 @@ def test_a_file_of_blocks_is_in_force_at_the_next_call_and_lifted_by_another(lab
         said = json.loads(lab.ext("node1", "pbx", "unblock", "--file", "-", given="1\n3\n"))
     assert said["changed"] == [1, 3]
     assert lab.call("1_200", "201").final == 200
+
+
+def test_asterisks_include_files_are_written_where_they_differ_and_calls_go_on(lab: Lab) -> None:
+    assert lab.ext("node1", "node", "asterisk-files", "--dry-run") == ""
+    file = "/etc/asterisk/asterisk-ext.extensions.conf"
+    lab.run("node1", "sh", "-c", f"echo '; by hand' >> {file}")
+    assert lab.ext("node1", "node", "asterisk-files") == "asterisk-ext.extensions.conf written\n"
+    assert "by hand" not in lab.run("node1", "cat", file).stdout
+    assert lab.call("1_200", "201").final == 200

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
+from pathlib import Path
 
 import msgspec
 import pytest
@@ -35,6 +36,10 @@ tenants:
   emergency_trunks: [trunk14, trunk15]
   emergency_numbers: ["190", "192", "193", "199"]
 """
+
+
+DOCS = Path(__file__).resolve().parents[3] / "docs"
+PAGES = {language: (DOCS / language / "virtual-pbx.md").read_text() for language in ("en", "pt-BR")}
 
 
 def exported(world: World, *, secrets: bool) -> bytes:
@@ -174,3 +179,11 @@ async def test_a_virtual_pbx_with_calls_stays_and_one_without_goes(world: World)
     assert (refusal.value.error_id, refusal.value.params["calls"]) == ("pbx.has_calls", 2)
     await world.tenants.remove(ROOT, 1)
     assert world.fleet.tenants() == []
+
+
+@pytest.mark.parametrize("language", ["en", "pt-BR"])
+async def test_the_documents_example_is_accepted(world: World, language: str) -> None:
+    example = PAGES[language].partition("```yaml\n")[2].partition("```")[0]
+    assert (await world.tenants.import_file(ROOT, example.encode())).changed == (1,)
+    pbx = world.fleet.tenant(1)
+    assert [route.pattern for route in pbx.routes] == ["00.", "ZXXXXXXXXX!"]
