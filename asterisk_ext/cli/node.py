@@ -45,7 +45,7 @@ def restore_database(settings: Path) -> None:
 @settings
 @click.option("--dry-run", is_flag=True, help="Say what would change and change nothing.")
 def asterisk_files(settings: Path, dry_run: bool) -> None:
-    """Write this product's include files into Asterisk's directory, and put the former back if it does not take them."""
+    """Write our include files into Asterisk's directory, and put the former back if it does not take them."""
     whole = config.load(settings)
     asterisk = whole.asterisk
     secrets = (config.secret(asterisk.ari_secret_file), config.secret(asterisk.ari_acting_secret_file))
