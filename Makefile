@@ -11,7 +11,7 @@ test: setup lint
 
 # Searches for longer what `make test` searches for in seconds: texts that deceive the reader of the security log.
 SOAK_SECONDS ?= 900
-SOAK = build/soak
+SOAK = .venv/soak
 
 soak: setup
 	@.venv/bin/python -m pytest --hypothesis-profile=soak -p no:cacheprovider tests/scenarios/security/test_hostile_text.py

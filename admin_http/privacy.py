@@ -9,6 +9,7 @@ from dataclasses import replace
 from asterisk_ext.domain.access import Actor
 from asterisk_ext.domain.call_news import Changed, Difference, Snapshot
 from asterisk_ext.domain.call_rows import Row as Call
+from asterisk_ext.domain.gate import BlockedCall
 
 _NUMBER = re.compile(r"\+?\d{6,}")
 """Shorter ones are extensions and service numbers, which name nobody outside."""
@@ -61,6 +62,13 @@ def call_for(actor: Actor, call: Call) -> Call:
             for leg in call["destinations"]
         ],
     }
+
+
+def blocked_call_for(actor: Actor, call: BlockedCall) -> BlockedCall:
+    """The blocked call as ``actor`` may see it."""
+    if actor.sees_numbers:
+        return call
+    return replace(call, channel=_channel(call.channel), caller=masked(call.caller), number=masked(call.number))
 
 
 def _name(name: str, number: str) -> str:

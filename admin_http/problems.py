@@ -9,7 +9,7 @@ from aiohttp import web
 from aiohttp.typedefs import Handler
 
 from admin_http.i18n import Words
-from admin_http.keys import ERROR_PAGE, WORDS, is_api, is_mounted
+from admin_http.keys import ERROR_PAGE, SERVICES, WORDS, is_api, is_mounted
 from asterisk_ext.domain.errors import Problem, Refusal
 
 log = logging.getLogger(__name__)
@@ -43,6 +43,8 @@ LOGIN_NEEDED = Problem(
 
 MOST_API = 8 * 1024 * 1024
 MOST_PAGE = 64 * 1024
+UPLOADS = ("/api/v1/audios", "/audios/add")
+"""What takes as much as the settings allow an audio to have."""
 
 
 class ProblemDetails(msgspec.Struct, kw_only=True, omit_defaults=True):
@@ -105,6 +107,8 @@ async def limit_size(request: web.Request, handler: Handler) -> web.StreamRespon
     """A request says its length, and it is a reasonable one."""
     if request.body_exists and not is_mounted(request):
         most = MOST_API if is_api(request) else MOST_PAGE
+        if request.path in UPLOADS:
+            most = request.app[SERVICES].audios.limits.megabytes * 1_000_000 + MOST_PAGE
         if request.content_length is None:
             raise NO_LENGTH.refuse()
         if request.content_length > most:

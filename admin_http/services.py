@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, tzinfo
 from typing import Protocol, Self
 
+from asterisk_ext.audio_ports import Shipped
 from asterisk_ext.config import Guard
 from asterisk_ext.domain.access import Actor
 from asterisk_ext.domain.call_news import Difference, Snapshot
 from asterisk_ext.ports import Clock, Fleet
+from asterisk_ext.services.audios import Audios
 from asterisk_ext.services.audit import Audit
 from asterisk_ext.services.bans import Bans
+from asterisk_ext.services.blocked_calls import BlockedCalls
 from asterisk_ext.services.countries import Countries
 from asterisk_ext.services.maintenance import Maintenance
 from asterisk_ext.services.pbx_blocks import PbxBlocks
@@ -69,6 +72,12 @@ class Services:
     bans: Bans
     countries: Countries
     live_calls: LiveCalls
+    blocked_calls: BlockedCalls
+    audios: Audios
+    shipped: Mapping[str, Shipped]
+    """The announcements that ship with the product, by ``Place.key``."""
+    blocked_calls_days: float = 90
+    """How long blocked calls are kept."""
     fleet: Fleet
     clock: Clock
     node: str

@@ -1,27 +1,144 @@
-"""The latest blocked calls, in memory: early media leaves no CDR of them."""
+"""Blocked calls, kept on the node: early media leaves no CDR of them.
+
+The gate notes a call without waiting; a task writes what has gathered. Rows are personal data and leave after their
+time; there is a bound on their number too, so that a dialler cannot fill the disk. Counts by day are kept as long, and
+count also what the bound has pushed out.
+"""
 
 from __future__ import annotations
 
-from collections import Counter, deque
+import asyncio
+import sqlite3
+from collections import deque
+from collections.abc import Iterable
+from contextlib import closing
+from dataclasses import astuple, fields
+from pathlib import Path
+from typing import Self
 
-from asterisk_ext.domain.gate import Audio, BlockedCall
+import msgspec
+
+from asterisk_ext.config import Audio
+from asterisk_ext.domain.blocked_calls import BlockedCount, Wanted
+from asterisk_ext.domain.gate import BlockedCall
+from asterisk_ext.ports import Clock
+from asterisk_ext.services.times import iso
+
+DAY = 86_400.0
+COLUMNS = tuple(field.name for field in fields(BlockedCall))
+SCHEMA = """
+CREATE TABLE IF NOT EXISTS blocked (
+    id INTEGER PRIMARY KEY, at REAL NOT NULL, pbx INTEGER NOT NULL, channel TEXT NOT NULL, caller TEXT NOT NULL,
+    number TEXT NOT NULL, direction TEXT NOT NULL, audio TEXT NOT NULL, file TEXT NOT NULL, recording TEXT NOT NULL,
+    heard REAL NOT NULL);
+CREATE INDEX IF NOT EXISTS blocked_of_pbx ON blocked (pbx, id);
+CREATE TABLE IF NOT EXISTS tally (
+    day TEXT NOT NULL, pbx INTEGER NOT NULL, audio TEXT NOT NULL, calls INTEGER NOT NULL, heard REAL NOT NULL,
+    PRIMARY KEY (day, pbx, audio)) WITHOUT ROWID;
+"""
+LONGEST_TEXT = 80
+"""Characters of what a caller chose: names and numbers."""
 
 
-class RecentBlockedCalls:
-    """Keeps the last ``most`` calls and counts all since the start; the gate's observer."""
+class BlockedCallLog:
+    """``ports.BlockedCallLog`` and the gate's observer, in a SQLite file."""
 
-    def __init__(self, most: int = 5000) -> None:
-        self._calls: deque[BlockedCall] = deque(maxlen=most)
-        self._counts: Counter[Audio] = Counter()
+    def __init__(
+        self, path: Path, clock: Clock, days: float = 90, most_rows: int = 500_000, most_waiting: int = 20_000
+    ) -> None:
+        self._path = path
+        self._clock = clock
+        self._days = days
+        self._most_rows = most_rows
+        self._waiting: deque[BlockedCall] = deque(maxlen=most_waiting)
+        self._news = asyncio.Event()
+
+    @classmethod
+    def of(cls, path: Path, clock: Clock, settings: Audio) -> Self:
+        return cls(path, clock, settings.blocked_calls_days, settings.blocked_calls_most)
 
     def note(self, call: BlockedCall) -> None:
-        self._calls.append(call)
-        self._counts[call.audio] += 1
+        self._waiting.append(call)
+        self._news.set()
 
-    def latest(self, pbx: int | None = None) -> list[BlockedCall]:
-        """The newest first, of one virtual PBX or of all."""
-        return [call for call in reversed(self._calls) if pbx is None or call.pbx == pbx]
+    async def run(self) -> None:
+        """Write what is noted, for ever; what could not be written waits for the next turn."""
+        while True:
+            await self._news.wait()
+            self._news.clear()
+            await self.write()
 
-    def counts(self) -> dict[Audio, int]:
-        """Calls by audio since the start; every audio is there."""
-        return {audio: self._counts[audio] for audio in Audio}
+    async def write(self) -> None:
+        """Write what has gathered; raises sqlite3.Error or OSError, and nothing is lost then."""
+        calls, self._waiting = self._waiting, deque(maxlen=self._waiting.maxlen)
+        try:
+            await asyncio.to_thread(self._write, calls)
+        except BaseException:
+            self._waiting = deque([*calls, *self._waiting], maxlen=calls.maxlen)
+            self._news.set()
+            raise
+
+    async def calls(self, wanted: Wanted) -> list[BlockedCall]:
+        return await asyncio.to_thread(self._calls, wanted)
+
+    async def counts(self, pbx: int | None = None) -> list[BlockedCount]:
+        return await asyncio.to_thread(self._counts, pbx)
+
+    async def forget(self, pbx: int) -> int:
+        return await asyncio.to_thread(self._forget, pbx)
+
+    def _open(self) -> sqlite3.Connection:
+        self._path.touch(mode=0o600)
+        database = sqlite3.connect(self._path, timeout=5.0, isolation_level=None)
+        database.execute("PRAGMA journal_mode = WAL")
+        database.execute("PRAGMA synchronous = NORMAL")
+        database.execute("PRAGMA secure_delete = ON")
+        database.executescript(SCHEMA)
+        return database
+
+    def _write(self, calls: Iterable[BlockedCall]) -> None:
+        oldest = self._clock() - self._days * DAY
+        with closing(self._open()) as database:
+            database.execute("BEGIN IMMEDIATE")
+            database.executemany(
+                f"INSERT INTO blocked ({', '.join(COLUMNS)}) VALUES ({', '.join('?' * len(COLUMNS))})",  # noqa: S608
+                [_row(call) for call in calls],
+            )
+            database.executemany(
+                "INSERT INTO tally VALUES (?, ?, ?, 1, ?) ON CONFLICT (day, pbx, audio) "
+                "DO UPDATE SET calls = calls + 1, heard = heard + excluded.heard",
+                [(iso(call.at)[:10], call.pbx, call.audio.value, call.heard) for call in calls],
+            )
+            newest = database.execute("SELECT coalesce(max(id), 0) FROM blocked").fetchone()[0]
+            database.execute("DELETE FROM blocked WHERE id <= ? OR at < ?", (newest - self._most_rows, oldest))
+            database.execute("DELETE FROM tally WHERE day < ?", (iso(oldest)[:10],))
+            database.execute("COMMIT")
+
+    def _calls(self, wanted: Wanted) -> list[BlockedCall]:
+        with closing(self._open()) as database:
+            rows = database.execute(
+                f"SELECT {', '.join(COLUMNS)} FROM blocked WHERE at >= ? AND at < ? AND (? IS NULL OR pbx = ?) "  # noqa: S608
+                "ORDER BY id DESC LIMIT ?",
+                (self._clock() - self._days * DAY, wanted.before, wanted.pbx, wanted.pbx, wanted.count),
+            ).fetchall()
+        return [_call(row) for row in rows]
+
+    def _counts(self, pbx: int | None) -> list[BlockedCount]:
+        with closing(self._open()) as database:
+            rows = database.execute(
+                "SELECT day, pbx, audio, calls, heard FROM tally WHERE ? IS NULL OR pbx = ? ORDER BY day DESC, pbx",
+                (pbx, pbx),
+            ).fetchall()
+        return [BlockedCount(*row) for row in rows]
+
+    def _forget(self, pbx: int) -> int:
+        with closing(self._open()) as database:
+            return database.execute("DELETE FROM blocked WHERE pbx = ?", (pbx,)).rowcount
+
+
+def _row(call: BlockedCall) -> tuple[object, ...]:
+    return tuple(value[:LONGEST_TEXT] if type(value) is str else value for value in astuple(call))
+
+
+def _call(row: tuple[object, ...]) -> BlockedCall:
+    return msgspec.convert(dict(zip(COLUMNS, row, strict=True)), BlockedCall)

@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 
 from asterisk_ext.domain.emergency import NEVER_OFF, dialled_forms
 from asterisk_ext.domain.errors import Refusal
 from asterisk_ext.domain.gate import Announcement, Audio, GateFacts
+from asterisk_ext.domain.pbx import Pbx
 from asterisk_ext.ports import Fleet
 
 
 class FleetDirectory:
-    """``announcements`` tells the audios of a language, as Asterisk plays them."""
+    """``announcements`` tells the audios of a virtual PBX as Asterisk plays them, the best first."""
 
-    def __init__(self, fleet: Fleet, announcements: Callable[[str], Mapping[Audio, Announcement]]) -> None:
+    def __init__(self, fleet: Fleet, announcements: Callable[[Pbx], Mapping[Audio, Sequence[Announcement]]]) -> None:
         self._fleet = fleet
         self._announcements = announcements
 
@@ -26,5 +27,5 @@ class FleetDirectory:
         return GateFacts(
             status=tenant.status,
             emergency_forms=frozenset(dialled_forms(numbers, tenant.outside_prefixes)),
-            announcements=self._announcements(tenant.language),
+            announcements=self._announcements(tenant),
         )

@@ -5,12 +5,12 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
 from agi.server import HungUp, Session
-from agi.variables import ABSOLUTE_TIMEOUT, END, VERDICT
+from agi.variables import ABSOLUTE_TIMEOUT, END, PLAYBACK_STATUS, VERDICT
 from asterisk_ext.domain.gate import (
     PASS,
     Announcement,
@@ -74,15 +74,14 @@ class Gate:
         if verdict.audio is None:
             await session.set_variable(VERDICT, "pass")
             return
-        announcement = facts.announcements.get(verdict.audio)
-        heard = 0.0
+        choices = facts.announcements.get(verdict.audio, ())
+        announcement, heard = None, 0.0
         if not self._may_play(call.pbx):
-            announcement = None
             await session.set_variable(VERDICT, END)
-        elif announcement is None:
+        elif not choices:
             await session.set_variable(VERDICT, verdict.audio.value)
         else:
-            heard = await self._announce(session, call.pbx, verdict.audio, announcement)
+            announcement, heard = await self._announce(session, call.pbx, verdict.audio, choices)
         self._observer.note(
             BlockedCall(
                 at=self._clock(),
@@ -93,6 +92,7 @@ class Gate:
                 direction=call.direction,
                 audio=verdict.audio,
                 file=announcement.file if announcement else "",
+                recording=announcement.name if announcement else "",
                 heard=heard,
             )
         )
@@ -100,24 +100,31 @@ class Gate:
     def _may_play(self, pbx: int) -> bool:
         return self._playing[pbx] < self._caps.tenant and self._playing.total() < self._caps.node
 
-    async def _announce(self, session: Session, pbx: int, audio: Audio, announcement: Announcement) -> float:
-        """Verdict first, then the audio; returns the seconds heard."""
-        longest = announcement.seconds + SPARE
+    async def _announce(
+        self, session: Session, pbx: int, audio: Audio, choices: Sequence[Announcement]
+    ) -> tuple[Announcement | None, float]:
+        """Verdict first, then the first audio that is there; returns it and the seconds heard."""
+        longest = max(choice.seconds for choice in choices) + SPARE
         self._playing[pbx] += 1
         loop = asyncio.get_running_loop()
-        begun = loop.time()
+        choice, begun = choices[0], loop.time()
         try:
             await session.set_variable(ABSOLUTE_TIMEOUT, f"{longest:.1f}")
             await session.set_variable(VERDICT, audio.value)
             await session.execute("Answer" if self._policy.answer else "Progress")
-            begun = loop.time()
             with contextlib.suppress(HungUp, TimeoutError):
-                await session.execute("Playback", f"{announcement.file},noanswer", within=longest + SPARE)
+                for choice in choices:
+                    begun = loop.time()
+                    await session.execute("Playback", f"{choice.file},noanswer", within=longest + SPARE)
+                    if await session.get_variable(PLAYBACK_STATUS) != "FAILED":
+                        break
+                else:
+                    return None, 0.0
         finally:
             self._playing[pbx] -= 1
             if not self._playing[pbx]:
                 del self._playing[pbx]
-        return min(loop.time() - begun, announcement.seconds)
+        return choice, min(loop.time() - begun, choice.seconds)
 
 
 @dataclass(frozen=True, slots=True)

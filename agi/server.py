@@ -48,6 +48,10 @@ class Session:
     async def set_variable(self, name: str, value: str) -> None:
         await self.ask("SET VARIABLE", name, value)
 
+    async def get_variable(self, name: str) -> str:
+        """Its value; empty where it is not set."""
+        return (await self.ask("GET VARIABLE", name)).data
+
     async def execute(self, application: str, arguments: str = "", within: float = REPLY_TIMEOUT) -> Reply:
         """Run a dialplan application."""
         return await self.ask("EXEC", application, arguments, within=within)

@@ -153,6 +153,23 @@ class Asterisk(Section, frozen=True):
     )
 
 
+class Audio(Section, frozen=True):
+    converter: Annotated[
+        str, Meta(description="Socket of the converter, a process of its own that decodes what people upload.")
+    ] = "/run/asterisk-ext-audio/converter.sock"
+    largest_mb: Annotated[int, Meta(ge=1, le=60, description="Megabytes of an upload.")] = 20
+    longest_announcement: Annotated[
+        int, Meta(ge=1, le=60, description="Seconds of an announcement; the dialplan cuts at 60.")
+    ] = 60
+    longest_music: Annotated[int, Meta(ge=1, le=1800, description="Seconds of music on hold.")] = 300
+    blocked_calls_days: Annotated[
+        float, Meta(gt=0, description="Days that blocked calls are kept: they name callers.")
+    ] = 90
+    blocked_calls_most: Annotated[
+        int, Meta(ge=1000, description="Blocked calls kept at most; the oldest leave first, the counts stay.")
+    ] = 500_000
+
+
 class Config(Section, frozen=True):
     node: Node = Node()
     registry: Registry = Registry()
@@ -161,6 +178,7 @@ class Config(Section, frozen=True):
     admin_http: AdminHttp = AdminHttp()
     fastagi: FastAgi = FastAgi()
     asterisk: Asterisk = Asterisk()
+    audio: Audio = Audio()
 
 
 def secret(path: str) -> str:

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from zoneinfo import ZoneInfo
 
 from admin_http.services import BanPolicy, Services
-from asterisk_ext.config import Config
+from asterisk_ext.audio_ports import BlockedCallLog
+from asterisk_ext.config import Audio, Config
+from asterisk_ext.domain.audio import Limits
 from asterisk_ext.peer import HttpPeers, is_fleet_secret
 from asterisk_ext.ports import Clock, Guard, Registry
+from asterisk_ext.services.audios import Audios
 from asterisk_ext.services.audit import Audit
 from asterisk_ext.services.bans import Bans
+from asterisk_ext.services.blocked_calls import BlockedCalls
 from asterisk_ext.services.countries import Countries
 from asterisk_ext.services.fleet_calls import FleetCalls
 from asterisk_ext.services.maintenance import Maintenance
@@ -20,6 +25,8 @@ from asterisk_ext.services.users import Users
 from asterisk_ext.services.virtual_pbx import VirtualPbxs
 from asterisk_ext.store import LocalCopy
 from asterisk_ext.version import VERSION
+from dialplan.audio.converter import ConverterClient
+from dialplan.audio.defaults import shipped_recordings
 
 
 def services(
@@ -32,6 +39,7 @@ def services(
     countries: Countries,
     peers: HttpPeers,
     calls: FleetCalls,
+    blocked: BlockedCallLog,
     clock: Clock,
     fleet_secret: str,
 ) -> Services:
@@ -47,6 +55,12 @@ def services(
         bans=Bans(config.node.name, guard, audit, peers, copy),
         countries=countries,
         live_calls=calls,
+        blocked_calls=BlockedCalls(config.node.name, blocked, peers, copy, audit),
+        audios=Audios(
+            registry, copy, audit, ConverterClient(Path(config.audio.converter)), limits(config.audio), clock
+        ),
+        shipped=shipped_recordings(),
+        blocked_calls_days=config.audio.blocked_calls_days,
         fleet=copy,
         clock=clock,
         node=config.node.name,
@@ -55,4 +69,10 @@ def services(
         hoster=config.admin_http.hoster,
         zone=ZoneInfo(config.admin_http.zone),
         version=VERSION,
+    )
+
+
+def limits(settings: Audio) -> Limits:
+    return Limits(
+        megabytes=settings.largest_mb, announcement=settings.longest_announcement, music=settings.longest_music
     )

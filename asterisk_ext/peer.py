@@ -11,8 +11,10 @@ import aiohttp
 import msgspec
 from yarl import URL
 
+from asterisk_ext.domain.blocked_calls import BlockedCount, Wanted
 from asterisk_ext.domain.call_news import Changed, Difference, Ended, Snapshot
 from asterisk_ext.domain.call_rows import Row
+from asterisk_ext.domain.gate import BlockedCall
 from asterisk_ext.domain.server import Server
 from asterisk_ext.ports import SILENT, Banned, Spared
 from asterisk_ext.services.live_calls import EMERGENCY, UNKNOWN
@@ -87,6 +89,14 @@ class HttpPeers:
     async def bans(self, server: Server) -> list[Banned]:
         return _decoded(server, await self._ask(server, "GET", "bans"), list[Banned])
 
+    async def blocked_calls(self, server: Server, wanted: Wanted) -> list[BlockedCall]:
+        query = f"blocked-calls?before={wanted.before}&count={wanted.count}{_of_pbx(wanted.pbx)}"
+        return _decoded(server, await self._ask(server, "GET", query), list[BlockedCall])
+
+    async def blocked_counts(self, server: Server, pbx: int | None) -> list[BlockedCount]:
+        query = f"blocked-calls/counts?count=0{_of_pbx(pbx)}"
+        return _decoded(server, await self._ask(server, "GET", query), list[BlockedCount])
+
     async def spared(self, server: Server) -> list[Spared]:
         return _decoded(server, await self._ask(server, "GET", "bans/spared"), list[Spared])
 
@@ -127,6 +137,10 @@ class _RefusedError(Exception):
 def _url(server: Server, path: str) -> URL:
     host = f"[{server.ip}]" if ":" in server.ip else server.ip
     return URL(f"http://{host}:{server.port}/api/v1/{path}", encoded=True)
+
+
+def _of_pbx(pbx: int | None) -> str:
+    return "" if pbx is None else f"&pbx={pbx}"
 
 
 def _decoded(server: Server, data: bytes, kind: type[T]) -> T:

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Collection, Sequence
+from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
+from asterisk_ext.domain.audio import Stems
+from asterisk_ext.domain.blocked_calls import BlockedCount, Wanted
 from asterisk_ext.domain.call_news import Difference
 from asterisk_ext.domain.call_rows import Row
 from asterisk_ext.domain.errors import Problem
+from asterisk_ext.domain.gate import BlockedCall
 from asterisk_ext.domain.maintenance import Map
 from asterisk_ext.domain.pbx import Pbx
 from asterisk_ext.domain.server import Report, Server
@@ -97,6 +100,10 @@ class Registry(Protocol):
         ...
 
     async def get_blob(self, sha256: str) -> bytes | None: ...
+
+    async def drop_blob(self, sha256: str) -> None:
+        """Keep it no longer; nothing happens where it is not kept."""
+        ...
 
 
 class Fleet(Protocol):
@@ -248,6 +255,10 @@ class Peers(Protocol):
 
     async def bans(self, server: Server) -> list[Banned]: ...
 
+    async def blocked_calls(self, server: Server, wanted: Wanted) -> list[BlockedCall]: ...
+
+    async def blocked_counts(self, server: Server, pbx: int | None) -> list[BlockedCount]: ...
+
     async def spared(self, server: Server) -> list[Spared]: ...
 
     async def lift(self, server: Server, address: str, by: str) -> bool:
@@ -266,7 +277,9 @@ class PhoneBook(Protocol):
 class Projector(Protocol):
     """Gives Asterisk the virtual PBXs of this node."""
 
-    def apply(self, tenants: Sequence[Pbx], *, elsewhere: Collection[int] = ()) -> object:
+    def apply(
+        self, tenants: Sequence[Pbx], *, elsewhere: Collection[int] = (), audios: Mapping[int, Stems] | None = None
+    ) -> object:
         """Make Asterisk's tenants exactly these. Blocks: call it outside the event loop.
 
         Refuses to remove many that are not ``elsewhere`` in the fleet: it would rather be an error of ours.

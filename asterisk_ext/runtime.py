@@ -7,13 +7,13 @@ import logging
 import signal
 import time
 from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack, asynccontextmanager
-from functools import cache, partial
+from contextlib import AsyncExitStack, asynccontextmanager, closing
+from functools import partial
 from pathlib import Path
 
 from admin_http.app import build
 from admin_http.listen import listening
-from agi.blocked_calls import RecentBlockedCalls
+from agi.blocked_calls import BlockedCallLog
 from agi.directory import FleetDirectory
 from agi.gate import Gate
 from agi.server import Server as FastAgi
@@ -22,10 +22,9 @@ from ari_apps.live_calls import Follower
 from asterisk_ext import console
 from asterisk_ext.config import Config, secret
 from asterisk_ext.peer import HttpPeers
-from asterisk_ext.registry import served, wire
-from asterisk_ext.registry.chosen import chosen
-from asterisk_ext.registry.embedded import EmbeddedRegistry
+from asterisk_ext.registry.engine import open_engine, serve
 from asterisk_ext.schedule import scheduled
+from asterisk_ext.services.audio_delivery import AudioDelivery
 from asterisk_ext.services.audit import Audit
 from asterisk_ext.services.countries import Countries
 from asterisk_ext.services.fleet_calls import FleetCalls
@@ -37,8 +36,9 @@ from asterisk_ext.store import LocalCopy
 from asterisk_ext.tasks import Tasks
 from asterisk_ext.trunks import Trunks
 from asterisk_ext.version import VERSION
-from dialplan.audio.defaults import default_announcements, install_default_audios
-from dialplan.kept_projection import KeptProjection
+from dialplan.audio.announcements import Announcements
+from dialplan.audio.defaults import install_default_audios
+from dialplan.audio.sound_folder import SoundsOnDisk
 from dialplan.registered_phones import RegisteredPhones
 from firewall.guard_client import GuardClient
 from firewall.node_countries import CountryFiles, NodeCountries
@@ -61,25 +61,23 @@ async def running(config: Config) -> AsyncIterator[None]:
     name, state, asterisk, clock = config.node.name, Path(config.node.state), config.asterisk, time.time
     fleet_secret = secret(config.registry.secret_file)
     async with AsyncExitStack() as stack:
-        own = state / "registry.sqlite3"
-        registry = chosen(config.registry.serve, own, config.registry.url, fleet_secret, clock)
+        registry = open_engine(config.registry, state, fleet_secret, clock)
         stack.push_async_callback(registry.close)
-        copy = LocalCopy(state / "copy.sqlite3", clock)
-        stack.callback(copy.close)
+        copy = stack.enter_context(closing(LocalCopy(state / "copy.sqlite3", clock)))
         ari = partial(Ari.open, asterisk.ari_url)
         looking = await stack.enter_async_context(ari(asterisk.ari_user, secret(asterisk.ari_secret_file)))
         acting = await stack.enter_async_context(ari(asterisk.ari_acting_user, secret(asterisk.ari_acting_secret_file)))
         to_guard = GuardClient(Path(config.guard.socket))
         guard = NodeGuard(to_guard, config.guard.ban_hours)
         install_default_audios(Path(asterisk.sounds))
-        announcements = cache(partial(default_announcements, asterisk.sounds))
-
+        blocked = BlockedCallLog.of(state / "blocked_calls.sqlite3", clock, config.audio)
         audit = Audit(registry, copy, clock)
         countries = Countries(NodeCountries(to_guard), CountryFiles(state), config.countries.sources, audit, clock)
         calls = LiveCalls(name, acting, copy, audit)
-        trunks = Trunks(name, copy, KeptProjection(Path(asterisk.realtime)), asterisk, clock)
-        serving = Serving(name, copy, trunks.projector)
-        reporting = Reporting(name, VERSION, serving, RegisteredPhones(asterisk.program), calls.count)
+        audios = AudioDelivery(name, copy, registry, SoundsOnDisk(Path(asterisk.sounds)), clock)
+        trunks = Trunks(name, copy, asterisk, clock)
+        serving = Serving(name, copy, trunks.projector, audios)
+        reporting = Reporting(name, VERSION, serving, audios, RegisteredPhones(asterisk.program), calls.count)
         peers = HttpPeers(fleet_secret)
         stack.push_async_callback(peers.close)
         fleet_calls = FleetCalls(name, calls, peers, copy, clock)
@@ -93,17 +91,19 @@ async def running(config: Config) -> AsyncIterator[None]:
                 countries=countries,
                 peers=peers,
                 calls=fleet_calls,
+                blocked=blocked,
                 clock=clock,
                 fleet_secret=fleet_secret,
             )
         )
-        if isinstance(registry, EmbeddedRegistry):
-            app.add_subapp(wire.PREFIX, served.application(registry, fleet_secret))
+        serve(registry, app, fleet_secret)
 
         tasks = await stack.enter_async_context(Tasks())
         tasks.keep("copy of the registry", lambda: copy.follow(registry))
         tasks.keep("reports of the nodes", lambda: copy.hear(registry), pause=PERIOD)
         tasks.keep("report of this node", lambda: reporting.run(registry))
+        tasks.keep("audios", audios.run)
+        tasks.keep("blocked calls", blocked.run)
         tasks.keep("projection to Asterisk", serving.run)
         trunks.keep(tasks)
         tasks.keep("guard's never-ban list", Friends(copy, guard).run)
@@ -112,7 +112,7 @@ async def running(config: Config) -> AsyncIterator[None]:
         await stack.enter_async_context(scheduled(times, config.admin_http.zone))
         tasks.keep("live calls", Follower(looking, acting, calls, f"asterisk-ext-{name}", clock).run)
         tasks.keep("calls of the fleet", fleet_calls.run)
-        gate = Gate(FleetDirectory(copy, announcements), RecentBlockedCalls(), clock)
+        gate = Gate(FleetDirectory(copy, Announcements(asterisk.sounds, audios.choices)), blocked, clock)
         await stack.enter_async_context(FastAgi({"gate": gate}, config.fastagi.host, config.fastagi.port))
         await stack.enter_async_context(
             listening(app, config.admin_http.host, config.admin_http.port, Path(config.node.run) / "admin.sock")

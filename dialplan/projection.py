@@ -10,14 +10,16 @@ from __future__ import annotations
 import os
 import sqlite3
 import threading
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from asterisk_ext.domain.audio import Stems
 from asterisk_ext.domain.errors import Problem
 from asterisk_ext.domain.pbx import Pbx
+from dialplan.carriers import Placed, identity_rows
 from dialplan.realtime_schema import PBXS, TABLES, VERSION, Row, Rows, Table, statements
-from dialplan.rows import Placed, gathered, identity_rows, tenant_rows
+from dialplan.rows import NO_AUDIOS, gathered, tenant_rows
 
 REMOVES_TOO_MUCH = Problem(
     "projection.removes_too_much",
@@ -35,6 +37,8 @@ FOREIGN_SCHEMA = Problem(
 FEW = 5
 """So many tenants may vanish at once without a question, whatever share of all they are."""
 SHARE = 0.05
+SOUNDS = "/var/lib/asterisk-ext/sounds"
+"""Where audios lie, as Asterisk sees it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,14 +78,22 @@ def difference(present: Rows, wanted: Rows) -> Difference:
 class Projection:
     """The realtime database at ``path``. Every method blocks on the file: call it in a thread; any thread will do."""
 
-    def __init__(self, path: Path, timeout: float = 5.0) -> None:
+    def __init__(self, path: Path, timeout: float = 5.0, sounds: str = SOUNDS) -> None:
         self._path = path
+        self._sounds = sounds
         self._timeout = timeout
         self._lock = threading.Lock()
         self._open: _Open | None = None
-        self._reckoned: dict[int, tuple[Pbx, list[Placed]]] = {}
+        self._reckoned: dict[int, tuple[tuple[Pbx, Stems], list[Placed]]] = {}
 
-    def apply(self, tenants: Iterable[Pbx], *, elsewhere: Collection[int] = (), confirmed: bool = False) -> Difference:
+    def apply(
+        self,
+        tenants: Iterable[Pbx],
+        *,
+        elsewhere: Collection[int] = (),
+        audios: Mapping[int, Stems] | None = None,
+        confirmed: bool = False,
+    ) -> Difference:
         """Make Asterisk serve exactly ``tenants``; applying the same again changes nothing.
 
         ``elsewhere`` are virtual PBXs that live on, on other servers: that they leave needs no explanation. Refuses
@@ -89,17 +101,17 @@ class Projection:
         sqlite3.Error where the file is locked, damaged or the disk is full; nothing has changed then.
         """
         with self._lock:
-            wanted = self._rows(list(tenants))
+            wanted = self._rows(list(tenants), audios or {})
             try:
                 return self._apply(self._opened(), wanted, elsewhere, confirmed)
             except BaseException:
                 self._close()
                 raise
 
-    def compare(self, tenants: Iterable[Pbx]) -> Difference:
+    def compare(self, tenants: Iterable[Pbx], audios: Mapping[int, Stems] | None = None) -> Difference:
         """What ``apply`` would change; looks at the file itself, whatever is remembered."""
         with self._lock:
-            wanted = self._rows(list(tenants))
+            wanted = self._rows(list(tenants), audios or {})
             self._close()
             opened = self._opened()
             if opened.is_older():
@@ -123,11 +135,11 @@ class Projection:
         opened.remember(wanted)
         return found
 
-    def _rows(self, tenants: list[Pbx]) -> Rows:
+    def _rows(self, tenants: list[Pbx], audios: Mapping[int, Stems]) -> Rows:
         reckoned = {}
         for pbx in tenants:
-            before = self._reckoned.get(pbx.id)
-            reckoned[pbx.id] = before if before and before[0] == pbx else (pbx, tenant_rows(pbx))
+            before, facts = self._reckoned.get(pbx.id), (pbx, audios.get(pbx.id, NO_AUDIOS))
+            reckoned[pbx.id] = before if before and before[0] == facts else (facts, tenant_rows(*facts, self._sounds))
         self._reckoned = reckoned
         return gathered([*identity_rows(tenants), *(placed for _, part in reckoned.values() for placed in part)])
 

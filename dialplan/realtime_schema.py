@@ -42,7 +42,7 @@ ENDPOINTS = Table(
     (
         "id", "context", "tenantid", "accountcode", "aors", "auth", "outbound_auth", "set_var", "allow", "callerid",
         "language", "moh_suggest", "identify_by", "deny", "permit", "direct_media", "rtp_symmetric", "force_rport",
-        "rewrite_contact", "webrtc", "trust_id_inbound", "allow_subscribe", "from_user",
+        "rewrite_contact", "webrtc", "trust_id_inbound", "allow_subscribe", "from_user", "codec_prefs_incoming_offer",
     ),
 )  # fmt: skip
 AUTHS = Table("ps_auths", "ps_auths", ("id", "auth_type", "username", "realm", "md5_cred", "password"))
@@ -55,12 +55,17 @@ AORS = Table(
     ),
 )  # fmt: skip
 IDENTIFIES = Table("ps_endpoint_id_ips", "ps_endpoint_id_ips", ("id", "endpoint", "match", "match_request_uri"))
-PBXS = Table("pbx", "asterisk_ext_pbx", ("id", "status", "language", "max_calls", "prefixes", "trunks"))
+PBXS = Table(
+    "pbx",
+    "asterisk_ext_pbx",
+    ("id", "status", "language", "max_calls", "prefixes", "trunks", "partial_block", "total_block", "neutral"),
+)
 NUMBERS = Table("number", "asterisk_ext_number", ("id", "kind", "ring", "timeout"))
 ROUTES = Table("route", "asterisk_ext_route", ("id", "pattern", "trunks", "strip", "prepend", "caller"))
 DIDS = Table("did", "asterisk_ext_did", ("number", "pbx", "target"))
+MUSIC = Table("musiconhold", "musiconhold", ("name", "mode", "directory"))
 
-TABLES = (ENDPOINTS, AUTHS, AORS, IDENTIFIES, PBXS, NUMBERS, DIDS, ROUTES)
+TABLES = (ENDPOINTS, AUTHS, AORS, IDENTIFIES, PBXS, NUMBERS, DIDS, ROUTES, MUSIC)
 
 
 def statements() -> list[str]:

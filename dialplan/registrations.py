@@ -17,7 +17,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from asterisk_ext.domain.errors import Problem
 from asterisk_ext.domain.pbx import Mode, Pbx, Trunk
-from dialplan.rows import carrier_uri
+from dialplan.carriers import carrier_uri
 
 INCLUDE = "asterisk-ext.registrations.conf"
 RELOAD = "module reload res_pjsip_outbound_registration.so"

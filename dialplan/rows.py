@@ -1,27 +1,21 @@
-"""Virtual PBXs → rows of Asterisk's realtime database. Pure: the whole wanted state, whatever is there now.
-
-Carriers: every trunk is an endpoint of its own, so that channels are named ``PJSIP/1_trunk14-…`` in both directions.
-A call from a carrier's address that one trunk alone uses is that trunk's (``match``). Where several tenants share a
-carrier's address, the number called tells the trunk (``match_request_uri``) and the endpoint's ``permit`` admits the
-tenant's carriers alone. What this does not tell comes in by an endpoint without a tenant, and the dialplan finds the
-tenant by the number called. Asterisk compares every stranger's packet with all identities, at a cost that grows with
-their square (1,000: 50 ms); above ``MOST_IDENTITIES`` there is therefore one for all carriers.
-"""
+"""Virtual PBXs → rows of Asterisk's realtime database. Pure: the whole wanted state, whatever is there now."""
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterable, Iterator
 
+from asterisk_ext.domain.audio import Kind, Stems
 from asterisk_ext.domain.emergency import NEVER_OFF, dialled_forms
-from asterisk_ext.domain.pbx import REALM, Extension, Mode, Pbx, Strategy, Trunk
+from asterisk_ext.domain.pbx import REALM, Extension, Mode, Pbx, Strategy
 from asterisk_ext.domain.route import expression
+from dialplan.audio.sound_folder import directory
+from dialplan.carriers import MEDIA, Placed, allowed, identity_rows, preference, trunk_rows
 from dialplan.realtime_schema import (
     AORS,
     AUTHS,
     DIDS,
     ENDPOINTS,
-    IDENTIFIES,
+    MUSIC,
     NUMBERS,
     PBXS,
     ROUTES,
@@ -32,13 +26,10 @@ from dialplan.realtime_schema import (
 )
 
 PHONES_CONTEXT = "asterisk-ext-phones"
-TRUNKS_CONTEXT = "asterisk-ext-trunks"
-CARRIERS = "carriers"
-MOST_IDENTITIES = 100
 EMERGENCY_VARIABLE = "AST_EXT_EMERGENCY"
 
 
-Placed = tuple[Table, Row]
+NO_AUDIOS: Stems = {}
 
 
 def rows(tenants: Iterable[Pbx]) -> Rows:
@@ -55,38 +46,25 @@ def gathered(placed: Iterable[Placed]) -> dict[str, dict[str, Row]]:
     return wanted
 
 
-def tenant_rows(pbx: Pbx) -> list[Placed]:
-    """The rows that depend on this tenant alone."""
-    placed = [(PBXS, _pbx(pbx))]
+def tenant_rows(pbx: Pbx, audios: Stems = NO_AUDIOS, sounds: str = "") -> list[Placed]:
+    """The rows that depend on this tenant alone; ``sounds`` is where Asterisk finds audios."""
+    placed = [(PBXS, _pbx(pbx, audios))]
+    music = audios.get(Kind.MUSIC, ())[:1] if pbx.music_class == "default" else ()
+    for stem in music:
+        placed.append((MUSIC, MUSIC.row(name=music_class(pbx), mode="files", directory=directory(sounds, stem))))
     if pbx.mode is not Mode.MANAGED:
         return placed
     common = _tenant(pbx)
     for extension in pbx.extensions:
-        placed += _phone(pbx, extension, common)
+        placed += _phone(pbx, extension, common, music_class(pbx) if music else pbx.music_class)
     for trunk in pbx.trunks:
-        placed += _trunk(pbx, trunk, common)
+        placed += trunk_rows(pbx, trunk, common)
     for group in pbx.ring_groups:
         kind = "in_order" if group.strategy is Strategy.IN_ORDER else "ring_group"
         placed.append((NUMBERS, _number(pbx, group.number, kind, _phones_of(pbx, group.number), group.timeout)))
     placed += [(ROUTES, row) for row in _routes(pbx)]
     placed += [(DIDS, DIDS.row(number=did.number, pbx=str(pbx.id), target=did.target)) for did in pbx.dids]
     return placed
-
-
-def identity_rows(tenants: Iterable[Pbx]) -> Iterator[Placed]:
-    """How Asterisk knows carriers, which depends on all tenants together."""
-    managed = sorted((pbx for pbx in tenants if pbx.mode is Mode.MANAGED), key=lambda pbx: pbx.id)
-    uses = Counter(address for pbx in managed for trunk in pbx.trunks for address in trunk.known_by)
-    if not uses:
-        return
-    yield ENDPOINTS, _carriers()
-    shared = {address for address, count in uses.items() if count > 1}
-    exact = list(_exact_identities(managed, shared))
-    rest = uses.keys() if len(exact) > MOST_IDENTITIES else shared
-    if rest:
-        yield IDENTIFIES, IDENTIFIES.row(id=CARRIERS, endpoint=CARRIERS, match=",".join(sorted(rest)))
-    if len(exact) <= MOST_IDENTITIES:
-        yield from ((IDENTIFIES, row) for row in exact)
 
 
 def emergency(pbx: Pbx) -> str:
@@ -105,8 +83,16 @@ def emergency_forms(forms: dict[str, str]) -> str:
     return "." + "".join(f"{dialled}>{bare}." for dialled, bare in sorted(forms.items()))
 
 
-def _pbx(pbx: Pbx) -> Row:
+def music_class(pbx: Pbx) -> str:
+    """Asterisk's name of the class that plays the tenant's music from the library."""
+    return f"asterisk-ext-{pbx.id}"
+
+
+def _pbx(pbx: Pbx, audios: Stems) -> Row:
     return PBXS.row(
+        partial_block="-".join(audios.get(Kind.PARTIAL, ())) or None,
+        total_block="-".join(audios.get(Kind.TOTAL, ())) or None,
+        neutral="-".join(audios.get(Kind.NEUTRAL, ())) or None,
         id=str(pbx.id),
         status=pbx.status.value,
         language=pbx.language,
@@ -129,7 +115,7 @@ def _routes(pbx: Pbx) -> Iterator[Row]:
         )
 
 
-def _phone(pbx: Pbx, extension: Extension, common: dict[str, str]) -> Iterator[tuple[Table, Row]]:
+def _phone(pbx: Pbx, extension: Extension, common: dict[str, str], music: str) -> Iterator[tuple[Table, Row]]:
     account = pbx.account(extension.number)
     yield (
         ENDPOINTS,
@@ -138,15 +124,16 @@ def _phone(pbx: Pbx, extension: Extension, common: dict[str, str]) -> Iterator[t
             context=PHONES_CONTEXT,
             aors=account,
             auth=account,
-            allow=_codecs(extension.codecs),
+            allow=allowed(extension.codecs),
+            codec_prefs_incoming_offer=preference(extension.codecs),
             callerid=f'"{extension.name or extension.number}" <{extension.number}>',
-            moh_suggest=pbx.music_class,
+            moh_suggest=music,
             identify_by="username,auth_username",
             webrtc="yes" if extension.webrtc else "no",
             trust_id_inbound="no",
             allow_subscribe="no",
             **_shown(common, extension),
-            **_MEDIA,
+            **MEDIA,
         ),
     )
     yield (
@@ -184,72 +171,6 @@ def _number(pbx: Pbx, number: str, kind: str, phones: list[str], timeout: int) -
     return NUMBERS.row(id=pbx.account(number), kind=kind, ring=ring, timeout=str(timeout))
 
 
-def _trunk(pbx: Pbx, trunk: Trunk, common: dict[str, str]) -> Iterator[tuple[Table, Row]]:
-    name = f"{pbx.id}_{trunk.name}"
-    # A carrier that we register with calls from anywhere, known by the secret word that its calls bring back.
-    addresses = [] if trunk.register else sorted({address for item in pbx.trunks for address in item.known_by})
-    yield (
-        ENDPOINTS,
-        ENDPOINTS.row(
-            id=name,
-            context=TRUNKS_CONTEXT,
-            aors=name,
-            outbound_auth=name if trunk.username else None,
-            allow=_codecs(trunk.codecs),
-            identify_by="ip",
-            deny="0.0.0.0/0.0.0.0,::/0" if addresses else None,
-            permit=",".join(addresses) or None,
-            trust_id_inbound="yes",
-            allow_subscribe="no",
-            **common,
-            **_MEDIA,
-        ),
-    )
-    yield AORS, AORS.row(id=name, contact=carrier_uri(trunk), max_contacts="0", qualify_frequency="0")
-    if trunk.username:
-        # Without a realm: the carrier's own, whatever it is called.
-        yield AUTHS, AUTHS.row(id=name, auth_type="userpass", username=trunk.username, password=trunk.secret)
-
-
-def carrier_uri(trunk: Trunk, user: str = "") -> str:
-    """The carrier's address as SIP has it: ``sip:user@198.18.20.1:5060;transport=tcp``."""
-    host = f"[{trunk.host}]" if ":" in trunk.host else trunk.host
-    transport = "" if trunk.transport == "udp" else f";transport={trunk.transport}"
-    return f"sip:{user}{'@' if user else ''}{host}:{trunk.port}{transport}"
-
-
-def _exact_identities(managed: list[Pbx], shared: set[str]) -> Iterator[Row]:
-    for pbx in managed:
-        for trunk in pbx.trunks:
-            alone = [address for address in trunk.known_by if address not in shared]
-            if alone:
-                name = f"{pbx.id}_{trunk.name}"
-                yield IDENTIFIES.row(id=name, endpoint=name, match=",".join(alone))
-        over = next((trunk for trunk in pbx.trunks if shared.intersection(trunk.known_by) and not trunk.register), None)
-        if over and pbx.dids:
-            name = f"{pbx.id}_{over.name}"
-            numbers = "|".join(sorted(did.number for did in pbx.dids))
-            uri = f"/^sips?:[+]?(55)?({numbers})@/"
-            yield IDENTIFIES.row(id=f"{name}_numbers", endpoint=name, match_request_uri=uri)
-
-
-def _carriers() -> Row:
-    """Whoever calls from a carrier's address and is no trunk of one tenant: the number called tells the tenant."""
-    return ENDPOINTS.row(
-        id=CARRIERS,
-        context=TRUNKS_CONTEXT,
-        allow=_codecs(("alaw", "ulaw")),
-        identify_by="ip",
-        trust_id_inbound="yes",
-        allow_subscribe="no",
-        **_MEDIA,
-    )
-
-
-_MEDIA = {"direct_media": "no", "rtp_symmetric": "yes", "force_rport": "yes", "rewrite_contact": "yes"}
-"""Media through Asterisk and answers to where requests came from: phones sit behind address translation."""
-
-
 def _tenant(pbx: Pbx) -> dict[str, str]:
     """The options that carry the tenant with every call; two underscores let each leg inherit a variable."""
     return {
@@ -280,10 +201,6 @@ def _phones_of(pbx: Pbx, group: str) -> list[str]:
         elif number not in groups:
             phones[number] = None
     return list(phones)
-
-
-def _codecs(codecs: tuple[str, ...]) -> str:
-    return ",".join(("!all", *codecs))
 
 
 def _no_digest() -> str:

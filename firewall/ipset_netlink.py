@@ -12,6 +12,7 @@ import socket
 import struct
 from collections.abc import Iterable, Iterator, Mapping
 from ipaddress import IPv4Network, IPv6Network
+from itertools import islice
 
 from firewall.nft_netlink import (
     ACK,
@@ -92,14 +93,9 @@ class IpsetSocket:
 
     def add(self, name: str, elements: Mapping[bytes, float]) -> None:
         """Add addresses, each with its seconds; one that is there gets the new time."""
-        chunk: list[bytes] = []
-        for key, seconds in elements.items():
-            chunk.append(_element(key, seconds))
-            if len(chunk) == ELEMENTS_A_MESSAGE:
-                self._ask(CMD_ADD, name, _many(chunk))
-                chunk = []
-        if chunk:
-            self._ask(CMD_ADD, name, _many(chunk))
+        listed = iter(elements.items())
+        while part := list(islice(listed, ELEMENTS_A_MESSAGE)):
+            self._ask(CMD_ADD, name, LINE0 + attribute(ADT | NESTED, _timed_elements(part)))
 
     def add_networks(
         self, name: str, networks: Iterable[IPv4Network | IPv6Network], seconds: float | None = None
@@ -178,6 +174,24 @@ def _element(key: bytes, seconds: float | None, prefix: int = 0) -> bytes:
     return body + attribute(LINE | BIG_ENDIAN, struct.pack(">I", 0))
 
 
+def _around(size: int) -> tuple[bytes, bytes, bytes]:
+    """What stands before a key of so many bytes, between it and its seconds, and after those."""
+    key = bytes([255]) * size
+    whole = attribute(DATA | NESTED, _element(key, float(MOST_SECONDS)))
+    before, _, rest = whole.partition(key)
+    between, _, after = rest.partition(struct.pack(">I", MOST_SECONDS))
+    return before, between, after
+
+
+def _timed_elements(items: Iterable[tuple[bytes, float]]) -> bytes:
+    """Written out, because 50,000 of them attribute by attribute take a quarter of a second."""
+    parts: list[bytes] = []
+    for key, seconds in items:
+        before, between, after = AROUND[len(key)]
+        parts += (before, key, between, struct.pack(">I", max(1, min(round(seconds), MOST_SECONDS))), after)
+    return b"".join(parts)
+
+
 def _many(elements: list[bytes]) -> bytes:
     line = attribute(LINE, struct.pack("=I", 0))
     return line + attribute(ADT | NESTED, b"".join(attribute(DATA | NESTED, element) for element in elements))
@@ -191,3 +205,7 @@ def _listed(body: bytes) -> Iterator[tuple[bytes, float]]:
             fields = dict(attributes(item))
             left = struct.unpack(">I", fields[TIMEOUT])[0] if TIMEOUT in fields else float("inf")
             yield next(value for _, value in attributes(fields[IP])), float(left)
+
+
+LINE0 = attribute(LINE, struct.pack("=I", 0))
+AROUND = {size: _around(size) for size in (4, 16)}

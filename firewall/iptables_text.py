@@ -1,8 +1,8 @@
 """Rules for iptables as the text that ``iptables-restore`` loads (pure). Its format: iptables-save(8), iptables(8).
 
-A rule is a dictionary: ``protocol``, ``src``, ``in-interface``, ``out-interface``, ``target``, and every other key is a
-match with its options. An option's value is one argument, several in a list, or "" for none; "!" first says that it
-must not hold.
+A rule is a dictionary: ``protocol``, ``src``, ``dst``, ``in-interface``, ``out-interface``, ``target``, and every other
+key is a match with its options. An option's value is one argument, several in a list, or "" for none; "!" first says
+that it must not hold.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ Rule = dict[str, object]
 GENERAL = {
     "protocol": "--protocol",
     "src": "--source",
+    "dst": "--destination",
     "in-interface": "--in-interface",
     "out-interface": "--out-interface",
 }

@@ -13,8 +13,8 @@ day, to whom Asterisk has not sent a request of its own, and who are on no never
   ``STREAM_BYTES`` a second, which hold four guesses; a suspect gets one segment a second through.
 
 A phone needs two packets, and its success makes its whole address known: an office of 50 phones that come at once from
-a new address has the first of them in after one second, and with it all. What is dropped is sent again (SIP over UDP
-after 0.5, 1, 2 and 4 s; TCP by itself): it is a delay, no refusal.
+a new address has the first of them in after some two seconds, and with it all. What is dropped is sent again (SIP over
+UDP after 0.5, 1, 2 and 4 s; TCP by itself): it is a delay, no refusal.
 
 Memory: the two shared limits come before and after the ones by source. ``FLOOD`` bounds how many sources a second can
 get an entry, which lives ``ENTRY_SECONDS``: 100,000 at most, in sets of 131,072, which thus are never full. ``total``

@@ -12,17 +12,24 @@ import pytest
 ROOT = Path(__file__).resolve().parent.parent
 OURS = ("asterisk_ext", "agi", "ari_apps", "dialplan", "firewall", "admin_http")
 EDGES = ("agi", "ari_apps", "dialplan", "firewall", "admin_http")
-COMMON = ("asterisk_ext.services", "asterisk_ext.ports", "asterisk_ext.country_ports", "asterisk_ext.domain")
+COMMON = (
+    "asterisk_ext.services",
+    "asterisk_ext.ports",
+    "asterisk_ext.audio_ports",
+    "asterisk_ext.country_ports",
+    "asterisk_ext.domain",
+)
 MAY_IMPORT = {
     "asterisk_ext/domain": ("asterisk_ext.domain",),
     "asterisk_ext/ports.py": ("asterisk_ext.domain",),
     "asterisk_ext/country_ports.py": (),
+    "asterisk_ext/audio_ports.py": ("asterisk_ext.domain",),
     "asterisk_ext/config.py": ("asterisk_ext.domain",),
     "asterisk_ext/version.py": (),
     "asterisk_ext/tasks.py": (),
     "asterisk_ext/schedule.py": ("asterisk_ext.domain",),
     "asterisk_ext/services": COMMON,
-    "asterisk_ext/registry": (*COMMON, "asterisk_ext.registry"),
+    "asterisk_ext/registry": (*COMMON, "asterisk_ext.config", "asterisk_ext.registry"),
     "asterisk_ext/store.py": COMMON,
     "asterisk_ext/peer.py": COMMON,
     **{edge: (*COMMON, "asterisk_ext.config", "asterisk_ext.tasks", edge) for edge in EDGES},

@@ -6,8 +6,10 @@ import msgspec
 from aiohttp import web
 
 from admin_http.api import (
+    audios,
     audit,
     bans,
+    blocked_calls,
     countries,
     live_calls,
     maintenance,
@@ -30,6 +32,8 @@ ROUTES: tuple[Route, ...] = (
     *bans.ROUTES,
     *countries.ROUTES,
     *live_calls.ROUTES,
+    *blocked_calls.ROUTES,
+    *audios.ROUTES,
     *users.ROUTES,
     *audit.ROUTES,
     *status.ROUTES,

@@ -19,6 +19,9 @@ from asterisk_ext.services.users import TOKEN_REFUSED
 Json = dict[str, Any]
 
 
+BINARY: Json = {"schema": {"type": "string", "format": "binary"}}
+
+
 def document(routes: Sequence[Route], version: str) -> Json:
     """The whole document for ``routes``."""
     types = _types(routes)
@@ -85,7 +88,9 @@ def _operation(route: Route, schema_of: dict[str, Json], components: Json) -> Js
     if route.sent is not None:
         operation["requestBody"] = {
             "required": True,
-            "content": {"application/json": {"schema": schema_of[_key(route.sent)]}},
+            "content": {"application/octet-stream": BINARY}
+            if route.sent is bytes
+            else {"application/json": {"schema": schema_of[_key(route.sent)]}},
         }
     return operation
 
@@ -105,7 +110,7 @@ def _responses(route: Route, schema_of: dict[str, Json]) -> Json:
         answers: Json = {"204": {"description": "Done."}}
     else:
         media = "text/event-stream" if route.events else route.media
-        content = {media: {"schema": schema_of[_key(route.answer)]}}
+        content = {media: BINARY if route.answer is bytes else {"schema": schema_of[_key(route.answer)]}}
         answers = {str(route.status): {"description": "As asked.", "content": content}}
     by_status: dict[int, list[Problem]] = {}
     for problem in problems_of(route):

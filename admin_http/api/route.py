@@ -43,7 +43,7 @@ class Route:
     events: bool = False
     """The handler answers by itself with a stream of server-sent events of its answer type."""
     media: str = "application/json"
-    """Of the answer."""
+    """What the answer is; bytes are sent as they are."""
     takes: Any | None = None
     """Type of a body that the handler reads by itself."""
     hints: Mapping[str, Any] = field(init=False, default_factory=dict)
@@ -88,6 +88,8 @@ class Route:
             return result
         if self.answer is None:
             return web.Response(status=204)
+        if isinstance(result, bytes):
+            return web.Response(status=self.status, body=result, content_type=self.media)
         return web.Response(
             status=self.status, body=msgspec.json.encode(result, enc_hook=str), content_type="application/json"
         )

@@ -5,8 +5,10 @@ from __future__ import annotations
 from aiohttp import web
 
 from admin_http.pages import (
+    audios,
     audit,
     bans,
+    blocked_calls,
     countries,
     live_calls,
     login,
@@ -60,6 +62,13 @@ def add_routes(app: web.Application) -> None:
             web.get("/pbx/{pbx}/{kind}/{key}/remove", pbx_parts.ask_remove),
             web.post("/pbx/{pbx}/{kind}/{key}/remove", pbx_parts.remove),
             web.post("/pbx/{pbx}/status", virtual_pbx.set_status),
+            web.get("/audios", audios.show),
+            web.post("/audios/add", audios.add),
+            web.get("/audios/choose", audios.choose),
+            web.post("/audios/use", audios.use),
+            web.post("/audios/remove", audios.remove),
+            web.get("/audios/shipped/{kind}/{language}", audios.shipped),
+            web.get("/blocked-calls", blocked_calls.show),
             web.get("/bans", bans.show),
             web.get("/bans/add", bans.ask),
             web.post("/bans/add", bans.add),

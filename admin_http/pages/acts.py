@@ -7,8 +7,9 @@ from dataclasses import dataclass, field
 
 from markupsafe import Markup
 
-from admin_http.i18n import N_, Words, epoch
+from admin_http.i18n import LANGUAGES, N_, Words, epoch
 from asterisk_ext.domain.access import Act, Actor, allows
+from asterisk_ext.domain.audio import Kind
 from asterisk_ext.domain.pbx import Status
 from asterisk_ext.ports import Fleet
 from asterisk_ext.services.audit import Entry
@@ -22,6 +23,12 @@ PLACED = {
     Status.ACTIVE: N_("Lifted the block of **{pbx}**"),
     Status.PARTIAL_BLOCK: N_("Put **{pbx}** under partial block"),
     Status.TOTAL_BLOCK: N_("Put **{pbx}** under total block"),
+}
+SOUNDS = {
+    Kind.PARTIAL: N_("Partial block"),
+    Kind.TOTAL: N_("Total block · from inside"),
+    Kind.NEUTRAL: N_("Total block · from outside"),
+    Kind.MUSIC: N_("Music on hold"),
 }
 RETURN = {
     Status.ACTIVE: N_("Lift the block"),
@@ -90,11 +97,30 @@ def _of(entry: Entry, fleet: Fleet, names: Mapping[int, str], words: Words) -> t
             return words.rich(SERVER.get(facts.get("done", ""), SERVER["edited"]), server=entry.thing), None
         case Act.CHANGE_FIREWALL if facts.get("done") == "countries":
             return words.rich(N_("Asked for newer country lists")), None
+        case Act.CHANGE_AUDIOS if "after" in facts:
+            chosen = facts["after"] or words.text(N_("the default"))
+            place = _place(entry.thing, names, words)
+            return words.rich(N_("Chose the audio **{audio}** for {place}"), audio=chosen, place=place), None
+        case Act.CHANGE_AUDIOS if "removed" in facts:
+            return words.rich(N_("Removed the audio **{audio}**"), audio=entry.thing), None
+        case Act.CHANGE_AUDIOS:
+            return words.rich(N_("Added the audio **{audio}**"), audio=entry.thing), None
+        case Act.MANAGE_USERS if "erased" in facts:
+            return words.rich(N_("Erased the blocked calls of **{pbx}**"), pbx=_name(entry.thing, names)), None
         case Act.MANAGE_USERS:
             return words.rich(N_("Changed the access of **{name}**"), name=entry.thing), None
         case Act.HANG_UP:
             return words.rich(N_("Hung up the call **{call}**"), call=entry.thing), None
     return words.rich(N_("{act}: **{thing}**"), act=entry.act, thing=entry.thing), None
+
+
+def _place(thing: str, names: Mapping[int, str], words: Words) -> str:
+    """``pbx 3 music`` → the words for music, and that virtual PBX's name."""
+    *whose, key = thing.split()
+    kind, _, language = key.partition("/")
+    said = [words.text(SOUNDS[Kind(kind)])] if kind in list(Kind) else [kind]
+    said += [LANGUAGES.get(language, language)] if language else []
+    return ", ".join([*said, *([_name(whose[1], names)] if len(whose) == 2 else [])])
 
 
 SERVER = {

@@ -38,6 +38,7 @@ NAVIGATION = (
         (
             Section("/", "home", N_("Overview"), Act.SEE_FLEET),
             Section("/calls", "phone", N_("Live calls"), Act.SEE_CALLS),
+            Section("/blocked-calls", "lock", N_("Blocked calls"), Act.SEE_CALLS),
         ),
     ),
     (
@@ -45,6 +46,7 @@ NAVIGATION = (
         (
             Section("/servers", "servers", N_("SIP servers"), Act.SEE_FLEET),
             Section("/pbx", "building", N_("Virtual PBXs"), Act.SEE_PBX),
+            Section("/audios", "sound", N_("Audios and music"), Act.SEE_AUDIOS),
         ),
     ),
     (

@@ -17,6 +17,7 @@ from asterisk_ext.cli.call_stream import Table, follow
 from asterisk_ext.cli.options import as_json, ask, settings, show_json, show_table
 from asterisk_ext.domain.call_rows import Row
 from asterisk_ext.domain.live_calls import LiveCalls
+from asterisk_ext.services.times import iso
 from asterisk_ext.tasks import Tasks
 
 
@@ -126,3 +127,32 @@ def show_rows(rows: list[Row]) -> None:
 
 def _printable(cell: object) -> str:
     return "".join(character if character.isprintable() else "�" for character in str(cell))
+
+
+@call.command("erase-blocked")
+@settings
+@click.argument("pbx", type=int)
+def erase_blocked(settings: Path, pbx: int) -> None:
+    """Erase this server's list of one virtual PBX's blocked calls; the counts stay."""
+    click.echo(f"{ask(settings, 'DELETE', f'blocked-calls/{pbx}')['calls']} erased")
+
+
+@call.command()
+@settings
+@click.option("--pbx", type=int, help="Of one virtual PBX.")
+@click.option(
+    "--count", type=click.IntRange(1, 1000), default=50, show_default=True, help="How many, the newest first."
+)
+@as_json
+def blocked(settings: Path, pbx: int | None, count: int, as_json: bool) -> None:
+    """Calls that met a block: when, who, which audio, how much of it was heard."""
+    calls = ask(settings, "GET", f"blocked-calls?count={count}" + ("" if pbx is None else f"&pbx={pbx}"))
+    if as_json:
+        show_json(calls)
+        return
+    heads = ["AT", "SERVER", "PBX", "CALLER", "CALLED", "DIRECTION", "AUDIO", "RECORDING", "HEARD"]
+    facts = ("server", "pbx", "caller", "number", "direction", "audio", "recording")
+    rows = [[iso(c["at"]), *(c[fact] for fact in facts), f"{c['heard']:.1f} s"] for c in calls]
+    show_table(heads, rows)
+    for server in ask(settings, "GET", "blocked-calls/silent"):
+        click.echo(f"{server} does not answer: its blocked calls are not listed", err=True)

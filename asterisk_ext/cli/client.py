@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import io
 from typing import Any
 
 import aiohttp
@@ -18,16 +19,19 @@ NOT_RUNNING = Problem(
 
 
 def ask(socket: str, method: str, path: str, body: object = None, data: bytes | None = None) -> Any:
-    """One request to ``/api/v1``; the decoded answer, or the refusal that the API gave."""
+    """One request to ``/api/v1``; the decoded answer, an audio's bytes, or the refusal that the API gave."""
     return asyncio.run(_ask(socket, method, path, body, data))
 
 
 async def _ask(socket: str, method: str, path: str, body: object, data: bytes | None) -> Any:
+    sent = io.BytesIO(data) if data else data
     try:
         async with (
             aiohttp.ClientSession(connector=aiohttp.UnixConnector(socket)) as session,
-            session.request(method, f"http://node/api/v1/{path}", json=body, data=data) as response,
+            session.request(method, f"http://node/api/v1/{path}", json=body, data=sent) as response,
         ):
+            if response.content_type.startswith("audio/"):
+                return await response.read()
             answer = await response.json(content_type=None) if response.content_length != 0 else None
             if response.status >= 400:
                 raise _refusal(answer or {}, response.status)

@@ -10,10 +10,11 @@ import click
 from asterisk_ext.domain.errors import Refusal
 
 GROUPS = {
+    "audio": "block audios and music: list, add, set, fetch, remove; run the converter",
     "audit": "the journal of acts",
     "ban": "blocked addresses: list, spared, add, lift, allow, explain, events",
-    "call": "live calls: list, hangup, replay",
     "firewall": "the firewall: country lists",
+    "call": "live calls: list, hangup, replay; blocked calls",
     "guard": "the guard: run it, or scan a log offline",
     "lab": "a whole fleet on this machine: up, status, exec, down",
     "node": "the node service: run it; write Asterisk's include files; put a lost realtime database back",

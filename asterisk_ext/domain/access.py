@@ -27,6 +27,7 @@ class Act(StrEnum):
     SEE_BANS = "ban.see"
     SEE_PBX = "pbx.see"
     SEE_AUDIT = "audit.see"
+    SEE_AUDIOS = "audio.see"
     HANG_UP = "call.hang_up"
     SEE_FIREWALL = "firewall.see"
     CHANGE_FIREWALL = "firewall.change"
@@ -35,6 +36,7 @@ class Act(StrEnum):
     NEVER_BAN = "ban.allow"
     CHANGE_PBX = "pbx.change"
     EXPORT_SECRETS = "pbx.export_secrets"
+    CHANGE_AUDIOS = "audio.change"
     CHANGE_SERVER = "server.change"
     MAINTENANCE = "server.maintenance"
     MANAGE_USERS = "user.manage"
@@ -46,6 +48,7 @@ _LEAST = {
     Act.SEE_BANS: Role.VIEWER,
     Act.SEE_PBX: Role.VIEWER,
     Act.SEE_AUDIT: Role.SUPPORT,
+    Act.SEE_AUDIOS: Role.VIEWER,
     Act.HANG_UP: Role.SUPPORT,
     Act.LIFT_BAN: Role.SUPPORT,
     Act.BAN: Role.SUPPORT,
@@ -54,6 +57,7 @@ _LEAST = {
     Act.CHANGE_FIREWALL: Role.OPERATOR,
     Act.CHANGE_PBX: Role.OPERATOR,
     Act.EXPORT_SECRETS: Role.ADMINISTRATOR,
+    Act.CHANGE_AUDIOS: Role.OPERATOR,
     Act.CHANGE_SERVER: Role.OPERATOR,
     Act.MAINTENANCE: Role.OPERATOR,
     Act.MANAGE_USERS: Role.ADMINISTRATOR,

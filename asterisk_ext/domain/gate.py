@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -57,6 +57,8 @@ class Announcement:
     file: str
     """Path without the ending, as Asterisk sees it."""
     seconds: float
+    name: str = ""
+    """Its name in the library; empty for one that ships with the product."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,7 +68,8 @@ class GateFacts:
     status: Status
     emergency_forms: frozenset[str]
     """Every way of dialling an emergency number."""
-    announcements: Mapping[Audio, Announcement]
+    announcements: Mapping[Audio, Sequence[Announcement]]
+    """The best first; the next one is played where a file is missing."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -83,6 +86,8 @@ class BlockedCall:
     audio: Audio
     file: str
     """The announcement; empty where none could be played."""
+    recording: str = ""
+    """Its name in the library; empty for one that ships with the product."""
     heard: float
     """Seconds of it."""
 

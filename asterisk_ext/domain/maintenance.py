@@ -102,3 +102,9 @@ def leave(current: Map, source: str) -> Map:
 def served_by(server: str, current: Map, tenants: Iterable[Pbx]) -> list[Pbx]:
     """The virtual PBXs that ``server`` serves by this map, its own and visiting ones, ordered by id."""
     return sorted((pbx for pbx in tenants if current.follow(pbx.home) == server), key=lambda pbx: pbx.id)
+
+
+def known_here(node: str, current: Map, tenants: Iterable[Pbx]) -> list[Pbx]:
+    """The virtual PBXs that ``node``'s Asterisk must know, by id: those it serves, and those at home there."""
+    known = [pbx for pbx in tenants if node in (pbx.home, current.follow(pbx.home))]
+    return sorted(known, key=lambda pbx: pbx.id)

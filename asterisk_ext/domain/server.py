@@ -58,6 +58,10 @@ class Report:
     """Phones registered there."""
     calls: int = 0
     version: str = ""
+    audio_revision: int = 0
+    """The registry's revision whose choice of audios is in force there."""
+    audios_missing: tuple[str, ...] = ()
+    """Chosen audios that could not be brought there; the next best is played."""
 
 
 def state(report: Report | None, in_maintenance: bool, now: float) -> State:

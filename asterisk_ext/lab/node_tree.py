@@ -16,6 +16,7 @@ from asterisk_ext.lab.asterisk_install import Install
 from asterisk_ext.lab.namespaces import MS_NODEV, MS_NOSUID, bind, mount
 
 GUARD_UID = 64101
+CONVERTER_UID = 64102
 SOURCE = Path(__file__).resolve().parents[2]
 ASTERISK_TREE = Path("/opt/asterisk")
 
@@ -42,6 +43,7 @@ def directories(install: Install) -> tuple[Directory, ...]:
         Directory("/var/log/asterisk-ext", asterisk, group, 0o750, shared=False),
         Directory("/run/asterisk", asterisk, group, 0o755),
         Directory("/run/asterisk-ext", GUARD_UID, group, 0o770),
+        Directory("/run/asterisk-ext-audio", CONVERTER_UID, group, 0o750, shared=False),
     )
 
 
@@ -152,7 +154,11 @@ def _write_program(path: Path, text: str) -> None:
 
 def _write_users(root: Path, install: Install) -> None:
     """The services' users come first, so that their names win where the machine uses the same numbers."""
-    users = (("asterisk", install.uid, install.gid), ("asterisk-ext-guard", GUARD_UID, GUARD_UID))
+    users = (
+        ("asterisk", install.uid, install.gid),
+        ("asterisk-ext-guard", GUARD_UID, GUARD_UID),
+        ("asterisk-ext-audio", CONVERTER_UID, CONVERTER_UID),
+    )
     passwd, group = root / "etc/passwd", root / "etc/group"
     lines = [f"{name}:x:{uid}:{gid}::/nonexistent:/usr/sbin/nologin\n" for name, uid, gid in users]
     passwd.write_text("".join(lines) + passwd.read_text())

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from asterisk_ext.config import Guard
+from asterisk_ext.config import Audio, Guard
 from asterisk_ext.lab.asterisk_install import Install
-from asterisk_ext.lab.node_tree import ASTERISK_TREE, GUARD_UID
+from asterisk_ext.lab.node_tree import ASTERISK_TREE, CONVERTER_UID, GUARD_UID
 from asterisk_ext.lab.topology import CONSOLE_PORT
 
 
@@ -43,7 +43,8 @@ def of_node(install: Install, driver: str = Guard().driver) -> tuple[Service, ..
     asterisk = Service("asterisk", _asterisk(install), Answers(("asterisk", "-rx", "core waitfullybooted")))
     guard = Service("guard", _guard(driver), Exists("/run/asterisk-ext/guard.sock"))
     node = Service("node", _node(install), Listens(CONSOLE_PORT))
-    return (guard, node, asterisk)
+    converter = Service("converter", _converter(), Exists(Audio().converter))
+    return (guard, converter, node, asterisk)
 
 
 def as_asterisk(install: Install, command: tuple[str, ...]) -> tuple[str, ...]:
@@ -63,6 +64,12 @@ def _guard(driver: str) -> tuple[str, ...]:
     through a raw socket."""
     capabilities = "-all,+net_admin,+dac_read_search" + (",+net_raw" if driver == "iptables" else "")
     return _setpriv(GUARD_UID, GUARD_UID, capabilities, ("asterisk-ext", "guard", "run"))
+
+
+def _converter() -> tuple[str, ...]:
+    """Its own user without any capability, in a network of its own that leads nowhere."""
+    program = ("asterisk-ext", "audio", "converter")
+    return ("unshare", "--net", *_setpriv(CONVERTER_UID, CONVERTER_UID, "-all", program))
 
 
 def _node(install: Install) -> tuple[str, ...]:

@@ -109,6 +109,9 @@ class EmbeddedRegistry:
         rows = await self._rows("SELECT data FROM blob WHERE sha256 = ?", sha256)
         return bytes(rows[0][0]) if rows else None
 
+    async def drop_blob(self, sha256: str) -> None:
+        await self._rows("DELETE FROM blob WHERE sha256 = ?", sha256)
+
     async def _write(self, key: str, value: bytes | None, revision: int) -> int:
         new = await self._on_thread(lambda: _compare_and_write(self._database.conn, key, value, revision))
         self._wake()

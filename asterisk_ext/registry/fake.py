@@ -72,6 +72,9 @@ class FakeRegistry:
     async def get_blob(self, sha256: str) -> bytes | None:
         return self._blobs.get(sha256)
 
+    async def drop_blob(self, sha256: str) -> None:
+        self._blobs.pop(sha256, None)
+
     def _write(self, key: str, value: bytes | None, revision: int) -> int:
         existing = self._items.get(key)
         if (existing.revision if existing else 0) != revision:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import io
 from collections.abc import AsyncIterator
 from typing import TypeVar
 
@@ -14,6 +16,8 @@ from asterisk_ext.registry import wire
 T = TypeVar("T")
 
 PATIENCE = aiohttp.ClientTimeout(total=5, connect=2)
+CARRYING = aiohttp.ClientTimeout(total=60, connect=2, sock_read=10)
+"""An audio is some megabytes, perhaps over a slow line."""
 WATCHING = aiohttp.ClientTimeout(total=None, connect=2, sock_read=3 * wire.KEEPALIVE)
 """A watch that has said nothing for three keepalives is dead."""
 
@@ -65,10 +69,16 @@ class RemoteRegistry:
         return (await self._ask("GET", "/beats", wire.Beats)).beats
 
     async def put_blob(self, data: bytes) -> str:
-        return (await self._send("POST", "/blob", None, data)).decode()
+        return (await self._send("POST", "/blob", None, io.BytesIO(data), CARRYING)).decode()
 
     async def get_blob(self, sha256: str) -> bytes | None:
-        return await self._send("GET", f"/blob/{sha256}", None, b"") or None
+        data = await self._send("GET", f"/blob/{sha256}", None, b"", CARRYING)
+        if data and hashlib.sha256(data).hexdigest() != sha256:
+            raise UNREACHABLE.refuse()
+        return data or None
+
+    async def drop_blob(self, sha256: str) -> None:
+        await self._send("DELETE", f"/blob/{sha256}", None, b"")
 
     async def _write(self, write: wire.Write) -> int:
         return (await self._ask("POST", "/write", wire.Written, body=write)).revision
@@ -79,9 +89,17 @@ class RemoteRegistry:
         answer = await self._send(method, path, params, msgspec.json.encode(body) if body is not None else b"")
         return msgspec.json.decode(answer, type=kind) if kind is not None else None  # type: ignore[return-value]
 
-    async def _send(self, method: str, path: str, params: dict[str, str] | None, data: bytes) -> bytes:
+    async def _send(
+        self,
+        method: str,
+        path: str,
+        params: dict[str, str] | None,
+        data: bytes | io.BytesIO,
+        timeout: aiohttp.ClientTimeout = PATIENCE,  # noqa: ASYNC109 - aiohttp's own
+    ) -> bytes:
+        url = self._url + path
         try:
-            async with self._session.request(method, self._url + path, params=params, data=data) as response:
+            async with self._session.request(method, url, params=params, data=data, timeout=timeout) as response:
                 if response.status == CONFLICT.status:
                     raise CONFLICT.refuse(key=(await response.json())["params"]["key"])
                 if response.status == 404:

@@ -33,6 +33,7 @@ def application(registry: Registry, secret: str) -> web.Application:
             web.get("/beats", routes.beats),
             web.post("/blob", routes.put_blob),
             web.get("/blob/{sha256}", routes.get_blob),
+            web.delete("/blob/{sha256}", routes.drop_blob),
         ]
     )
     return app
@@ -92,6 +93,10 @@ class _Routes:
     async def get_blob(self, request: web.Request) -> web.Response:
         data = await self._registry.get_blob(request.match_info["sha256"])
         return web.Response(status=404) if data is None else web.Response(body=data)
+
+    async def drop_blob(self, request: web.Request) -> web.Response:
+        await self._registry.drop_blob(request.match_info["sha256"])
+        return web.Response(status=204)
 
     async def watch(self, request: web.Request) -> web.StreamResponse:
         response = web.StreamResponse()

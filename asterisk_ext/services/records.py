@@ -19,6 +19,8 @@ TENANTS = "pbx/"
 USERS = "user/"
 TOKENS = "token/"
 AUDIT = "audit/"
+AUDIOS = "audio/"
+AUDIO_USES = "audio_use/"
 
 
 def server_key(name: str) -> str:
@@ -27,6 +29,15 @@ def server_key(name: str) -> str:
 
 def tenant_key(pbx: int) -> str:
     return f"{TENANTS}{pbx:08d}"
+
+
+def audio_key(name: str) -> str:
+    return f"{AUDIOS}{name}"
+
+
+def audio_use_key(pbx: int | None) -> str:
+    """Of one virtual PBX, or of the platform's defaults."""
+    return f"{AUDIO_USES}default" if pbx is None else f"{AUDIO_USES}{pbx:08d}"
 
 
 def encode(record: object) -> bytes:

@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 from asterisk_ext.domain.server import LATE_AFTER, Report
 from asterisk_ext.ports import PhoneBook, Registry
+from asterisk_ext.services.audio_delivery import AudioDelivery
 from asterisk_ext.services.records import encode
 from asterisk_ext.services.serving import Serving
 
@@ -14,10 +15,19 @@ PERIOD = 2.0
 
 
 class Reporting:
-    def __init__(self, node: str, version: str, serving: Serving, phones: PhoneBook, calls: Callable[[], int]) -> None:
+    def __init__(
+        self,
+        node: str,
+        version: str,
+        serving: Serving,
+        audios: AudioDelivery,
+        phones: PhoneBook,
+        calls: Callable[[], int],
+    ) -> None:
         self._node = node
         self._version = version
         self._serving = serving
+        self._audios = audios
         self._phones = phones
         self._calls = calls
 
@@ -35,4 +45,6 @@ class Reporting:
             registered=await self._phones.registered(),
             calls=self._calls(),
             version=self._version,
+            audio_revision=self._audios.revision,
+            audios_missing=self._audios.missing,
         )

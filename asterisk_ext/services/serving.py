@@ -8,17 +8,21 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+from collections.abc import Collection, Sequence
 
-from asterisk_ext.domain.maintenance import Map
+from asterisk_ext.domain.maintenance import known_here
 from asterisk_ext.domain.pbx import Pbx
 from asterisk_ext.ports import Fleet, Projector
+from asterisk_ext.services.audio_delivery import AudioDelivery
+from asterisk_ext.services.waiting import first
 
 
 class Serving:
-    def __init__(self, node: str, fleet: Fleet, projector: Projector) -> None:
+    def __init__(self, node: str, fleet: Fleet, projector: Projector, audios: AudioDelivery) -> None:
         self._node = node
         self._fleet = fleet
         self._projector = projector
+        self._audios = audios
         self.map_revision = 0
         """Revision of the maintenance map that Asterisk is served by."""
         self.tenants = 0
@@ -29,16 +33,21 @@ class Serving:
         """Project whenever the copy has changed, for ever."""
         while True:
             revision, current = self._fleet.revision, self._fleet.maintenance()
+            delivered = self._audios.delivered
             map_revision, tenants = self._fleet.map_revision, self._fleet.tenants()
             known = known_here(self._node, current, tenants)
             elsewhere = {pbx.id for pbx in tenants} - {pbx.id for pbx in known}
-            await asyncio.to_thread(self._projector.apply, known, elsewhere=elsewhere)
+            await asyncio.to_thread(self._project, known, elsewhere)
             self.tenants = sum(current.follow(pbx.home) == self._node for pbx in tenants)
             if map_revision != self.map_revision:
                 self.map_revision = map_revision
                 self._moved.set()
                 self._moved = asyncio.Event()
-            await self._fleet.after(revision)
+            await first(self._fleet.after(revision), self._audios.after(delivered))
+
+    def _project(self, known: Sequence[Pbx], elsewhere: Collection[int]) -> None:
+        audios = {pbx.id: self._audios.stems(pbx) for pbx in known}
+        self._projector.apply(known, elsewhere=elsewhere, audios=audios)
 
     async def moved_on(self, revision: int, at_most: float) -> None:
         """Wait until Asterisk is served by another revision of the map than this, or ``at_most`` seconds."""
@@ -46,9 +55,3 @@ class Serving:
             async with asyncio.timeout(at_most):
                 while self.map_revision == revision:
                     await self._moved.wait()
-
-
-def known_here(node: str, current: Map, tenants: list[Pbx]) -> list[Pbx]:
-    """The virtual PBXs that ``node``'s Asterisk must know, by id."""
-    known = [pbx for pbx in tenants if node in (pbx.home, current.follow(pbx.home))]
-    return sorted(known, key=lambda pbx: pbx.id)

@@ -6,9 +6,10 @@ from collections.abc import Mapping
 from importlib.resources import files
 from pathlib import Path
 
+from asterisk_ext.audio_ports import Shipped
+from asterisk_ext.domain.audio import LANGUAGES, peaks
 from asterisk_ext.domain.gate import Announcement, Audio
 
-LANGUAGES = ("pt_BR", "en")
 ENDINGS = ("alaw", "ulaw", "g722")
 SAMPLES_A_SECOND = 8000
 """One byte a sample in alaw (ITU-T G.711)."""
@@ -41,6 +42,18 @@ def default_announcements(sounds: str, language: str) -> Mapping[Audio, Announce
         for audio in Audio
         for data in [_read(f"{spoken}/{audio.value}.alaw")]
     }
+
+
+def shipped_recordings() -> Mapping[str, Shipped]:
+    """The defaults as the console shows them, by ``domain.audio.Place.key``."""
+    found = {}
+    for language in LANGUAGES:
+        for audio in Audio:
+            alaw = _read(f"{language}/{audio.value}.alaw")
+            found[f"{audio.value}/{language}"] = Shipped(
+                seconds=len(alaw) / SAMPLES_A_SECOND, peaks=peaks(alaw), alaw=alaw
+            )
+    return found
 
 
 def _shipped() -> list[tuple[str, bytes]]:

@@ -12,7 +12,8 @@ pytestmark = pytest.mark.browser
 
 PAGES = (
     "/", "/calls", "/servers", "/servers/add", "/servers/FLN-CORE-01", "/servers/FLN-CORE-01/maintenance", "/pbx",
-    "/pbx/1", "/bans?why=203.0.113.45", "/bans/add", "/audit",
+    "/pbx/1", "/bans?why=203.0.113.45", "/bans/add", "/audit", "/audios", "/audios?tab=files", "/audios?tab=pbx",
+    "/audios/choose?kind=music&pbx=1", "/blocked-calls",
 )  # fmt: skip
 EVIL = "<img src=x onerror=\"document.title='taken'\">"
 

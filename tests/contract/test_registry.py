@@ -16,7 +16,7 @@ from asterisk_ext.registry import embedded, wire
 from asterisk_ext.registry.embedded import EmbeddedRegistry
 from asterisk_ext.registry.fake import FakeRegistry
 from asterisk_ext.registry.remote import RemoteRegistry
-from asterisk_ext.registry.served import application
+from asterisk_ext.registry.served import LARGEST, application
 
 
 def clock() -> float:
@@ -35,7 +35,7 @@ async def registry(
         yield own
         await own.close()
         return
-    root = web.Application()
+    root = web.Application(client_max_size=LARGEST)
     root.add_subapp(wire.PREFIX, application(own, "fleet-secret"))
     server = await aiohttp_server(root)
     remote = RemoteRegistry(str(server.make_url("/")), "fleet-secret")
@@ -130,6 +130,19 @@ async def test_a_blob_is_named_by_its_hash(registry: Registry) -> None:
     assert await registry.get_blob("0" * 64) is None
 
 
+async def test_a_blob_may_be_put_twice_and_is_gone_when_dropped_once(registry: Registry) -> None:
+    name = await registry.put_blob(b"audio")
+    assert await registry.put_blob(b"audio") == name
+    await registry.drop_blob(name)
+    assert await registry.get_blob(name) is None
+    await registry.drop_blob(name)
+
+
+async def test_a_blob_may_have_some_megabytes(registry: Registry) -> None:
+    audio = bytes(range(256)) * 40_000
+    assert await registry.get_blob(await registry.put_blob(audio)) == audio
+
+
 async def test_the_fake_tells_a_gap_when_its_log_was_forgotten() -> None:
     registry = FakeRegistry(clock)
     first = await registry.create("pbx/1", b"a")
@@ -164,7 +177,7 @@ async def test_a_stranger_without_the_fleets_secret_reads_nothing(
     tmp_path: Path, aiohttp_server: AiohttpServer
 ) -> None:
     own = EmbeddedRegistry(tmp_path / "registry.sqlite", clock)
-    root = web.Application()
+    root = web.Application(client_max_size=LARGEST)
     root.add_subapp(wire.PREFIX, application(own, "fleet-secret"))
     server = await aiohttp_server(root)
     stranger = RemoteRegistry(str(server.make_url("/")), "guessed")

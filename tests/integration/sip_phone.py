@@ -147,6 +147,28 @@ class Phone:
         heard.rtp = bytes(self._rtp)
         return heard
 
+    async def hold(self) -> Heard:
+        """Put the caller of the last call answered here on hold: a re-INVITE that only sends (RFC 3264, 8.4)."""
+        call = self.calls[-1]
+        uri = call.get("Contact").strip("<>")
+        body = SDP.format(ip=self.ip, port=self.port + 10000, payload="8") + "a=sendonly\r\n"
+        lines = (
+            f"Max-Forwards: 70\r\nFrom: {call.get('To')};tag=u{self.port}\r\nTo: {call.get('From')}\r\n"
+            f"Call-ID: {call.get('Call-ID')}\r\nContact: <sip:{self.account}@{self.ip}:{self.port}>\r\n"
+        )
+
+        def request(method: str, body: str) -> bytes:
+            via = f"Via: SIP/2.0/UDP {self.ip}:{self.port};branch=z9hG4bK{next(_serial)}h{self.port};rport\r\n"
+            kind = "Content-Type: application/sdp\r\n" if body else ""
+            head = f"{method} {uri} SIP/2.0\r\n{via}{lines}CSeq: 1 {method}\r\n{kind}"
+            return f"{head}Content-Length: {len(body)}\r\n\r\n{body}".encode()
+
+        heard = Heard()
+        self._send(request("INVITE", body))
+        heard.last = await self._final(heard, call.get("Call-ID"), 1, "INVITE", 5.0)
+        self._send(request("ACK", ""))
+        return heard
+
     async def hand_on(self, user: str, to: str, *, talk: float = 1.0) -> int:
         """Call ``user``, talk, then transfer it blindly to ``to``; the status that the REFER got."""
         uri = f"sip:{user}@{self._server[0]}:{self._server[1]}"

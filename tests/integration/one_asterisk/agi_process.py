@@ -6,6 +6,7 @@ import asyncio
 import json
 import sys
 import time
+from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 
@@ -13,10 +14,11 @@ import msgspec
 
 from agi.gate import Gate
 from agi.server import Server
+from asterisk_ext.domain.audio import Kind, Library, Recording
 from asterisk_ext.domain.emergency import dialled_forms
 from asterisk_ext.domain.gate import BlockedCall, GateFacts
 from asterisk_ext.domain.pbx import Pbx
-from dialplan.audio.defaults import default_announcements
+from dialplan.audio.announcements import Announcements
 
 
 class Tenants:
@@ -26,13 +28,18 @@ class Tenants:
         self._path = path
         self._sounds = sounds
 
+    def _choices(self, kind: Kind, pbx: Pbx) -> Sequence[Recording]:
+        audios = self._path.with_name("library.json")
+        library = msgspec.json.decode(audios.read_bytes(), type=Library) if audios.exists() else Library()
+        return library.choices(kind, pbx.id, pbx.language)
+
     def gate_facts(self, pbx: int) -> GateFacts | None:
         for tenant in msgspec.json.decode(self._path.read_bytes(), type=list[Pbx]):
             if tenant.id == pbx:
                 return GateFacts(
                     status=tenant.status,
                     emergency_forms=frozenset(dialled_forms(tenant.emergency_numbers, tenant.outside_prefixes)),
-                    announcements=default_announcements(self._sounds, tenant.language),
+                    announcements=Announcements(self._sounds, self._choices)(tenant),
                 )
         return None
 

@@ -21,6 +21,7 @@ from typing import IO, TypeVar
 
 import msgspec
 
+from asterisk_ext.domain.audio import Kind, Library
 from asterisk_ext.domain.pbx import Pbx
 from asterisk_ext.lab.asterisk_install import find
 from dialplan.audio.defaults import install_default_audios
@@ -30,6 +31,7 @@ from dialplan.projection import Difference, Projection
 NODE, PHONES, CARRIER = "198.18.1.1", "198.18.10.1", "198.18.20.1"
 SOURCE = Path(__file__).resolve().parents[3]
 AGI = "tests.integration.one_asterisk.agi_process"
+NOTHING = Library()
 _CLONE_NEWNET = 0x40000000
 
 Made = TypeVar("Made")
@@ -99,14 +101,22 @@ class OneAsterisk:
             process.wait(10)
         shutil.rmtree(self._base, ignore_errors=True)
 
-    def hold(self, tenants: list[Pbx], *, confirmed: bool = True) -> Difference:
-        """Project ``tenants`` to Asterisk and tell the gate of them."""
-        fresh = self.tenants_file.with_suffix(".new")
-        fresh.write_bytes(msgspec.json.encode(tenants))
-        fresh.replace(self.tenants_file)
-        found = self.projection.apply(tenants, confirmed=confirmed)
+    def hold(self, tenants: list[Pbx], library: Library = NOTHING, *, confirmed: bool = True) -> Difference:
+        """Project ``tenants`` and their audios to Asterisk and tell the gate of them."""
+        self._tell("library.json", library)
+        audios = {
+            pbx.id: {kind: [found.stem for found in library.choices(kind, pbx.id, pbx.language)] for kind in Kind}
+            for pbx in tenants
+        }
+        self._tell(self.tenants_file.name, tenants)
+        found = self.projection.apply(tenants, audios=audios, confirmed=confirmed)
         self.owned_by_asterisk()
         return found
+
+    def _tell(self, name: str, facts: object) -> None:
+        fresh = self._base / f"{name}.new"
+        fresh.write_bytes(msgspec.json.encode(facts))
+        fresh.replace(self._base / name)
 
     def start_agi(
         self, program: str = "tests.integration.one_asterisk.agi_process", port: int = 4573

@@ -117,6 +117,7 @@ BODIES: dict[tuple[str, str], Json] = {
     ("PUT", "/pbx/{pbx}/ring_groups/{key}"): {"number": "601", "members": ["200"]},
     ("PUT", "/pbx/{pbx}/dids/{key}"): {"number": "4831219999", "target": "200"},
     ("PUT", "/pbx/{pbx}/routes/{key}"): {"pattern": "X.", "trunks": ["trunk14"]},
+    ("POST", "/audios/uses"): {"kind": "music", "name": ""},
     ("POST", "/bans"): {"address": "192.0.2.1"},
     ("POST", "/users"): {"name": "x", "password": "long enough for it", "role": "viewer"},
     ("POST", "/tokens"): {"name": "x"},

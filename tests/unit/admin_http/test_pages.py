@@ -25,7 +25,9 @@ PAGES = (
     "/servers/RIO-CORE-01/remove", "/servers/FLN-CORE-01/maintenance", "/pbx", "/pbx/1", "/bans", "/bans/add",
     "/pbx/add", "/pbx/1/edit", "/pbx/1/remove", "/pbx/1/parts", "/pbx/1/extensions/add", "/pbx/1/routes/add",
     "/pbx/1/trunks/trunk14/edit", "/pbx/1/dids/4831210101/edit", "/pbx/1/ring_groups/600/remove",
-    "/audit", "/calls/1786601653.100/hangup", "/firewall/countries", "/firewall/countries/UY",
+    "/audit", "/calls/1786601653.100/hangup", "/firewall/countries", "/firewall/countries/UY", "/audios",
+    "/audios?tab=pbx", "/audios?tab=music", "/audios?tab=files",
+    "/audios/choose?pbx=1", "/audios/choose?kind=partial_block&language=en", "/blocked-calls", "/blocked-calls?pbx=1",
 )  # fmt: skip
 EVIL = "<script>alert(1)</script>\"'><img src=x onerror=alert(2)>"
 
@@ -61,11 +63,12 @@ ACTS = (
     "/servers/FLN-CORE-01/maintenance/enter", "/servers/FLN-CORE-01/maintenance/leave", "/pbx/1/status", "/bans/add",
     "/pbx/add", "/pbx/1/edit", "/pbx/1/remove", "/pbx/1/extensions/add", "/pbx/1/extensions/202/edit",
     "/pbx/1/extensions/202/remove",
-    "/bans/lift", "/calls/1786601653.100/hangup", "/firewall/countries/update",
+    "/bans/lift", "/calls/1786601653.100/hangup", "/firewall/countries/update", "/audios/add", "/audios/use",
+    "/audios/remove",
 )  # fmt: skip
 FIELDS = {
     "id": "9", "name": "new", "technology": "NODE", "ip": "198.18.9.1", "destination": "SPO-NODE-01",
-    "status": "total_block", "address": "203.0.113.45",
+    "status": "total_block", "address": "203.0.113.45", "kind": "music",
 }  # fmt: skip
 
 

@@ -10,6 +10,7 @@ from zoneinfo import ZoneInfo
 
 from admin_http.services import Services
 from asterisk_ext.domain.access import ROOT, Act, Actor, Role, require
+from asterisk_ext.domain.audio import Limits
 from asterisk_ext.domain.call_news import Changed, Difference, Ended, Silent, Snapshot
 from asterisk_ext.domain.call_rows import Destination
 from asterisk_ext.domain.call_rows import Row as Call
@@ -19,8 +20,10 @@ from asterisk_ext.domain.server import Report, Server, Technology
 from asterisk_ext.ports import UNREACHABLE, Attempt, Banned, GuardEvent, Spared
 from asterisk_ext.registry.fake import FakeRegistry
 from asterisk_ext.services import records
+from asterisk_ext.services.audios import Audios
 from asterisk_ext.services.audit import Audit
 from asterisk_ext.services.bans import Bans
+from asterisk_ext.services.blocked_calls import BlockedCalls
 from asterisk_ext.services.countries import Countries
 from asterisk_ext.services.live_calls import UNKNOWN
 from asterisk_ext.services.maintenance import Maintenance
@@ -31,6 +34,8 @@ from asterisk_ext.services.times import iso
 from asterisk_ext.services.users import User, Users, hashed
 from asterisk_ext.services.virtual_pbx import VirtualPbxs
 from asterisk_ext.store import LocalCopy
+from dialplan.audio.defaults import shipped_recordings
+from tests.unit.services.fake_audios import CallsInMemory, FakeConverter
 from tests.unit.services.fake_countries import FakeCountries
 from tests.unit.services.fake_peers import FakePeers
 
@@ -166,6 +171,8 @@ class World:
         self.users = Users(self.registry, self.fleet, self.audit)
         self.servers = Servers(self.registry, self.fleet, self.audit, self.clock)
         self.tenants = VirtualPbxs(self.registry, self.fleet, self.audit, self.clock)
+        self.blocked = CallsInMemory()
+        self.audios = Audios(self.registry, self.fleet, self.audit, FakeConverter(), Limits(), self.clock)
         self.services = Services(
             servers=self.servers,
             maintenance=Maintenance(self.registry, self.fleet, self.audit, self.clock, patience=0),
@@ -177,6 +184,9 @@ class World:
             bans=Bans("FLN-CORE-01", self.guard, self.audit, self.peers, self.fleet),
             countries=self.countries,
             live_calls=self.calls,
+            blocked_calls=BlockedCalls("FLN-CORE-01", self.blocked, self.peers, self.fleet, self.audit),
+            audios=self.audios,
+            shipped=shipped_recordings(),
             fleet=self.fleet,
             clock=self.clock,
             node="FLN-CORE-01",
@@ -195,11 +205,15 @@ class World:
 
     async def truth(self) -> tuple[object, ...]:
         """All that an act could have changed."""
-        kept = [(await self.registry.snapshot(prefix))[0] for prefix in ("server/", "pbx/", "user/", "maintenance")]
+        kept = [
+            (await self.registry.snapshot(prefix))[0]
+            for prefix in ("server/", "pbx/", "user/", "audio/", "audio_use/", "maintenance")
+        ]
         return kept, dict(self.guard.banned), sorted(self.calls.calls)
 
-    async def report(self, node: str, **facts: int) -> None:
-        await self.registry.beat(node, 6.0, records.encode(Report(version="22.10.1", **facts)))
+    async def report(self, node: str, registered: int = 0, calls: int = 0) -> None:
+        report = Report(version="22.10.1", registered=registered, calls=calls, audio_revision=self.fleet.revision)
+        await self.registry.beat(node, 6.0, records.encode(report))
         await self.fleet.hear(self.registry)
 
     async def fill(self) -> None:

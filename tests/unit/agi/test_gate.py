@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import itertools
+from collections.abc import Mapping, Sequence
 
 import pytest
 
@@ -13,7 +14,8 @@ from agi.server import HungUp
 from asterisk_ext.domain.gate import Announcement, Audio, BlockedCall, Direction, GateFacts, Policy, decide
 from asterisk_ext.domain.pbx import Status
 
-ANNOUNCEMENTS = {audio: Announcement(f"/sounds/{audio.value}", 8.0) for audio in Audio}
+Announcements = Mapping[Audio, Sequence[Announcement]]
+ANNOUNCEMENTS: Announcements = {audio: (Announcement(f"/sounds/{audio.value}", 8.0),) for audio in Audio}
 
 
 class FakeSession:
@@ -29,6 +31,8 @@ class FakeSession:
         self.until_played = asyncio.Event()
         self.until_played.set()
         self.hangs_up_while_playing = False
+        self.missing: set[str] = set()
+        self.playback_status = ""
 
     async def ask(self, *words: str, within: float = 2.0) -> Reply:
         self.sent.append(words)
@@ -37,6 +41,10 @@ class FakeSession:
     async def set_variable(self, name: str, value: str) -> None:
         await self.ask("SET VARIABLE", name, value)
 
+    async def get_variable(self, name: str) -> str:
+        assert name == "PLAYBACKSTATUS"
+        return self.playback_status
+
     async def execute(self, application: str, arguments: str = "", within: float = 2.0) -> Reply:
         if application == "Playback":
             self.sent.append(("EXEC", application, arguments))
@@ -44,6 +52,7 @@ class FakeSession:
             await self.until_played.wait()
             if self.hangs_up_while_playing:
                 raise HungUp
+            self.playback_status = "FAILED" if arguments.split(",")[0] in self.missing else "SUCCESS"
             return Reply(200, "0")
         return await self.ask("EXEC", application, arguments)
 
@@ -53,7 +62,7 @@ class FakeSession:
 
 
 class FakeDirectory:
-    def __init__(self, status: Status | None, announcements: dict[Audio, Announcement] | None = None) -> None:
+    def __init__(self, status: Status | None, announcements: Announcements | None = None) -> None:
         self._status = status
         self._announcements = ANNOUNCEMENTS if announcements is None else announcements
 
@@ -101,6 +110,27 @@ async def test_a_blocked_caller_gets_the_verdict_before_the_audio_and_is_never_a
     assert (call.at, call.pbx, call.number, call.audio, call.file) == (
         1000.0, 2, "4833334444", Audio.PARTIAL, "/sounds/partial_block",
     )  # fmt: skip
+
+
+async def test_where_an_audio_is_missing_the_next_best_is_played_and_listed() -> None:
+    own, platform = Announcement("/own", 30.0, "litoral"), Announcement("/platform", 8.0, "aviso")
+    listed = Listed()
+    session = FakeSession("2", "outbound", "4833334444")
+    session.missing = {"/own"}
+    directory = FakeDirectory(Status.PARTIAL_BLOCK, {Audio.PARTIAL: (own, platform)})
+    await run(gate(directory, listed), session)
+    assert session.sent[0] == ("SET VARIABLE", "TIMEOUT(absolute)", "33.0"), "time for the longest of them"
+    assert [words[2] for words in session.sent if words[1] == "Playback"] == ["/own,noanswer", "/platform,noanswer"]
+    assert (listed.calls[0].file, listed.calls[0].recording) == ("/platform", "aviso")
+
+
+async def test_where_every_audio_is_missing_nothing_counts_as_heard() -> None:
+    listed = Listed()
+    session = FakeSession("2", "outbound", "4833334444")
+    session.missing = {"/sounds/partial_block"}
+    await run(gate(FakeDirectory(Status.PARTIAL_BLOCK), listed), session)
+    assert session.verdict == "partial_block", "the dialplan plays what it finds"
+    assert (listed.calls[0].file, listed.calls[0].heard) == ("", 0.0)
 
 
 async def test_with_the_option_a_blocked_call_is_answered_first() -> None:

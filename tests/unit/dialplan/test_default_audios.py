@@ -8,8 +8,9 @@ from pathlib import Path
 
 import pytest
 
+from asterisk_ext.domain.audio import LANGUAGES
 from asterisk_ext.domain.gate import Audio
-from dialplan.audio.defaults import ENDINGS, LANGUAGES, default_announcements, install_default_audios
+from dialplan.audio.defaults import ENDINGS, default_announcements, install_default_audios
 
 
 def test_every_audio_exists_in_both_languages_and_every_format(tmp_path: Path) -> None:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from asterisk_ext.domain.audio import Kind
 from asterisk_ext.domain.pbx import Mode, Pbx, Route, Strategy
 from dialplan.realtime_schema import TABLES
-from dialplan.rows import emergency, rows
+from dialplan.rows import emergency, gathered, rows, tenant_rows
 from tests.unit.dialplan.tenants import clinic, shop
 
 
@@ -162,3 +163,43 @@ def test_a_carrier_that_two_tenants_share_is_never_known_by_number_through_a_tru
     registering = replace(clinic().trunks[0], username="u14", secret="pa55", register=True)
     tenant = replace(clinic(), trunks=(registering, clinic().trunks[1]))
     assert "match_request_uri" not in shown(tenant, shop(), table="ps_endpoint_id_ips").split("id=2_")[0]
+
+
+AUDIOS = {Kind.PARTIAL: ["aa", "bb"], Kind.NEUTRAL: ["cc"], Kind.MUSIC: ["dd", "ee"]}
+
+
+def placed(pbx: Pbx, table: str) -> str:
+    found = gathered(tenant_rows(pbx, AUDIOS, "/sounds"))[table]
+    names = next(known.columns for known in TABLES if known.name == table)
+    return "\n".join(
+        " ".join(f"{name}={value}" for name, value in zip(names, row, strict=True) if value is not None)
+        for row in found.values()
+    )
+
+
+def test_the_dialplan_finds_each_audio_the_best_first() -> None:
+    assert placed(shop(), "pbx").endswith(" partial_block=aa-bb neutral=cc")
+
+
+def test_who_is_held_by_a_tenant_hears_its_music() -> None:
+    assert placed(shop(), "musiconhold") == "name=asterisk-ext-2 mode=files directory=/sounds/library/dd"
+    assert " moh_suggest=asterisk-ext-2 " in placed(shop(), "ps_endpoints")
+
+
+def test_a_hosters_own_class_of_music_goes_before_the_library() -> None:
+    own = replace(shop(), music_class="lobby")
+    assert placed(own, "musiconhold") == ""
+    assert " moh_suggest=lobby " in placed(own, "ps_endpoints")
+
+
+def test_a_hosters_own_dialplan_may_use_the_tenants_class_of_music() -> None:
+    hotel = Pbx(id=9, name="Hotel", domain="hotel.example", home="node1", mode=Mode.GATE_ONLY)
+    assert placed(hotel, "musiconhold") == "name=asterisk-ext-9 mode=files directory=/sounds/library/dd"
+
+
+def test_where_g729_is_allowed_the_records_order_of_codecs_decides() -> None:
+    extension = replace(clinic().extensions[0], codecs=("alaw", "g729"))
+    assert "codec_prefs_incoming_offer=prefer: configured" in shown(
+        replace(clinic(), extensions=(extension,)), table="ps_endpoints"
+    )
+    assert "codec_prefs_incoming_offer" not in shown(clinic(), table="ps_endpoints")

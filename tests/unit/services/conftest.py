@@ -36,8 +36,18 @@ class World:
     def clock(self) -> float:
         return self.now
 
-    async def report(self, node: str, registered: int = 0, calls: int = 0) -> None:
-        await self.registry.beat(node, 6.0, records.encode(Report(registered=registered, calls=calls)))
+    async def report(
+        self,
+        node: str,
+        registered: int = 0,
+        calls: int = 0,
+        audio_revision: int = 0,
+        audios_missing: tuple[str, ...] = (),
+    ) -> None:
+        report = Report(
+            registered=registered, calls=calls, audio_revision=audio_revision, audios_missing=audios_missing
+        )
+        await self.registry.beat(node, 6.0, records.encode(report))
         await self.fleet.hear(self.registry)
 
     async def add_server(self, number: int, name: str, technology: Technology = Technology.NODE) -> None:

@@ -6,11 +6,14 @@ import asyncio
 from collections import defaultdict
 from collections.abc import AsyncIterator
 
+from asterisk_ext.domain.blocked_calls import BlockedCount, Wanted
 from asterisk_ext.domain.call_news import Changed, Difference, Ended, Snapshot
 from asterisk_ext.domain.call_rows import Row
+from asterisk_ext.domain.gate import BlockedCall
 from asterisk_ext.domain.server import Server
 from asterisk_ext.ports import SILENT, Banned, Spared
 from asterisk_ext.services.live_calls import UNKNOWN
+from tests.unit.services.fake_audios import CallsInMemory
 
 
 class FakePeers:
@@ -18,6 +21,7 @@ class FakePeers:
         self.silent: set[str] = set()
         self.rows: dict[str, dict[str, Row]] = defaultdict(dict)
         self.banned: dict[str, dict[str, Banned]] = defaultdict(dict)
+        self.blocked: dict[str, CallsInMemory] = defaultdict(CallsInMemory)
         self.spares: dict[str, list[Spared]] = defaultdict(list)
         self.hung_up: list[tuple[str, str, str]] = []
         self.listened_to: dict[str, asyncio.Queue[Difference | None]] = {}
@@ -53,6 +57,14 @@ class FakePeers:
     async def bans(self, server: Server) -> list[Banned]:
         self._answer(server)
         return list(self.banned[server.name].values())
+
+    async def blocked_calls(self, server: Server, wanted: Wanted) -> list[BlockedCall]:
+        self._answer(server)
+        return await self.blocked[server.name].calls(wanted)
+
+    async def blocked_counts(self, server: Server, pbx: int | None) -> list[BlockedCount]:
+        self._answer(server)
+        return await self.blocked[server.name].counts(pbx)
 
     async def lift(self, server: Server, address: str, by: str) -> bool:
         self._answer(server)

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 from asterisk_ext.domain.access import ROOT
-from asterisk_ext.domain.maintenance import Entry, Map
+from asterisk_ext.domain.audio import Stems
+from asterisk_ext.domain.maintenance import Entry, Map, known_here
 from asterisk_ext.domain.pbx import Mode, Pbx
-from asterisk_ext.services.serving import Serving, known_here
+from asterisk_ext.services.audio_delivery import AudioDelivery
+from asterisk_ext.services.serving import Serving
 from asterisk_ext.tasks import Tasks
 from tests.unit.services.conftest import World
+from tests.unit.services.fake_audios import FolderInMemory
 
 
 class FakeProjector:
@@ -20,7 +23,9 @@ class FakeProjector:
         self.known: list[list[int]] = []
         self.elsewhere: set[int] = set()
 
-    def apply(self, tenants: Sequence[Pbx], *, elsewhere: Collection[int] = ()) -> object:
+    def apply(
+        self, tenants: Sequence[Pbx], *, elsewhere: Collection[int] = (), audios: Mapping[int, Stems] | None = None
+    ) -> object:
         self.known.append([pbx.id for pbx in tenants])
         self.elsewhere = set(elsewhere)
         return None
@@ -45,7 +50,8 @@ def test_a_source_still_knows_its_own_so_that_its_phones_keep_emergency_calls() 
 async def test_a_flip_is_projected_and_then_acknowledged(world: World) -> None:
     await world.tenants.save(ROOT, TENANTS[0])
     projector = FakeProjector()
-    serving = Serving("node2", world.fleet, projector)
+    audios = AudioDelivery("node2", world.fleet, world.registry, FolderInMemory(), world.clock)
+    serving = Serving("node2", world.fleet, projector, audios)
     async with Tasks() as tasks:
         tasks.start("serving", serving.run())
         await world.maintenance.enter(ROOT, "node1", "node2")
