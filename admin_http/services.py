@@ -19,6 +19,8 @@ from asterisk_ext.services.blocked_calls import BlockedCalls
 from asterisk_ext.services.countries import Countries
 from asterisk_ext.services.firewall import Firewalls
 from asterisk_ext.services.maintenance import Maintenance
+from asterisk_ext.services.pbx_blocks import PbxBlocks
+from asterisk_ext.services.pbx_parts import PbxParts
 from asterisk_ext.services.servers import Servers
 from asterisk_ext.services.users import Users
 from asterisk_ext.services.virtual_pbx import VirtualPbxs
@@ -64,6 +66,8 @@ class Services:
     servers: Servers
     maintenance: Maintenance
     virtual_pbxs: VirtualPbxs
+    pbx_parts: PbxParts
+    pbx_blocks: PbxBlocks
     users: Users
     audit: Audit
     bans: Bans

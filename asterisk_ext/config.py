@@ -137,6 +137,14 @@ class Asterisk(Section, frozen=True):
         "/var/lib/asterisk-ext/realtime/realtime.sqlite3"
     )
     program: Annotated[str, Meta(description="Asterisk's command.")] = "asterisk"
+    files: Annotated[str, Meta(description="Asterisk's own directory, for `node asterisk-files`.")] = "/etc/asterisk"
+    emergency_trunks: Annotated[
+        tuple[str, ...],
+        Meta(description="Endpoints of your own that carry emergency calls when all trunks of a virtual PBX fail."),
+    ] = ()
+    registrations: Annotated[
+        str, Meta(description="The include file of `pjsip.conf` with the trunks that register; written by us.")
+    ] = "/etc/asterisk/asterisk-ext.registrations.conf"
     sounds: Annotated[str, Meta(description="Where audios are put for Asterisk.")] = "/var/lib/asterisk-ext/sounds"
     ari_url: Annotated[str, Meta(description="Where ARI answers; loopback.")] = "http://127.0.0.1:8088/ari"
     ari_user: Annotated[str, Meta(description="ARI's user for tracking; it may only look.")] = "asterisk-ext"

@@ -19,6 +19,8 @@ from asterisk_ext.services.countries import Countries
 from asterisk_ext.services.firewall import Firewalls
 from asterisk_ext.services.fleet_calls import FleetCalls
 from asterisk_ext.services.maintenance import Maintenance
+from asterisk_ext.services.pbx_blocks import PbxBlocks
+from asterisk_ext.services.pbx_parts import PbxParts
 from asterisk_ext.services.servers import Servers
 from asterisk_ext.services.users import Users
 from asterisk_ext.services.virtual_pbx import VirtualPbxs
@@ -43,10 +45,13 @@ def services(
     clock: Clock,
     fleet_secret: str,
 ) -> Services:
+    virtual_pbxs = VirtualPbxs(registry, copy, audit, clock)
     return Services(
         servers=Servers(registry, copy, audit, clock),
         maintenance=Maintenance(registry, copy, audit, clock),
-        virtual_pbxs=VirtualPbxs(registry, copy, audit, clock),
+        virtual_pbxs=virtual_pbxs,
+        pbx_parts=PbxParts(copy, virtual_pbxs),
+        pbx_blocks=PbxBlocks(copy, virtual_pbxs),
         users=Users(registry, copy, audit),
         audit=audit,
         bans=Bans(config.node.name, guard, audit, peers, copy),

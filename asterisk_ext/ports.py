@@ -298,3 +298,15 @@ class Projector(Protocol):
         Refuses to remove many that are not ``elsewhere`` in the fleet: it would rather be an error of ours.
         """
         ...
+
+
+class Registrar(Protocol):
+    """Has Asterisk register trunks with their carriers. Blocks: call it outside the event loop."""
+
+    def present(self) -> set[str]:
+        """The trunks that are registered now: ``1_trunk14``."""
+        ...
+
+    def apply(self, tenants: Sequence[Pbx]) -> bool:
+        """Register exactly the trunks of ``tenants`` that are to register; False where that was so already."""
+        ...

@@ -35,11 +35,11 @@ from asterisk_ext.services.reporting import PERIOD, Reporting
 from asterisk_ext.services.serving import Serving
 from asterisk_ext.store import LocalCopy
 from asterisk_ext.tasks import Tasks
+from asterisk_ext.trunks import Trunks
 from asterisk_ext.version import VERSION
 from dialplan.audio.announcements import Announcements
 from dialplan.audio.defaults import install_default_audios
 from dialplan.audio.sound_folder import SoundsOnDisk
-from dialplan.kept_projection import KeptProjection
 from dialplan.registered_phones import RegisteredPhones
 from firewall.guard_client import GuardClient
 from firewall.node_countries import CountryFiles, NodeCountries
@@ -73,13 +73,12 @@ async def running(config: Config) -> AsyncIterator[None]:
         guard, firewall = NodeGuard(to_guard, config.guard.ban_hours), NodeFirewall(to_guard)
         install_default_audios(Path(asterisk.sounds))
         blocked = BlockedCallLog.of(state / "blocked_calls.sqlite3", clock, config.audio)
-
         audit = Audit(registry, copy, clock)
         countries = Countries(NodeCountries(to_guard), CountryFiles(state), config.countries.sources, audit, clock)
         calls = LiveCalls(name, acting, copy, audit)
         audios = AudioDelivery(name, copy, registry, SoundsOnDisk(Path(asterisk.sounds)), clock)
-        serving = Serving(name, copy, KeptProjection(Path(asterisk.realtime), asterisk.sounds), audios)
-        phones = RegisteredPhones(asterisk.program)
+        trunks, phones = Trunks(name, copy, asterisk, clock), RegisteredPhones(asterisk.program)
+        serving = Serving(name, copy, trunks.projector, audios)
         reporting = Reporting(name, VERSION, serving, audios, phones, calls.count)
         peers = HttpPeers(fleet_secret)
         stack.push_async_callback(peers.close)
@@ -108,6 +107,7 @@ async def running(config: Config) -> AsyncIterator[None]:
         tasks.keep("audios", audios.run)
         tasks.keep("blocked calls", blocked.run)
         tasks.keep("projection to Asterisk", serving.run)
+        trunks.keep(tasks)
         tasks.keep("guard's never-ban list", Friends(copy, guard, firewall).run)
         tasks.keep("country lists", countries.run)
         jobs = {"country lists": (config.countries.schedule, countries.due)}

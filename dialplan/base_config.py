@@ -7,11 +7,13 @@ from dataclasses import dataclass, field
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
+from asterisk_ext import config
 from asterisk_ext.domain.emergency import DEFAULT_NUMBERS, dialled_forms
 from asterisk_ext.domain.errors import Problem
 from asterisk_ext.domain.gate import Policy
-from asterisk_ext.domain.pbx import REALM
+from asterisk_ext.domain.pbx import ANNOUNCEMENT, REALM
 from dialplan.realtime_schema import DATABASE, TABLES
+from dialplan.registrations import INCLUDE
 from dialplan.rows import emergency_forms
 
 FILES = ("extconfig", "res_config_sqlite3", "sorcery", "pjsip", "extensions", "ari", "http", "logger")
@@ -48,6 +50,20 @@ class BaseConfig:
     tenant_cap: int = 10
     longest: int = 60
     """Seconds after which an announcement is cut."""
+    silence: int = 8
+    """Seconds without any sign of ringing after which the next trunk is tried; a mobile phone may take some."""
+    emergency_silence: int = 4
+
+
+def of(settings: config.Asterisk, looking: str, acting: str) -> BaseConfig:
+    """As a node's settings have it; ``looking`` and ``acting`` are the passwords of ARI's two users."""
+    return BaseConfig(
+        database=settings.realtime,
+        sounds=settings.sounds,
+        tracking=AriUser(user=settings.ari_user, password=looking),
+        hangup=AriUser(user=settings.ari_acting_user, password=acting),
+        node_emergency_trunks=settings.emergency_trunks,
+    )
 
 
 def includes() -> dict[str, str]:
@@ -58,9 +74,9 @@ def includes() -> dict[str, str]:
     return {f"{name}.conf": f"asterisk-ext.{name}.conf" for name in FILES}
 
 
-def render(config: BaseConfig) -> dict[str, str]:
+def render(base: BaseConfig) -> dict[str, str]:
     """The include files by name; refuses ``dialplan.unsafe_setting`` for a value that could end its line."""
-    _check(config)
+    _check(base)
     environment = Environment(
         loader=PackageLoader("dialplan"),
         undefined=StrictUndefined,
@@ -72,19 +88,23 @@ def render(config: BaseConfig) -> dict[str, str]:
     values = {
         "tables": TABLES,
         "database": DATABASE,
-        "file": config.database,
+        "file": base.database,
         "realm": REALM,
-        "tracking": config.tracking,
-        "hangup": config.hangup,
-        "sounds": config.sounds,
-        "agi": config.agi,
-        "node_emergency_trunks": "&".join(f"{name}/" for name in config.node_emergency_trunks),
+        "tracking": base.tracking,
+        "hangup": base.hangup,
+        "sounds": base.sounds,
+        "agi": base.agi,
+        "node_emergency_trunks": "&".join(f"{name}/" for name in base.node_emergency_trunks),
         "emergency_forms": emergency_forms(dialled_forms(DEFAULT_NUMBERS, ("0",))),
-        "support_lines": "." + "".join(f"{number}." for number in config.policy.support_lines),
-        "policy": config.policy,
-        "language": config.language,
-        "tenant_cap": config.tenant_cap,
-        "longest": config.longest,
+        "support_lines": "." + "".join(f"{number}." for number in base.policy.support_lines),
+        "policy": base.policy,
+        "language": base.language,
+        "tenant_cap": base.tenant_cap,
+        "longest": base.longest,
+        "silence": base.silence,
+        "emergency_silence": base.emergency_silence,
+        "announcement": ANNOUNCEMENT,
+        "registrations": INCLUDE,
     }
     return {included: environment.get_template(f"{name}.j2").render(values) for name, included in includes().items()}
 
@@ -100,18 +120,18 @@ _PATTERNS = {
 }
 
 
-def _check(config: BaseConfig) -> None:
+def _check(base: BaseConfig) -> None:
     for name, value in (
-        ("path", config.database),
-        ("path", config.sounds),
-        ("user", config.tracking.user),
-        ("user", config.hangup.user),
-        ("password", config.tracking.password),
-        ("password", config.hangup.password),
-        ("AGI address", config.agi),
-        ("language", config.language),
-        *(("trunk", trunk) for trunk in config.node_emergency_trunks),
-        *(("support line", number) for number in config.policy.support_lines),
+        ("path", base.database),
+        ("path", base.sounds),
+        ("user", base.tracking.user),
+        ("user", base.hangup.user),
+        ("password", base.tracking.password),
+        ("password", base.hangup.password),
+        ("AGI address", base.agi),
+        ("language", base.language),
+        *(("trunk", trunk) for trunk in base.node_emergency_trunks),
+        *(("support line", number) for number in base.policy.support_lines),
     ):
         if not _PATTERNS[name].fullmatch(value):
             raise UNSAFE.refuse(field=name, name=name, value="…" if name == "password" else value)

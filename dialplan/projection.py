@@ -17,8 +17,9 @@ from pathlib import Path
 from asterisk_ext.domain.audio import Stems
 from asterisk_ext.domain.errors import Problem
 from asterisk_ext.domain.pbx import Pbx
+from dialplan.carriers import Placed, identity_rows
 from dialplan.realtime_schema import PBXS, TABLES, VERSION, Row, Rows, Table, statements
-from dialplan.rows import NO_AUDIOS, Placed, gathered, identity_rows, tenant_rows
+from dialplan.rows import NO_AUDIOS, gathered, tenant_rows
 
 REMOVES_TOO_MUCH = Problem(
     "projection.removes_too_much",
@@ -112,7 +113,10 @@ class Projection:
         with self._lock:
             wanted = self._rows(list(tenants), audios or {})
             self._close()
-            return difference(self._opened().rows(), wanted)
+            opened = self._opened()
+            if opened.is_older():
+                raise FOREIGN_SCHEMA.refuse(path=self._path, reason="an older version's, replaced at the next change")
+            return difference(opened.rows(), wanted)
 
     def close(self) -> None:
         with self._lock:
@@ -120,6 +124,8 @@ class Projection:
 
     def _apply(self, opened: _Open, wanted: Rows, elsewhere: Collection[int], confirmed: bool) -> Difference:
         opened.database.execute("BEGIN IMMEDIATE")
+        if opened.is_older():
+            _start_over(opened.database, wanted, elsewhere, confirmed)
         present = opened.rows()
         found = difference(present, wanted)
         if not confirmed:
@@ -170,6 +176,10 @@ class _Open:
             self._version = self._data_version()
         return self._rows
 
+    def is_older(self) -> bool:
+        """Whether an earlier version of this product wrote the file."""
+        return 0 < int(self.database.execute("PRAGMA user_version").fetchone()[0]) < VERSION
+
     def remember(self, rows: Rows) -> None:
         self._rows = rows
 
@@ -184,11 +194,11 @@ def create_private(path: Path) -> None:
 
 
 def _prepare(database: sqlite3.Connection, path: Path) -> None:
-    """An empty file gets the tables; a file of another version is refused."""
+    """An empty file gets the tables; a file of a later version is refused."""
     database.execute("PRAGMA journal_mode = WAL")
     database.execute("PRAGMA synchronous = NORMAL")
     version = database.execute("PRAGMA user_version").fetchone()[0]
-    if version == VERSION:
+    if 0 < version <= VERSION:
         return
     if version or database.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]:
         raise FOREIGN_SCHEMA.refuse(path=path, reason=f"version {version}, not {VERSION}")
@@ -196,6 +206,19 @@ def _prepare(database: sqlite3.Connection, path: Path) -> None:
     for statement in statements():
         database.execute(statement)
     database.execute("COMMIT")
+
+
+def _start_over(database: sqlite3.Connection, wanted: Rows, elsewhere: Collection[int], confirmed: bool) -> None:
+    """Within the transaction: the tables of an older version make way. Asterisk sees the new ones full, or the old."""
+    there = dict.fromkeys(str(row[0]) for row in database.execute(f"SELECT id FROM {_quoted(PBXS.name)}"))  # noqa: S608
+    gone = [key for key in there if key not in wanted[PBXS.name]]
+    if not confirmed:
+        _refuse_mass_removal(Difference({}, {}, {PBXS.name: gone}), len(there), elsewhere)
+    tables = database.execute("SELECT name FROM sqlite_master WHERE type = 'table'").fetchall()
+    for (name,) in tables:
+        database.execute(f"DROP TABLE {_quoted(name)}")
+    for statement in statements():
+        database.execute(statement)
 
 
 def _refuse_mass_removal(found: Difference, present: int, elsewhere: Collection[int]) -> None:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 DATABASE = "asterisk_ext"
 """Name of the database in ``res_config_sqlite3.conf``."""
 
-VERSION = 2
+VERSION = 3
 """Kept in ``user_version`` of the file: another number means another schema, and the file is built anew."""
 
 Row = tuple[str | None, ...]
@@ -61,10 +61,11 @@ PBXS = Table(
     ("id", "status", "language", "max_calls", "prefixes", "trunks", "partial_block", "total_block", "neutral"),
 )
 NUMBERS = Table("number", "asterisk_ext_number", ("id", "kind", "ring", "timeout"))
+ROUTES = Table("route", "asterisk_ext_route", ("id", "pattern", "trunks", "strip", "prepend", "caller"))
 DIDS = Table("did", "asterisk_ext_did", ("number", "pbx", "target"))
 MUSIC = Table("musiconhold", "musiconhold", ("name", "mode", "directory"))
 
-TABLES = (ENDPOINTS, AUTHS, AORS, IDENTIFIES, PBXS, NUMBERS, DIDS, MUSIC)
+TABLES = (ENDPOINTS, AUTHS, AORS, IDENTIFIES, PBXS, NUMBERS, DIDS, ROUTES, MUSIC)
 
 
 def statements() -> list[str]:

@@ -1,32 +1,24 @@
-"""Virtual PBXs → rows of Asterisk's realtime database. Pure: the whole wanted state, whatever is there now.
-
-Carriers: every trunk is an endpoint of its own, so that channels are named ``PJSIP/1_trunk14-…`` in both directions.
-A call from a carrier's address that one trunk alone uses is that trunk's (``match``). Where several tenants share a
-carrier's address, the number called tells the trunk (``match_request_uri``) and the endpoint's ``permit`` admits the
-tenant's carriers alone. What this does not tell comes in by an endpoint without a tenant, and the dialplan finds the
-tenant by the number called. Asterisk compares every stranger's packet with all identities, at a cost that grows with
-their square (1,000: 50 ms); above ``MOST_IDENTITIES`` there is therefore one for all carriers.
-"""
+"""Virtual PBXs → rows of Asterisk's realtime database. Pure: the whole wanted state, whatever is there now."""
 
 from __future__ import annotations
 
-import ipaddress
-from collections import Counter
 from collections.abc import Iterable, Iterator
 
 from asterisk_ext.domain.audio import Kind, Stems
 from asterisk_ext.domain.emergency import NEVER_OFF, dialled_forms
-from asterisk_ext.domain.pbx import REALM, Extension, Mode, Pbx, Trunk
+from asterisk_ext.domain.pbx import REALM, Extension, Mode, Pbx, Strategy
+from asterisk_ext.domain.route import expression
 from dialplan.audio.sound_folder import directory
+from dialplan.carriers import MEDIA, Placed, allowed, identity_rows, preference, trunk_rows
 from dialplan.realtime_schema import (
     AORS,
     AUTHS,
     DIDS,
     ENDPOINTS,
-    IDENTIFIES,
     MUSIC,
     NUMBERS,
     PBXS,
+    ROUTES,
     TABLES,
     Row,
     Rows,
@@ -34,13 +26,9 @@ from dialplan.realtime_schema import (
 )
 
 PHONES_CONTEXT = "asterisk-ext-phones"
-TRUNKS_CONTEXT = "asterisk-ext-trunks"
-CARRIERS = "carriers"
-MOST_IDENTITIES = 100
 EMERGENCY_VARIABLE = "AST_EXT_EMERGENCY"
 
 
-Placed = tuple[Table, Row]
 NO_AUDIOS: Stems = {}
 
 
@@ -70,27 +58,13 @@ def tenant_rows(pbx: Pbx, audios: Stems = NO_AUDIOS, sounds: str = "") -> list[P
     for extension in pbx.extensions:
         placed += _phone(pbx, extension, common, music_class(pbx) if music else pbx.music_class)
     for trunk in pbx.trunks:
-        placed += _trunk(pbx, trunk, common)
+        placed += trunk_rows(pbx, trunk, common)
     for group in pbx.ring_groups:
-        placed.append((NUMBERS, _number(pbx, group.number, "ring_group", _phones_of(pbx, group.number), group.timeout)))
+        kind = "in_order" if group.strategy is Strategy.IN_ORDER else "ring_group"
+        placed.append((NUMBERS, _number(pbx, group.number, kind, _phones_of(pbx, group.number), group.timeout)))
+    placed += [(ROUTES, row) for row in _routes(pbx)]
     placed += [(DIDS, DIDS.row(number=did.number, pbx=str(pbx.id), target=did.target)) for did in pbx.dids]
     return placed
-
-
-def identity_rows(tenants: Iterable[Pbx]) -> Iterator[Placed]:
-    """How Asterisk knows carriers, which depends on all tenants together."""
-    managed = sorted((pbx for pbx in tenants if pbx.mode is Mode.MANAGED), key=lambda pbx: pbx.id)
-    uses = Counter(trunk.host for pbx in managed for trunk in pbx.trunks if _is_address(trunk.host))
-    if not uses:
-        return
-    yield ENDPOINTS, _carriers()
-    shared = {address for address, count in uses.items() if count > 1}
-    exact = list(_exact_identities(managed, shared))
-    rest = uses.keys() if len(exact) > MOST_IDENTITIES else shared
-    if rest:
-        yield IDENTIFIES, IDENTIFIES.row(id=CARRIERS, endpoint=CARRIERS, match=",".join(sorted(rest)))
-    if len(exact) <= MOST_IDENTITIES:
-        yield from ((IDENTIFIES, row) for row in exact)
 
 
 def emergency(pbx: Pbx) -> str:
@@ -98,6 +72,7 @@ def emergency(pbx: Pbx) -> str:
 
     One, because ``res_config_sqlite3`` does not split several ``set_var`` of one column; with the endpoint, so that
     no lookup stands between a phone and 190. The three numbers that nobody may switch off are always in it.
+    A phone's own caller ID follows after another colon.
     """
     forms = dialled_forms(dict.fromkeys((*NEVER_OFF, *pbx.emergency_numbers)), pbx.outside_prefixes)
     return f"{_trunk_list(pbx, pbx.emergency_trunks)}:{emergency_forms(forms)}"
@@ -123,8 +98,21 @@ def _pbx(pbx: Pbx, audios: Stems) -> Row:
         language=pbx.language,
         max_calls=str(pbx.max_calls),
         prefixes="." + "".join(f"{prefix}." for prefix in sorted(pbx.outside_prefixes)),
-        trunks=_trunk_list(pbx, tuple(trunk.name for trunk in pbx.trunks)),
+        trunks="" if pbx.routes else _trunk_list(pbx, tuple(trunk.name for trunk in pbx.trunks)),
     )
+
+
+def _routes(pbx: Pbx) -> Iterator[Row]:
+    """In order, as ``1_1``, ``1_2``…; the dialplan stops at the first number that is not there."""
+    for at, route in enumerate(pbx.routes, start=1):
+        yield ROUTES.row(
+            id=f"{pbx.id}_{at}",
+            pattern=expression(route.pattern),
+            trunks=_trunk_list(pbx, route.trunks),
+            strip=str(route.strip),
+            prepend=route.prepend,
+            caller=route.caller_id,
+        )
 
 
 def _phone(pbx: Pbx, extension: Extension, common: dict[str, str], music: str) -> Iterator[tuple[Table, Row]]:
@@ -136,16 +124,16 @@ def _phone(pbx: Pbx, extension: Extension, common: dict[str, str], music: str) -
             context=PHONES_CONTEXT,
             aors=account,
             auth=account,
-            allow=_codecs(extension.codecs),
-            codec_prefs_incoming_offer=_preference(extension.codecs),
+            allow=allowed(extension.codecs),
+            codec_prefs_incoming_offer=preference(extension.codecs),
             callerid=f'"{extension.name or extension.number}" <{extension.number}>',
             moh_suggest=music,
             identify_by="username,auth_username",
             webrtc="yes" if extension.webrtc else "no",
             trust_id_inbound="no",
             allow_subscribe="no",
-            **common,
-            **_MEDIA,
+            **_shown(common, extension),
+            **MEDIA,
         ),
     )
     yield (
@@ -169,70 +157,18 @@ def _phone(pbx: Pbx, extension: Extension, common: dict[str, str], music: str) -
     yield NUMBERS, _number(pbx, extension.number, "extension", [extension.number], 60)
 
 
+def _shown(common: dict[str, str], extension: Extension) -> dict[str, str]:
+    """With the extension's own caller ID, which every leg inherits so; as the phone's own options cannot."""
+    if not extension.caller_id:
+        return common
+    return {**common, "set_var": f"{common['set_var']}:{extension.caller_id}"}
+
+
 def _number(pbx: Pbx, number: str, kind: str, phones: list[str], timeout: int) -> Row:
     """``ring`` is ``1_200&1_201+``: a plus where several phones may be registered, which all ring."""
     several = {extension.number for extension in pbx.extensions if extension.contacts > 1}
     ring = "&".join(pbx.account(phone) + ("+" if phone in several else "") for phone in phones)
     return NUMBERS.row(id=pbx.account(number), kind=kind, ring=ring, timeout=str(timeout))
-
-
-def _trunk(pbx: Pbx, trunk: Trunk, common: dict[str, str]) -> Iterator[tuple[Table, Row]]:
-    name = f"{pbx.id}_{trunk.name}"
-    addresses = sorted({item.host for item in pbx.trunks if _is_address(item.host)})
-    yield (
-        ENDPOINTS,
-        ENDPOINTS.row(
-            id=name,
-            context=TRUNKS_CONTEXT,
-            aors=name,
-            allow=_codecs(trunk.codecs),
-            codec_prefs_incoming_offer=_preference(trunk.codecs),
-            identify_by="ip",
-            deny="0.0.0.0/0.0.0.0,::/0" if addresses else None,
-            permit=",".join(addresses) or None,
-            trust_id_inbound="yes",
-            allow_subscribe="no",
-            **common,
-            **_MEDIA,
-        ),
-    )
-    host = f"[{trunk.host}]" if ":" in trunk.host else trunk.host
-    transport = "" if trunk.transport == "udp" else f";transport={trunk.transport}"
-    yield (
-        AORS,
-        AORS.row(id=name, contact=f"sip:{host}:{trunk.port}{transport}", max_contacts="0", qualify_frequency="0"),
-    )
-
-
-def _exact_identities(managed: list[Pbx], shared: set[str]) -> Iterator[Row]:
-    for pbx in managed:
-        for trunk in pbx.trunks:
-            if _is_address(trunk.host) and trunk.host not in shared:
-                name = f"{pbx.id}_{trunk.name}"
-                yield IDENTIFIES.row(id=name, endpoint=name, match=trunk.host)
-        over = next((trunk for trunk in pbx.trunks if trunk.host in shared), None)
-        if over and pbx.dids:
-            name = f"{pbx.id}_{over.name}"
-            numbers = "|".join(sorted(did.number for did in pbx.dids))
-            uri = f"/^sips?:[+]?(55)?({numbers})@/"
-            yield IDENTIFIES.row(id=f"{name}_numbers", endpoint=name, match_request_uri=uri)
-
-
-def _carriers() -> Row:
-    """Whoever calls from a carrier's address and is no trunk of one tenant: the number called tells the tenant."""
-    return ENDPOINTS.row(
-        id=CARRIERS,
-        context=TRUNKS_CONTEXT,
-        allow=_codecs(("alaw", "ulaw")),
-        identify_by="ip",
-        trust_id_inbound="yes",
-        allow_subscribe="no",
-        **_MEDIA,
-    )
-
-
-_MEDIA = {"direct_media": "no", "rtp_symmetric": "yes", "force_rport": "yes", "rewrite_contact": "yes"}
-"""Media through Asterisk and answers to where requests came from: phones sit behind address translation."""
 
 
 def _tenant(pbx: Pbx) -> dict[str, str]:
@@ -265,25 +201,6 @@ def _phones_of(pbx: Pbx, group: str) -> list[str]:
         elif number not in groups:
             phones[number] = None
     return list(phones)
-
-
-def _is_address(host: str) -> bool:
-    try:
-        ipaddress.ip_address(host)
-    except ValueError:
-        return False
-    return True
-
-
-def _codecs(codecs: tuple[str, ...]) -> str:
-    return ",".join(("!all", *codecs))
-
-
-def _preference(codecs: tuple[str, ...]) -> str | None:
-    """G.729 is the one codec that no audio is kept in: where it is allowed, the record's order decides, not the
-    caller's, so that a codec with audios may stand before it.
-    """
-    return "prefer: configured, operation: intersect, keep: all, transcode: allow" if "g729" in codecs else None
 
 
 def _no_digest() -> str:

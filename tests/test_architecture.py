@@ -34,7 +34,13 @@ MAY_IMPORT = {
     "asterisk_ext/peer.py": COMMON,
     **{edge: (*COMMON, "asterisk_ext.config", "asterisk_ext.tasks", edge) for edge in EDGES},
 }
-KNOW_EVERYTHING = ("asterisk_ext/runtime.py", "asterisk_ext/console.py", "asterisk_ext/cli", "asterisk_ext/lab")
+KNOW_EVERYTHING = (
+    "asterisk_ext/runtime.py",
+    "asterisk_ext/console.py",
+    "asterisk_ext/trunks.py",
+    "asterisk_ext/cli",
+    "asterisk_ext/lab",
+)
 TOP_LEVEL = {
     "pyproject.toml", "README.md", "CHANGELOG.md", "LICENSE", "Makefile", "requirements.lock",
     "asterisk_ext", "agi", "ari_apps", "dialplan", "firewall", "admin_http", "tests", "docs",

@@ -10,7 +10,7 @@ import inspect
 import re
 import typing
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, is_dataclass
 from typing import Any
 
 import msgspec
@@ -21,6 +21,7 @@ from admin_http.keys import SERVICES
 from admin_http.problems import INVALID
 from asterisk_ext.domain.access import Act
 from asterisk_ext.domain.errors import Problem, Refusal
+from asterisk_ext.services.tenant_file import unknown
 
 ROOT = "/api/v1"
 
@@ -117,6 +118,10 @@ def _converted(value: object, kind: Any, name: str) -> object:
 
 def _decoded(data: bytes, kind: Any) -> object:
     try:
+        if is_dataclass(kind):
+            raw = msgspec.json.decode(data or b"{}")
+            for surplus in unknown(raw, kind, ""):
+                raise INVALID.refuse(field=surplus.strip("."), reason=f"there is no field {surplus.strip('.')}")
         return msgspec.json.decode(data or b"{}", type=kind)
     except msgspec.ValidationError as error:
         raise invalid(error, "") from error

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
 
 import msgspec
 from aiohttp import web
@@ -10,13 +12,14 @@ from aiohttp import web
 from admin_http.api.route import Route
 from admin_http.api.servers import WRITES
 from admin_http.services import Services
-from asterisk_ext.domain import pbx as domain
+from asterisk_ext.domain import pbx_rules
 from asterisk_ext.domain.access import Act, Actor
-from asterisk_ext.domain.pbx import Did, Mode, Pbx, RingGroup, Status, Trunk
-from asterisk_ext.services import tenant_file
-from asterisk_ext.services.tenant_file import TenantEntry
+from asterisk_ext.domain.pbx import Did, Mode, Pbx, RingGroup, Status
+from asterisk_ext.domain.pbx import Route as OutboundRoute
+from asterisk_ext.services import pbx_claims, tenant_file
+from asterisk_ext.services.tenant_file import Entry
 from asterisk_ext.services.times import iso
-from asterisk_ext.services.virtual_pbx import NO_HOST, UNKNOWN, Imported, Row
+from asterisk_ext.services.virtual_pbx import HAS_CALLS, NO_HOST, UNKNOWN, Imported, Row
 
 
 class ExtensionView(msgspec.Struct, kw_only=True):
@@ -25,6 +28,22 @@ class ExtensionView(msgspec.Struct, kw_only=True):
     webrtc: bool
     codecs: tuple[str, ...]
     contacts: int
+    caller_id: str
+
+
+class TrunkView(msgspec.Struct, kw_only=True):
+    """A trunk without its password."""
+
+    name: str
+    host: str
+    port: int
+    transport: str
+    codecs: tuple[str, ...]
+    caller_id: str
+    username: str
+    has_secret: bool
+    register: bool
+    addresses: tuple[str, ...]
 
 
 class PbxView(msgspec.Struct, kw_only=True):
@@ -41,9 +60,10 @@ class PbxView(msgspec.Struct, kw_only=True):
     language: str
     max_calls: int
     extensions: list[ExtensionView]
-    trunks: tuple[Trunk, ...]
+    trunks: list[TrunkView]
     ring_groups: tuple[RingGroup, ...]
     dids: tuple[Did, ...]
+    routes: tuple[OutboundRoute, ...]
     emergency_trunks: tuple[str, ...]
     outside_prefixes: tuple[str, ...]
     emergency_numbers: tuple[str, ...]
@@ -56,6 +76,8 @@ class PbxRow(msgspec.Struct, kw_only=True):
     """Who serves it now."""
     visiting: bool
     """Served by another server than its home."""
+    revision: int
+    """Of the record; a change that names it is refused where somebody else was faster."""
 
 
 class PbxFilter(msgspec.Struct, kw_only=True):
@@ -72,6 +94,16 @@ class PbxSaved(msgspec.Struct, kw_only=True):
 
 class ImportOptions(msgspec.Struct, kw_only=True):
     dry_run: bool = False
+
+
+class Revision(msgspec.Struct, kw_only=True):
+    revision: int | None = None
+    """Change the record only where it is still at this revision; 0: only where there is none."""
+
+
+class ExportOptions(msgspec.Struct, kw_only=True):
+    secrets: bool = False
+    """With the digests of phones' passwords and the passwords of trunks; administrators only, and noted."""
 
 
 class NewStatus(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
@@ -95,15 +127,22 @@ async def one(services: Services, actor: Actor, pbx: int) -> PbxRow:
     return row_of(services.virtual_pbxs.one(actor, pbx), actor)
 
 
-async def save(services: Services, actor: Actor, pbx: int, body: TenantEntry) -> PbxSaved:
+async def save(services: Services, actor: Actor, pbx: int, query: Revision, body: Pbx) -> PbxSaved:
     """The path's id and the status in force win over the body's."""
-    existing = stored(services, pbx)
-    entry = msgspec.structs.replace(body, id=pbx)
-    if existing is not None:
-        entry = msgspec.structs.replace(entry, status=existing.status, reason=existing.reason)
-    record, passwords = tenant_file.record(entry, existing, iso(services.clock()))
-    changed = await services.virtual_pbxs.save(actor, record)
+    given = Entry(replace(body, id=pbx), frozenset())
+    record, passwords = tenant_file.record(given, stored(services, pbx), iso(services.clock()))
+    changed = await services.virtual_pbxs.save(actor, record, query.revision)
     return PbxSaved(changed=changed, passwords=passwords if changed else {})
+
+
+async def remove(services: Services, actor: Actor, pbx: int, query: Revision) -> None:
+    calls = await services.live_calls.table(actor)
+    count = sum(call["pbx"] == str(pbx) for call in calls.calls)
+    await services.virtual_pbxs.remove(actor, pbx, count, query.revision)
+
+
+async def export(services: Services, actor: Actor, query: ExportOptions) -> dict[str, list[dict[str, Any]]]:
+    return await services.virtual_pbxs.export(actor, query.secrets)
 
 
 async def bring_in(services: Services, actor: Actor, query: ImportOptions, request: web.Request) -> Imported:
@@ -120,11 +159,15 @@ def stored(services: Services, number: int) -> Pbx | None:
 
 
 RECORD = (
-    domain.INVALID,
-    domain.MISSING_TARGET,
-    domain.DUPLICATE,
-    domain.EMERGENCY_NUMBER,
-    domain.NO_EMERGENCY_TRUNK,
+    pbx_rules.INVALID,
+    pbx_rules.MISSING_TARGET,
+    pbx_rules.DUPLICATE,
+    pbx_rules.EMERGENCY_NUMBER,
+    pbx_rules.NO_EMERGENCY_TRUNK,
+    pbx_rules.NO_CREDENTIALS,
+    pbx_rules.FOREIGN_CALLER_ID,
+    pbx_claims.DID_TAKEN,
+    pbx_claims.DOMAIN_TAKEN,
     NO_HOST,
     *WRITES,
 )
@@ -143,8 +186,15 @@ ROUTES = (
         handle=bring_in,
         summary="Save the virtual PBXs of a file (YAML or JSON); all are checked before the first is written",
         act=Act.CHANGE_PBX,
-        problems=(tenant_file.UNREADABLE, *RECORD),
+        problems=(tenant_file.UNREADABLE, pbx_claims.TWICE, *RECORD),
         takes=tenant_file.TenantFile,
+    ),
+    Route(
+        method="GET",
+        path="/pbx/export",
+        handle=export,
+        summary="A file of all virtual PBXs that can be imported; secrets only where asked for",
+        act=Act.SEE_PBX,
     ),
     Route(
         method="GET",
@@ -163,11 +213,19 @@ ROUTES = (
         problems=RECORD,
     ),
     Route(
+        method="DELETE",
+        path="/pbx/{pbx}",
+        handle=remove,
+        summary="Remove a virtual PBX that has no calls in progress",
+        act=Act.CHANGE_PBX,
+        problems=(UNKNOWN, HAS_CALLS, *WRITES),
+    ),
+    Route(
         method="POST",
         path="/pbx/{pbx}/status",
         handle=set_status,
         summary="Block or unblock; in force at the next call",
         act=Act.CHANGE_PBX,
-        problems=(UNKNOWN, *WRITES),
+        problems=(UNKNOWN, pbx_rules.INVALID, *WRITES),
     ),
 )

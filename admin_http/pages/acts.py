@@ -85,6 +85,12 @@ def _of(entry: Entry, fleet: Fleet, names: Mapping[int, str], words: Words) -> t
             return words.rich(N_("Took **{server}** out of maintenance"), server=entry.thing), None
         case Act.CHANGE_PBX if "after" in facts:
             return _status(entry, fleet, names, words)
+        case Act.CHANGE_PBX if "removed" in facts:
+            return words.rich(N_("Removed **{pbx}**"), pbx=facts["removed"]), None
+        case Act.CHANGE_PBX if "imported" in facts:
+            return words.rich(N_("Imported **{count}** virtual PBXs"), count=facts["imported"]), None
+        case Act.EXPORT_SECRETS:
+            return words.rich(N_("Exported **{count}** virtual PBXs with their secrets"), count=entry.thing), None
         case Act.CHANGE_PBX:
             return words.rich(N_("Saved **{pbx}**"), pbx=_name(entry.thing, names)), None
         case Act.CHANGE_SERVER:

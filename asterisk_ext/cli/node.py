@@ -11,8 +11,10 @@ import uvloop
 
 from asterisk_ext import config, runtime
 from asterisk_ext.cli.options import settings
-from dialplan import last_good
+from dialplan import base_config, last_good
+from dialplan.base_files import BaseFiles
 from dialplan.kept_projection import copy_of
+from dialplan.registrations import asterisk_command
 
 
 @click.group()
@@ -37,3 +39,22 @@ def restore_database(settings: Path) -> None:
     """
     database = Path(config.load(settings).asterisk.realtime)
     sys.exit(last_good.main([str(database), str(copy_of(database))]))
+
+
+@node.command("asterisk-files")
+@settings
+@click.option("--dry-run", is_flag=True, help="Say what would change and change nothing.")
+def asterisk_files(settings: Path, dry_run: bool) -> None:
+    """Write our include files into Asterisk's directory, and put the former back if it does not take them."""
+    whole = config.load(settings)
+    asterisk = whole.asterisk
+    secrets = (config.secret(asterisk.ari_secret_file), config.secret(asterisk.ari_acting_secret_file))
+    files = base_config.render(base_config.of(asterisk, *secrets))
+    base = BaseFiles(Path(asterisk.files), asterisk_command(asterisk.program))
+    found = base.compare(files) if dry_run else base.apply(files)
+    for name in found.changed:
+        click.echo(f"{name} {'would change' if dry_run else 'written'}")
+    if found.restart:
+        click.echo(f"restart Asterisk for: {', '.join(found.restart)}", err=True)
+    for main in found.not_included:
+        click.echo(f'{main} must hold: #include "{base_config.includes()[main]}"', err=True)

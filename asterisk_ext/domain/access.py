@@ -33,6 +33,7 @@ class Act(StrEnum):
     BAN = "ban.add"
     NEVER_BAN = "ban.allow"
     CHANGE_PBX = "pbx.change"
+    EXPORT_SECRETS = "pbx.export_secrets"
     CHANGE_AUDIOS = "audio.change"
     CHANGE_SERVER = "server.change"
     MAINTENANCE = "server.maintenance"
@@ -55,6 +56,7 @@ _LEAST = {
     Act.SEE_FIREWALL: Role.SUPPORT,
     Act.CHANGE_FIREWALL: Role.OPERATOR,
     Act.CHANGE_PBX: Role.OPERATOR,
+    Act.EXPORT_SECRETS: Role.ADMINISTRATOR,
     Act.CHANGE_AUDIOS: Role.OPERATOR,
     Act.CHANGE_SERVER: Role.OPERATOR,
     Act.MAINTENANCE: Role.OPERATOR,

@@ -1,19 +1,21 @@
 """A virtual PBX (PABX Virtual): one tenant, as the registry keeps it.
 
 Accounts are named ``{pbx}_{extension}`` and trunks ``{pbx}_trunk{n}``, so that a channel tells its tenant by its
-name. Records hold digests, never passwords.
+name. Of a phone's password a record holds the digest alone; a trunk's is kept as it is, since a carrier chooses the
+realm and asks for it anew. ``pbx_rules.check`` says what a record may be.
 """
 
 from __future__ import annotations
 
 import hashlib
-import re
-from dataclasses import dataclass, replace
+import ipaddress
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
 from asterisk_ext.domain.emergency import DEFAULT_NUMBERS
-from asterisk_ext.domain.errors import Problem
 
+ANNOUNCEMENT = "announcement"
+"""The target of a DID that leads to no phone."""
 REALM = "asterisk-ext"
 """The digest realm of every phone: a stored digest is bound to it (RFC 7616, section 3.4.2)."""
 
@@ -31,16 +33,27 @@ class Mode(StrEnum):
     """The hoster's own dialplan serves the tenant and asks only the gate."""
 
 
+class Strategy(StrEnum):
+    ALL = "all"
+    """All phones at once."""
+    IN_ORDER = "in_order"
+    """One after the other."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Extension:
     number: str
     name: str = ""
-    digest: str = ""
+    secret: str = field(default="", repr=False)
+    """The password as it is handed in; a record that is kept has ``digest`` in its place."""
+    digest: str = field(default="", repr=False)
     """MD5 of ``account:realm:password`` in lower-case hexadecimal."""
     webrtc: bool = False
     codecs: tuple[str, ...] = ("alaw", "ulaw")
     contacts: int = 1
     """How many phones may be registered at once."""
+    caller_id: str = ""
+    """The number it shows outside; one of the virtual PBX's own. Empty: the trunk's."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,8 +67,21 @@ class Trunk:
     caller_id: str = ""
     username: str = ""
     """Empty: the carrier knows us by our address."""
-    secret_name: str = ""
-    """Name of the secret kept apart from the record; never the secret itself."""
+    secret: str = field(default="", repr=False)
+    """The password that goes with it."""
+    register: bool = False
+    """We register there; the carrier then sends calls to where we registered from."""
+    addresses: tuple[str, ...] = ()
+    """From where the carrier calls, besides ``host``."""
+
+    @property
+    def has_secret(self) -> bool:
+        return bool(self.secret)
+
+    @property
+    def known_by(self) -> tuple[str, ...]:
+        """Every address that its calls come from; of a host with a DNS name that is for the node to find out."""
+        return tuple(dict.fromkeys((*((self.host,) if is_address(self.host) else ()), *self.addresses)))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,15 +89,38 @@ class RingGroup:
     number: str
     name: str = ""
     members: tuple[str, ...]
+    strategy: Strategy = Strategy.ALL
     timeout: int = 30
-    """Seconds."""
+    """Seconds that the phones ring: all together, or each in its turn."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Did:
     number: str
     target: str
-    """The number of an extension or a ring group of the same virtual PBX."""
+    """The number of an extension or a ring group of the same virtual PBX, or ``announcement``: the caller hears that
+    the number is not available, unbilled, and the call ends.
+    """
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Route:
+    """Where calls to the outside leave; of a virtual PBX's routes the first that the number fits is taken.
+
+    Without any route every number leaves by all trunks in order.
+    """
+
+    pattern: str
+    """Asterisk's, without the underscore, of digits after the outside-line prefix (``route.expression``)."""
+    name: str = ""
+    trunks: tuple[str, ...]
+    """In order: where one fails, the next carries the call."""
+    strip: int = 0
+    """Digits taken off the front."""
+    prepend: str = ""
+    """Digits put before what is left."""
+    caller_id: str = ""
+    """Shown in place of the extension's and the trunk's; one of the virtual PBX's own."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -94,6 +143,7 @@ class Pbx:
     trunks: tuple[Trunk, ...] = ()
     ring_groups: tuple[RingGroup, ...] = ()
     dids: tuple[Did, ...] = ()
+    routes: tuple[Route, ...] = ()
     emergency_trunks: tuple[str, ...] = ()
     outside_prefixes: tuple[str, ...] = ("0",)
     emergency_numbers: tuple[str, ...] = DEFAULT_NUMBERS
@@ -113,107 +163,10 @@ def digest(account: str, password: str) -> str:
     return hashlib.md5(f"{account}:{REALM}:{password}".encode(), usedforsecurity=False).hexdigest()
 
 
-INVALID = Problem(
-    "pbx.invalid",
-    422,
-    "The virtual PBX {pbx} was not saved: {value!r} cannot be its {name}.",
-    "Give {rule}.",
-)
-MISSING_TARGET = Problem(
-    "pbx.missing_target",
-    422,
-    "The virtual PBX {pbx} was not saved: {name} {value!r} leads to {target!r}, which it does not have.",
-    "Add that extension, ring group or trunk first, or correct the number.",
-)
-DUPLICATE = Problem(
-    "pbx.duplicate",
-    422,
-    "The virtual PBX {pbx} was not saved: {name} {value!r} is there twice.",
-    "Remove one of the two.",
-)
-EMERGENCY_NUMBER = Problem(
-    "pbx.extension_is_emergency_number",
-    422,
-    "The virtual PBX {pbx} was not saved: extension {value!r} is an emergency number.",
-    "Renumber the extension.",
-)
-NO_EMERGENCY_TRUNK = Problem(
-    "pbx.no_emergency_trunk",
-    422,
-    "The virtual PBX {pbx} was not saved: it names no trunk for emergency calls.",
-    "Name at least one of its trunks under emergency_trunks.",
-)
-
-_RULES = {
-    "extension": (re.compile(r"[0-9]{2,8}"), "2 to 8 digits"),
-    "ring group": (re.compile(r"[0-9]{2,8}"), "2 to 8 digits"),
-    "DID": (re.compile(r"[0-9]{3,15}"), "3 to 15 digits"),
-    "trunk": (re.compile(r"trunk[0-9]{1,6}"), "the word trunk and a number, as in trunk14"),
-    "trunk host": (re.compile(r"[A-Za-z0-9]([A-Za-z0-9.:-]{0,251}[A-Za-z0-9])?"), "an address or a DNS name"),
-    "transport": (re.compile(r"udp|tcp|tls"), "udp, tcp or tls"),
-    "codec": (re.compile(r"alaw|ulaw|g722|g729|gsm|opus"), "alaw, ulaw, g722, g729, gsm or opus"),
-    "digest": (re.compile(r"[0-9a-f]{32}"), "an MD5 digest in hexadecimal"),
-    "domain": (
-        re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?(\.[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?)+"),
-        "a DNS name",
-    ),
-    "name": (re.compile(r"[^\x00-\x1f\x7f]{1,80}"), "1 to 80 characters without control characters"),
-    "display name": (re.compile(r"[^\x00-\x1f\x7f\"<>;\\$\[\]{}|,&()]{0,60}"), "at most 60 plain characters"),
-    "outside-line prefix": (re.compile(r"[0-9]{1,4}"), "1 to 4 digits"),
-    "caller ID": (re.compile(r"\+?[0-9]{0,15}"), "at most 15 digits"),
-    "language": (re.compile(r"pt_BR|en"), "pt_BR or en"),
-    "music class": (re.compile(r"[a-z0-9_-]{1,40}"), "1 to 40 lower-case letters, digits, - or _"),
-    "server": (re.compile(r"[A-Za-z0-9][A-Za-z0-9.-]{0,62}"), "a server's name"),
-}
-
-
-def check(pbx: Pbx) -> None:
-    """Refuse a record that could break Asterisk, reach another tenant or leave someone without 190."""
-    for name, value in _values(pbx):
-        pattern, rule = _RULES[name]
-        if not pattern.fullmatch(value):
-            raise INVALID.refuse(field=name, pbx=pbx.id, name=name, value=value, rule=rule)
-    _check_numbers(pbx)
-    targets = {item.number for item in pbx.extensions} | {group.number for group in pbx.ring_groups}
-    trunks = {trunk.name for trunk in pbx.trunks}
-    for name, value, target, known in (
-        *(("DID", did.number, did.target, targets) for did in pbx.dids),
-        *(("ring group", group.number, member, targets) for group in pbx.ring_groups for member in group.members),
-        *(("emergency trunk", trunk, trunk, trunks) for trunk in pbx.emergency_trunks),
-    ):
-        if target not in known:
-            raise MISSING_TARGET.refuse(field=name, pbx=pbx.id, name=name, value=value, target=target)
-    if pbx.mode is Mode.MANAGED and not pbx.emergency_trunks:
-        raise NO_EMERGENCY_TRUNK.refuse(field="emergency_trunks", pbx=pbx.id)
-
-
-def _check_numbers(pbx: Pbx) -> None:
-    seen: set[str] = set()
-    for name, value in (
-        *(("extension", item.number) for item in pbx.extensions),
-        *(("ring group", group.number) for group in pbx.ring_groups),
-        *(("trunk", trunk.name) for trunk in pbx.trunks),
-    ):
-        if value in pbx.emergency_numbers:
-            raise EMERGENCY_NUMBER.refuse(field=name, pbx=pbx.id, value=value)
-        if value in seen:
-            raise DUPLICATE.refuse(field=name, pbx=pbx.id, name=name, value=value)
-        seen.add(value)
-
-
-def _values(pbx: Pbx) -> list[tuple[str, str]]:
-    """Every text of the record with the rule it must pass."""
-    values = [("name", pbx.name), ("domain", pbx.domain), ("server", pbx.home), ("language", pbx.language)]
-    values += [("music class", pbx.music_class)]
-    values += [("outside-line prefix", prefix) for prefix in pbx.outside_prefixes]
-    for item in pbx.extensions:
-        values += [("extension", item.number), ("display name", item.name), ("digest", item.digest)]
-        values += [("codec", codec) for codec in item.codecs]
-    for trunk in pbx.trunks:
-        values += [("trunk", trunk.name), ("trunk host", trunk.host), ("transport", trunk.transport)]
-        values += [("caller ID", trunk.caller_id), *(("codec", codec) for codec in trunk.codecs)]
-    values += [
-        pair for group in pbx.ring_groups for pair in (("ring group", group.number), ("display name", group.name))
-    ]
-    values += [("DID", did.number) for did in pbx.dids]
-    return values
+def is_address(host: str) -> bool:
+    """Whether this is an IP address and no name; one with a zone (``fe80::1%eth0``) is none that a carrier can have."""
+    try:
+        ipaddress.ip_address(host)
+    except ValueError:
+        return False
+    return "%" not in host

@@ -33,12 +33,7 @@ DEFAULTS = (
 
 def render(node: Host, plan: Plan, install: Install, config: Config) -> dict[str, str]:
     """The files by name; secrets are among them."""
-    product = base_config.BaseConfig(
-        database=config.asterisk.realtime,
-        sounds=config.asterisk.sounds,
-        tracking=base_config.AriUser(user=config.asterisk.ari_user, password=plan.ari_secret),
-        hangup=base_config.AriUser(user=config.asterisk.ari_acting_user, password=plan.ari_acting_secret),
-    )
+    product = base_config.of(config.asterisk, plan.ari_secret, plan.ari_acting_secret)
     own = {
         "asterisk.conf": _asterisk(install),
         "manager.conf": "[general]\nenabled = no\n",

@@ -9,8 +9,9 @@ from enum import StrEnum
 from asterisk_ext.domain.firewall import Decider, Difference
 from asterisk_ext.domain.firewall_trial import Answer, Plan, Question, State
 from asterisk_ext.domain.firewall_types import Protocol
+from asterisk_ext.domain.pbx import is_address
 from asterisk_ext.ports import Contact, Fleet
-from asterisk_ext.services.friends import addresses_of_trunks, is_address
+from asterisk_ext.services.friends import addresses_of_trunks
 
 TRANSPORTS = {
     "udp": (Protocol.UDP, 5060),
@@ -95,9 +96,9 @@ def questions_for(
         if other.name != server and is_address(other.ip):
             asked += [Asked(Who.NODE, other.name, Question(other.ip, Protocol.TCP, other.port))]
             asked += [Asked(Who.NODE, other.name, Question(other.ip, Protocol.UDP, 5060))]
-    for pbx, trunk in addresses_of_trunks(fleet):
+    for pbx, trunk, address in addresses_of_trunks(fleet):
         protocol, _ = TRANSPORTS.get(trunk.transport, TRANSPORTS["udp"])
-        asked.append(Asked(Who.TRUNK, trunk.name, Question(trunk.host, protocol, 5060), pbx))
+        asked.append(Asked(Who.TRUNK, trunk.name, Question(address, protocol, 5060), pbx))
     for contact in contacts:
         protocol, port = TRANSPORTS.get(contact.transport, TRANSPORTS["udp"])
         pbx = int(contact.account.partition("_")[0]) if "_" in contact.account else 0

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import ipaddress
-
-from asterisk_ext.domain.pbx import Trunk
+from asterisk_ext.domain.pbx import Trunk, is_address
 from asterisk_ext.ports import Fleet, Guard
 from asterisk_ext.services.firewall_guard import FirewallGuard
 
@@ -31,24 +29,22 @@ class Friends:
 def addresses(fleet: Fleet) -> list[str]:
     """Sorted; trunks known by name only are left out, since a name may point anywhere tomorrow."""
     hosts = {server.ip for server in fleet.servers()}
-    hosts |= {trunk.host for pbx in fleet.tenants() for trunk in pbx.trunks}
+    hosts |= {address for _, trunk in trunks_of(fleet) for address in trunk.known_by}
     return sorted(host for host in hosts if is_address(host))
 
 
 def needs_of(fleet: Fleet) -> tuple[list[str], list[str]]:
     """The addresses of all nodes, and of all trunks."""
     nodes = {server.ip for server in fleet.servers() if is_address(server.ip)}
-    return sorted(nodes), sorted({trunk.host for _, trunk in addresses_of_trunks(fleet)})
+    return sorted(nodes), sorted({address for _, _, address in addresses_of_trunks(fleet)})
 
 
-def addresses_of_trunks(fleet: Fleet) -> list[tuple[int, Trunk]]:
-    """Trunks with an address, each with its virtual PBX."""
-    return [(pbx.id, trunk) for pbx in fleet.tenants() for trunk in pbx.trunks if is_address(trunk.host)]
+def addresses_of_trunks(fleet: Fleet) -> list[tuple[int, Trunk, str]]:
+    """The addresses that carriers are known by, each with its virtual PBX and trunk."""
+    return [
+        (pbx, trunk, address) for pbx, trunk in trunks_of(fleet) for address in trunk.known_by if is_address(address)
+    ]
 
 
-def is_address(host: str) -> bool:
-    try:
-        ipaddress.ip_address(host)
-    except ValueError:
-        return False
-    return True
+def trunks_of(fleet: Fleet) -> list[tuple[int, Trunk]]:
+    return [(pbx.id, trunk) for pbx in fleet.tenants() for trunk in pbx.trunks]

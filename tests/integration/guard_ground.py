@@ -49,8 +49,6 @@ class Ground:
         self.holders = {name: pids[pid] for name, pid in state.read(place).holders.items()}
         self._place, self._first = place, first
         self._started: dict[str, subprocess.Popen[bytes]] = {}
-        machines = ("attacker1", "attacker2", "phones1")
-        self._given = sum(self.net(name, "ip", "-o", "-4", "addr").count(" secondary ") for name in machines)
 
     def ip(self, node: str) -> str:
         return self.plan.topology.host(node).ipv4
@@ -68,8 +66,10 @@ class Ground:
 
     def addresses(self, count: int, machine: str = "attacker1") -> list[str]:
         """Addresses that nobody has used yet, from now on also a machine's own."""
-        numbers = range(self._given, self._given + count)
-        self._given += count
+        # Others work on this lab as well (a bench is a process of its own): the machines themselves know who has been.
+        own = ("attacker1", "attacker2", "phones1")
+        given = sum(self.net(name, "ip", "-o", "-4", "addr").count(" secondary ") for name in own)
+        numbers = range(given, given + count)
         fresh = [f"198.18.{FIRST_NET + number // 250}.{number % 250 + 1}" for number in numbers]
         self.net(machine, "ip", "-batch", "-", given="".join(f"addr add {a}/{PREFIX4} dev eth0\n" for a in fresh))
         return fresh

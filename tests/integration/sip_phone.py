@@ -87,8 +87,13 @@ class Phone:
         self.rtp_times: list[float] = []
         self.calls: list[Message] = []
         """INVITEs received."""
+        self.registers: list[Message] = []
+        """REGISTERs received, those that were challenged left out."""
+        self.registered = asyncio.Event()
         self.answer = 200
         """How incoming calls are answered; 0 rings for ever."""
+        self.challenge = ""
+        """The realm in whose name incoming calls are challenged (RFC 3261, section 22.2)."""
         self.contact = ""
         """Where a 302 points to."""
         self.contact_user = account
@@ -117,7 +122,14 @@ class Phone:
         return await self._transaction("REGISTER", server, address, "", extra=f"Expires: {expires}\r\n")
 
     async def call(
-        self, user: str, *, talk: float = 0.0, wait: float = 30.0, cancel_at: int = 0, extra: str = ""
+        self,
+        user: str,
+        *,
+        talk: float = 0.0,
+        wait: float = 30.0,
+        cancel_at: int = 0,
+        extra: str = "",
+        uri_end: str = "",
     ) -> Heard:
         """Dial the raw user part ``user``; once answered, hang up after ``talk`` seconds.
 
@@ -125,7 +137,7 @@ class Phone:
         """
         self._rtp.clear()
         self.rtp_times.clear()
-        uri = f"sip:{user}@{self._server[0]}:{self._server[1]}"
+        uri = f"sip:{user}@{self._server[0]}:{self._server[1]}{uri_end}"
         body = SDP.format(ip=self.ip, port=self.port + 10000, payload=self.payload)
         self._cancel_at = cancel_at
         heard = await self._transaction("INVITE", uri, uri, body, wait=wait, extra=extra)
@@ -243,11 +255,26 @@ class Phone:
         elif message.method == "INVITE":
             self._called(message)
         elif message.method != "ACK":
-            self._respond(message, "200 OK", "")
+            self._asked(message)
+
+    def _asked(self, message: Message) -> None:
+        if message.method == "REGISTER":
+            if self.challenge and not message.get("Authorization"):
+                self._challenged(message)
+                return
+            self.registers.append(message)
+            self.registered.set()
+        self._respond(message, "200 OK", "")
+
+    def _challenged(self, message: Message) -> None:
+        self._respond(message, f'401 No\r\nWWW-Authenticate: Digest realm="{self.challenge}", nonce="n"', "")
 
     def _called(self, message: Message) -> None:
         if "tag=" in message.get("To"):
             self._respond(message, "200 OK", SDP.format(ip=self.ip, port=self.port + 10000, payload="8"))
+            return
+        if self.challenge and not message.get("Authorization"):
+            self._challenged(message)
             return
         self.calls.append(message)
         self.invited.set()

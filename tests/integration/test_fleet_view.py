@@ -97,8 +97,8 @@ def test_a_ban_of_the_other_node_is_seen_and_lifted_from_here(lab: Lab) -> None:
     lab.attack(node="node2", failures=4)
     try:
         found = {ban["address"]: ban["servers"] for ban in ask(lab, "bans")}
-        assert found == {"198.18.66.1": ["node2"]}
+        assert found["198.18.66.1"] == ["node2"]
         assert ask(lab, "bans/198.18.66.1/lift", "POST") == {"confirmed": ["node2"], "silent": []}
-        assert ask(lab, "bans") == []
+        assert "198.18.66.1" not in {ban["address"] for ban in ask(lab, "bans")}
     finally:
         lab.run("node2", "/usr/local/bin/asterisk-ext", "ban", "lift", "198.18.66.1")

@@ -6,7 +6,8 @@ import asyncio
 import itertools
 from pathlib import Path
 
-from asterisk_ext.domain.pbx import Did, Extension, Mode, Pbx, RingGroup, Status, Trunk, check, digest
+from asterisk_ext.domain.pbx import Did, Extension, Mode, Pbx, RingGroup, Status, Trunk, digest
+from asterisk_ext.domain.pbx_rules import check
 from tests.integration.one_asterisk.asterisk import CARRIER, NODE, PHONES, OneAsterisk
 from tests.integration.sip_phone import Heard, Phone
 

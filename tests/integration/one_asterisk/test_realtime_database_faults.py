@@ -38,6 +38,22 @@ async def line(asterisk: OneAsterisk) -> AsyncIterator[Line]:
     await opened.close()
 
 
+async def test_an_older_versions_database_serves_calls_and_is_replaced_under_a_running_asterisk(
+    asterisk: OneAsterisk, line: Line
+) -> None:
+    asterisk.hold(TENANTS)
+    with closing(sqlite3.connect(asterisk.database)) as other, other:
+        other.execute('DROP TABLE "route"')
+        other.execute("PRAGMA user_version = 1")
+    assert (await dial(line, "1_200", "04833334444")).final == 200
+    assert (await dial(line, "3_200", "190")).final == 200
+    blocked = [replace(TENANTS[0], status=Status.TOTAL_BLOCK), *TENANTS[1:]]
+    asterisk.hold(blocked, confirmed=False)
+    assert_hears_and_is_refused(await dial(line, "1_200", "201"), "total_block")
+    assert (await dial(line, "1_200", "190")).final == 200
+    asterisk.hold(TENANTS)
+
+
 @pytest.mark.parametrize("damage", DAMAGES)
 async def test_across_a_restart_the_checked_copy_takes_the_place_of_a_faulty_database(
     asterisk: OneAsterisk, line: Line, damage: Callable[[Path], None]

@@ -42,6 +42,7 @@ def filled(path: str) -> str:
         "rule": "default-1",
         "list": "offices",
     }
+    things |= {"kind": "extensions", "key": "202"}
     for place, thing in things.items():
         path = path.replace(f"{{{place}}}", thing)
     return path
@@ -85,8 +86,9 @@ def test_the_document_names_every_problem_of_every_route() -> None:
 
 def test_answers_about_virtual_pbxs_have_no_place_for_a_secret() -> None:
     schemas = document(ROUTES, "1")["components"]["schemas"]
-    assert not {"digest", "secret", "password"} & schemas["ExtensionView"]["properties"].keys()
-    assert "secret" in schemas["ExtensionEntry"]["properties"]
+    for view in ("ExtensionView", "TrunkView"):
+        assert not {"digest", "secret", "password"} & schemas[view]["properties"].keys()
+    assert "secret" in schemas["Extension"]["properties"]
 
 
 async def test_no_answer_holds_a_digest(client: Client, token: Token, world: World) -> None:
@@ -117,6 +119,12 @@ BODIES: dict[tuple[str, str], Json] = {
     ("POST", "/servers/{name}/maintenance/enter"): {"destination": "SPO-NODE-01"},
     ("PUT", "/pbx/{pbx}"): {"id": 1, "name": "x", "domain": "x.example.com", "home": "FLN-CORE-01"},
     ("POST", "/pbx/{pbx}/status"): {"status": "total_block"},
+    ("POST", "/pbx/blocks"): {"blocks": [{"pbx": 1, "status": "total_block"}]},
+    ("PUT", "/pbx/{pbx}/extensions/{key}"): {"number": "202"},
+    ("PUT", "/pbx/{pbx}/trunks/{key}"): {"name": "trunk9", "host": "198.18.9.1"},
+    ("PUT", "/pbx/{pbx}/ring_groups/{key}"): {"number": "601", "members": ["200"]},
+    ("PUT", "/pbx/{pbx}/dids/{key}"): {"number": "4831219999", "target": "200"},
+    ("PUT", "/pbx/{pbx}/routes/{key}"): {"pattern": "X.", "trunks": ["trunk14"]},
     ("POST", "/audios/uses"): {"kind": "music", "name": ""},
     ("POST", "/bans"): {"address": "192.0.2.1"},
     ("POST", "/users"): {"name": "x", "password": "long enough for it", "role": "viewer"},

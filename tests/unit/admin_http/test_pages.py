@@ -26,6 +26,8 @@ PAGES = (
     "/servers/FLN-CORE-01/firewall",
     "/servers/FLN-CORE-01/firewall?edit=default-1", "/servers/FLN-CORE-01/firewall?edit=new&direction=out",
     "/servers/SPO-NODE-01/firewall", "/servers/FLN-CORE-01/firewall/plan",
+    "/pbx/add", "/pbx/1/edit", "/pbx/1/remove", "/pbx/1/parts", "/pbx/1/extensions/add", "/pbx/1/routes/add",
+    "/pbx/1/trunks/trunk14/edit", "/pbx/1/dids/4831210101/edit", "/pbx/1/ring_groups/600/remove",
     "/audit", "/calls/1786601653.100/hangup", "/firewall/countries", "/firewall/countries/UY", "/audios",
     "/audios?tab=pbx", "/audios?tab=music", "/audios?tab=files",
     "/audios/choose?pbx=1", "/audios/choose?kind=partial_block&language=en", "/blocked-calls", "/blocked-calls?pbx=1",
@@ -67,6 +69,8 @@ ACTS = (
         for act in ("save", "move", "remove", "discard", "use-template", "save-template")
     ),
     *(f"/servers/FLN-CORE-01/firewall/{act}" for act in ("apply", "confirm", "rollback")),
+    "/pbx/add", "/pbx/1/edit", "/pbx/1/remove", "/pbx/1/extensions/add", "/pbx/1/extensions/202/edit",
+    "/pbx/1/extensions/202/remove",
     "/bans/lift", "/calls/1786601653.100/hangup", "/firewall/countries/update", "/audios/add", "/audios/use",
     "/audios/remove",
 )  # fmt: skip

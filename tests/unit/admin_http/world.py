@@ -28,6 +28,8 @@ from asterisk_ext.services.countries import Countries
 from asterisk_ext.services.firewall import Firewalls
 from asterisk_ext.services.live_calls import UNKNOWN
 from asterisk_ext.services.maintenance import Maintenance
+from asterisk_ext.services.pbx_blocks import PbxBlocks
+from asterisk_ext.services.pbx_parts import PbxParts
 from asterisk_ext.services.servers import Servers
 from asterisk_ext.services.times import iso
 from asterisk_ext.services.users import User, Users, hashed
@@ -181,6 +183,8 @@ class World:
             servers=self.servers,
             maintenance=Maintenance(self.registry, self.fleet, self.audit, self.clock, patience=0),
             virtual_pbxs=self.tenants,
+            pbx_parts=PbxParts(self.fleet, self.tenants),
+            pbx_blocks=PbxBlocks(self.fleet, self.tenants),
             users=self.users,
             audit=self.audit,
             bans=Bans("FLN-CORE-01", self.guard, self.audit, self.peers, self.fleet),

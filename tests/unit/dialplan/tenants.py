@@ -6,7 +6,8 @@ from collections.abc import Iterable
 from contextlib import closing
 from pathlib import Path
 
-from asterisk_ext.domain.pbx import Did, Extension, Pbx, RingGroup, Status, Trunk, check
+from asterisk_ext.domain.pbx import Did, Extension, Pbx, RingGroup, Status, Trunk
+from asterisk_ext.domain.pbx_rules import check
 from dialplan.projection import Difference, Projection
 
 CARRIER = "198.18.20.1"

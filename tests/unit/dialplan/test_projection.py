@@ -112,6 +112,35 @@ def test_a_file_of_another_schema_is_refused_not_overwritten(path: Path) -> None
     assert refusal.value.error_id == "projection.foreign_schema"
 
 
+def as_an_older_version(path: Path, tenants: list[Pbx]) -> None:
+    """The file as version 1 wrote it: one table less, and one column."""
+    project(path, tenants)
+    with closing(sqlite3.connect(path)) as other, other:
+        other.execute('DROP TABLE "route"')
+        other.execute('ALTER TABLE "number" DROP COLUMN "kind"')
+        other.execute("PRAGMA user_version = 1")
+
+
+def test_an_older_versions_file_is_replaced_in_one_step_that_asterisk_reads_on(path: Path) -> None:
+    as_an_older_version(path, [clinic(), shop()])
+    with closing(sqlite3.connect(path)) as asterisk:
+        assert asterisk.execute("SELECT ring FROM number WHERE id = '1_200'").fetchall() == [("1_200",)]
+        project(path, [clinic(), shop()])
+        assert asterisk.execute("SELECT kind FROM number WHERE id = '1_200'").fetchall() == [("extension",)]
+    assert compare(path, [clinic(), shop()]).empty
+
+
+def test_an_older_versions_tenants_do_not_vanish_either(path: Path) -> None:
+    as_an_older_version(path, many(200))
+    with pytest.raises(Refusal) as refusal:
+        project(path, many(100))
+    assert refusal.value.error_id == "projection.removes_too_much"
+    with closing(sqlite3.connect(path)) as asterisk:
+        assert asterisk.execute("SELECT count(*) FROM pbx").fetchone() == (200,)
+    project(path, many(100), confirmed=True)
+    assert compare(path, many(100)).empty
+
+
 def test_a_damaged_file_is_an_error(path: Path) -> None:
     path.write_bytes(b"no database at all" * 100)
     with pytest.raises(sqlite3.DatabaseError):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from asterisk_ext.domain.audio import Kind
-from asterisk_ext.domain.pbx import Mode, Pbx
+from asterisk_ext.domain.pbx import Mode, Pbx, Route, Strategy
 from dialplan.realtime_schema import TABLES
 from dialplan.rows import emergency, gathered, rows, tenant_rows
 from tests.unit.dialplan.tenants import clinic, shop
@@ -120,6 +120,49 @@ def test_of_a_tenant_with_the_hosters_own_dialplan_only_the_status_is_projected(
 def test_an_extension_without_a_secret_cannot_register() -> None:
     extension = replace(clinic().extensions[0], digest="")
     assert f"md5_cred={'0' * 32}" in shown(replace(clinic(), extensions=(extension,)), table="ps_auths")
+
+
+def test_routes_are_found_by_their_place_and_trunks_only_through_them() -> None:
+    routed = replace(
+        clinic(),
+        routes=(
+            Route(pattern="00.", trunks=("trunk15",), strip=2, prepend="0021"),
+            Route(pattern="NX[1-3]", trunks=("trunk14", "trunk15"), caller_id="4831210114"),
+        ),
+    )
+    assert shown(routed, table="route") == (
+        "id=1_1 pattern=00.+ trunks=1_trunk15/ strip=2 prepend=0021 caller=\n"
+        "id=1_2 pattern=[2-9].[1-3] trunks=1_trunk14/4831210114&1_trunk15/ strip=0 prepend= caller=4831210114"
+    )
+    assert shown(routed, table="pbx").endswith(" trunks=")
+
+
+def test_a_phones_own_caller_id_comes_with_its_calls() -> None:
+    own = replace(clinic().extensions[0], caller_id="4831210114")
+    line = shown(replace(clinic(), extensions=(own,)), table="ps_endpoints").splitlines()[0]
+    assert f" set_var=__AST_EXT_EMERGENCY={emergency(clinic())}:4831210114 " in line
+
+
+def test_a_group_in_order_is_told_from_one_that_rings_at_once() -> None:
+    group = replace(clinic().ring_groups[0], strategy=Strategy.IN_ORDER)
+    told = shown(replace(clinic(), ring_groups=(group, clinic().ring_groups[1])), table="number")
+    assert "id=1_600 kind=in_order ring=1_200&1_201+ timeout=20" in told
+
+
+def test_a_trunk_with_a_password_answers_its_carriers_challenges() -> None:
+    known = replace(clinic().trunks[0], username="u14", secret="pa55", register=True, addresses=("198.18.20.9",))
+    tenant = replace(clinic(), trunks=(known, clinic().trunks[1]))
+    assert "id=1_trunk14 auth_type=userpass username=u14 password=pa55" in shown(tenant, table="ps_auths")
+    trunk = next(line for line in shown(tenant, table="ps_endpoints").splitlines() if "id=1_trunk14 " in line)
+    assert " outbound_auth=1_trunk14 " in trunk
+    assert "deny=" not in trunk
+    assert "match=198.18.20.1,198.18.20.9" in shown(tenant, table="ps_endpoint_id_ips")
+
+
+def test_a_carrier_that_two_tenants_share_is_never_known_by_number_through_a_trunk_that_admits_everybody() -> None:
+    registering = replace(clinic().trunks[0], username="u14", secret="pa55", register=True)
+    tenant = replace(clinic(), trunks=(registering, clinic().trunks[1]))
+    assert "match_request_uri" not in shown(tenant, shop(), table="ps_endpoint_id_ips").split("id=2_")[0]
 
 
 AUDIOS = {Kind.PARTIAL: ["aa", "bb"], Kind.NEUTRAL: ["cc"], Kind.MUSIC: ["dd", "ee"]}

@@ -8,7 +8,8 @@ import pytest
 
 from asterisk_ext.domain.emergency import DEFAULT_NUMBERS, dialled_forms
 from asterisk_ext.domain.errors import Refusal
-from asterisk_ext.domain.pbx import Did, Extension, Mode, Pbx, RingGroup, Status, Trunk, check, digest
+from asterisk_ext.domain.pbx import Did, Extension, Mode, Pbx, RingGroup, Route, Status, Trunk, digest
+from asterisk_ext.domain.pbx_rules import check
 
 GOOD = Pbx(
     id=1,
@@ -21,6 +22,19 @@ GOOD = Pbx(
     dids=(Did(number="4831210114", target="600"),),
     emergency_trunks=("trunk14",),
 )
+EMERGENCY, FOREIGN = "pbx.extension_is_emergency_number", "pbx.foreign_caller_id"
+HOSTILE = (
+    "&Local/190@asterisk-ext-call", "${SHELL(id)}", "1,30,G(x)", "1)", "(1", "%31", "\u0661\u0662", "4" * 4096, "a\nb",
+)  # fmt: skip
+
+
+def trunk(**fields: object) -> dict[str, object]:
+    return {"trunks": (replace(GOOD.trunks[0], **fields),)}  # type: ignore[arg-type]
+
+
+def route(**fields: object) -> dict[str, object]:
+    plain = Route(pattern="00.", trunks=("trunk14",))
+    return {"routes": (replace(plain, **fields),)}  # type: ignore[arg-type]
 
 
 def test_a_good_record_passes() -> None:
@@ -49,6 +63,37 @@ def test_a_good_record_passes() -> None:
         ({"extensions": (Extension(number="200", digest="plain text"),)}, "pbx.invalid"),
         ({"extensions": (Extension(number="200", name="${SHELL(id)}", digest="0" * 32),)}, "pbx.invalid"),
         ({"outside_prefixes": ("0,n,Dial",)}, "pbx.invalid"),
+        ({"emergency_numbers": ("190.1>",)}, "pbx.invalid"),
+        ({"emergency_numbers": (), "extensions": (Extension(number="190", digest="2" * 32),)}, EMERGENCY),
+        ({"extensions": (Extension(number="0190", digest="2" * 32),)}, EMERGENCY),
+        ({"dids": (GOOD.dids[0], GOOD.dids[0])}, "pbx.duplicate"),
+        ({"extensions": (replace(GOOD.extensions[0], secret="still here"), GOOD.extensions[1])}, "pbx.invalid"),
+        ({"extensions": (replace(GOOD.extensions[0], contacts=0), GOOD.extensions[1])}, "pbx.invalid"),
+        ({"extensions": (replace(GOOD.extensions[0], codecs=()), GOOD.extensions[1])}, "pbx.invalid"),
+        ({"extensions": (replace(GOOD.extensions[0], caller_id="4899999999"), GOOD.extensions[1])}, FOREIGN),
+        ({"ring_groups": (replace(GOOD.ring_groups[0], timeout=0),)}, "pbx.invalid"),
+        ({"ring_groups": (replace(GOOD.ring_groups[0], members=()),)}, "pbx.invalid"),
+        ({"reason": "x\n[y]"}, "pbx.invalid"),
+        ({"id": 0}, "pbx.invalid"),
+        ({"max_calls": -1}, "pbx.invalid"),
+        *((trunk(host=host), "pbx.invalid") for host in ("fe80::1%$(id)", "198.18.20.1:5060", "1.2.3", "a..b", "-a.b")),
+        *((trunk(port=port), "pbx.invalid") for port in (0, 65536)),
+        (trunk(addresses=("sip.example.net",)), "pbx.invalid"),
+        (trunk(register=True), "pbx.trunk_without_credentials"),
+        (trunk(username="u"), "pbx.trunk_without_credentials"),
+        *((trunk(username=name, secret="s"), "pbx.invalid") for name in HOSTILE),
+        *(
+            (trunk(username="u", secret=secret), "pbx.invalid")
+            for secret in ("a;b", "a b", 'a"b', "a^5Cb", "a\nb", "é")
+        ),
+        *((route(pattern=text), "pbx.invalid") for text in (*HOSTILE, "", "[5-3]", "X.X")),
+        *((route(prepend=text), "pbx.invalid") for text in HOSTILE),
+        *((route(name=text), "pbx.invalid") for text in (*HOSTILE[:5], *HOSTILE[7:])),
+        (route(trunks=("trunk99",)), "pbx.missing_target"),
+        (route(trunks=()), "pbx.invalid"),
+        (route(strip=-1), "pbx.invalid"),
+        (route(caller_id="4899999999"), FOREIGN),
+        *(({"dids": (Did(number="4831210114", target=text),)}, "pbx.missing_target") for text in HOSTILE),
     ],
 )
 def test_a_record_that_could_do_harm_is_refused(change: dict[str, object], error_id: str) -> None:
@@ -56,6 +101,33 @@ def test_a_record_that_could_do_harm_is_refused(change: dict[str, object], error
         check(replace(GOOD, **change))  # type: ignore[arg-type]
     assert refusal.value.error_id == error_id
     assert refusal.value.field
+
+
+def test_a_record_with_everything_passes() -> None:
+    check(
+        replace(
+            GOOD,
+            extensions=(replace(GOOD.extensions[0], caller_id="4831210114"), GOOD.extensions[1]),
+            trunks=(
+                replace(GOOD.trunks[0], addresses=("2001:2::20:1",), caller_id="4830300000"),
+                Trunk(name="trunk15", host="sip.carrier.example", username="u-1", secret="p4$$&{}[]w'%", register=True),
+            ),
+            routes=(Route(pattern="0ZX.", name="Interurbano", trunks=("trunk15", "trunk14"), caller_id="4830300000"),),
+            dids=(*GOOD.dids, Did(number="4831210115", target="announcement")),
+        )
+    )
+
+
+def test_a_refusal_names_the_place_in_the_record() -> None:
+    with pytest.raises(Refusal) as refusal:
+        check(replace(GOOD, **route(prepend="x")))  # type: ignore[arg-type]
+    assert refusal.value.field == "routes[0].prepend"
+
+
+def test_a_record_tells_no_secret_when_it_is_printed() -> None:
+    secret = Trunk(name="trunk14", host="198.18.20.1", username="u", secret="pa55")
+    assert "pa55" not in repr(secret)
+    assert "0" * 32 not in repr(GOOD)
 
 
 def test_a_tenant_of_the_hosters_own_dialplan_needs_no_trunk_of_ours() -> None:

@@ -6,7 +6,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from asterisk_ext.domain import pbx
+from asterisk_ext.domain import pbx, pbx_rules
 from asterisk_ext.lab import plan as plans
 from asterisk_ext.lab import sample
 from asterisk_ext.services import tenant_file
@@ -19,14 +19,14 @@ def plan() -> plans.Plan:
 
 def records(plan: plans.Plan, nodes: tuple[str, ...]) -> list[pbx.Pbx]:
     document = sample.tenants(nodes, "198.18.20.1", plan.passwords)
-    entries = tenant_file.read(json.dumps(document).encode()).tenants
+    entries = tenant_file.read(json.dumps(document).encode())
     return [tenant_file.record(entry, None, "2026-01-01T00:00:00Z")[0] for entry in entries]
 
 
 def test_the_samples_virtual_pbxs_are_accepted_by_the_product(plan: plans.Plan) -> None:
     found = records(plan, ("node1", "node2"))
     for item in found:
-        pbx.check(item)
+        pbx_rules.check(item)
     assert [(item.id, item.home, item.status, item.mode) for item in found] == [
         (1, "node1", "active", "managed"),
         (2, "node1", "partial_block", "managed"),

@@ -1,0 +1,113 @@
+"""Which server registers a trunk, so that no two take the carrier's calls from each other."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+
+import pytest
+
+from asterisk_ext.domain.access import ROOT
+from asterisk_ext.domain.errors import Refusal
+from asterisk_ext.domain.maintenance import Entry, Map
+from asterisk_ext.domain.pbx import Pbx, Trunk
+from asterisk_ext.domain.server import Report
+from asterisk_ext.services.registering import Registering, registering
+from asterisk_ext.tasks import Tasks
+from dialplan.registrations import ROLLED_BACK
+from tests.unit.services.conftest import World
+
+MOVED = Map({"node1": Entry("node2", "", "")})
+TRUNK = Trunk(name="trunk14", host="198.18.20.1", username="u", secret="s", register=True)
+
+
+def tenant(number: int, home: str) -> Pbx:
+    return Pbx(
+        id=number,
+        name="P",
+        domain=f"p{number}.example.net",
+        home=home,
+        trunks=(TRUNK,),
+        emergency_trunks=("trunk14",),
+    )
+
+
+TENANTS = [tenant(1, "node1"), tenant(2, "node2")]
+
+
+def chosen(
+    node: str, current: Map, reports: dict[str, Report], held: set[int], now: float = 100
+) -> tuple[list[int], bool]:
+    ready, waiting = registering(node, current, 7, TENANTS, reports, held, now)
+    return [pbx.id for pbx in ready], waiting
+
+
+BEHIND, WITH_IT = Report(at=99, map_revision=6), Report(at=99, map_revision=7)
+
+
+def test_a_destination_waits_until_the_source_has_let_go() -> None:
+    assert chosen("node2", MOVED, {"node1": BEHIND, "node2": WITH_IT}, {2}) == ([2], True)
+    assert chosen("node2", MOVED, {"node1": WITH_IT, "node2": WITH_IT}, {2}) == ([1, 2], False)
+
+
+def test_a_source_lets_go_at_once() -> None:
+    assert chosen("node1", MOVED, {"node2": BEHIND}, {1}) == ([], False)
+
+
+def test_a_source_that_has_been_silent_for_a_minute_is_down() -> None:
+    reports = {"node1": Report(at=99, map_revision=6)}
+    assert chosen("node2", MOVED, reports, {2}, now=158) == ([2], True)
+    assert chosen("node2", MOVED, reports, {2}, now=160) == ([1, 2], False)
+
+
+def test_what_is_registered_stays_so_whoever_else_is_late() -> None:
+    assert chosen("node2", Map(), {"node1": BEHIND}, {2}) == ([2], False)
+
+
+def test_trunks_that_are_known_by_address_are_nobodys_to_register() -> None:
+    known = Pbx(
+        id=3, name="P", domain="p3.example.net", home="node1", trunks=(Trunk(name="trunk1", host="198.18.20.1"),)
+    )
+    assert registering("node1", Map(), 0, [known], {}, set(), 100) == ([], False)
+
+
+class FakeRegistrar:
+    """``ports.Registrar`` that remembers; it refuses as long as it is ``deaf``."""
+
+    def __init__(self) -> None:
+        self.applied: list[list[int]] = []
+        self.deaf = False
+        self.done = asyncio.Event()
+        self._loop = asyncio.get_running_loop()
+
+    def present(self) -> set[str]:
+        return {"1_trunk14"}
+
+    def apply(self, tenants: Sequence[Pbx]) -> bool:
+        self.applied.append([pbx.id for pbx in tenants])
+        self._loop.call_soon_threadsafe(self.done.set)
+        if self.deaf:
+            raise ROLLED_BACK.refuse(found=0, wanted=1, first="1_trunk14")
+        return True
+
+
+async def test_a_flip_moves_the_registration_and_a_refusal_ends_nothing(
+    world: World, caplog: pytest.LogCaptureFixture
+) -> None:
+    await world.tenants.save(ROOT, TENANTS[0])
+    registrar = FakeRegistrar()
+    registrar.deaf = True
+    async with Tasks() as tasks:
+        tasks.start("registering", Registering("node1", world.fleet, registrar, world.clock).run())
+        await asyncio.wait_for(registrar.done.wait(), 5)
+        registrar.deaf = False
+        registrar.done.clear()
+        await world.maintenance.enter(ROOT, "node1", "node2")
+        await asyncio.wait_for(registrar.done.wait(), 5)
+    assert (registrar.applied[0], registrar.applied[-1]) == ([1], [])
+    assert "registrations.rolled_back" in caplog.text
+
+
+def test_the_problem_of_a_rollback_names_a_trunk() -> None:
+    with pytest.raises(Refusal, match="1_trunk14"):
+        raise ROLLED_BACK.refuse(found=0, wanted=1, first="1_trunk14")
