@@ -97,7 +97,7 @@ def _chains(rules: Ruleset) -> dict[str, list[str]]:
         "sip": _sip(rules),
         "early": _early(rules),
         "early_out": _early_out(rules),
-        "inbound": _inbound(),
+        "inbound": _inbound(rules),
         "outbound": ["oif lo accept", "ct state established,related accept", *TO_RULES["out"]],
     }
 
@@ -151,8 +151,10 @@ def _early_out(rules: Ruleset) -> list[str]:
     ]
 
 
-def _inbound() -> list[str]:
+def _inbound(rules: Ruleset) -> list[str]:
     return [
+        # What is most of the traffic and open to everybody comes first, and a port a rule: ranges in a set are slow.
+        *(f"udp dport {port} accept" for port in rules.rtp + rules.sip_udp if rules.is_untracked(port)),
         "iif lo accept",
         "ct state established,related accept",
         "ct state invalid drop",

@@ -83,6 +83,7 @@ def to_iptables(rules: Ruleset, *, ipv6: bool) -> dict[tuple[str, str], list[Rul
             *({"out-interface": "!lo", **ports, **notrack} for ports in _ports("udp", untracked, direction="sports")),
         ],
         ("filter", INBOUND): [
+            *({**ports, "target": "ACCEPT"} for ports in _ports("udp", untracked)),
             {"in-interface": "lo", "target": "ACCEPT"},
             {"conntrack": {"ctstate": "RELATED,ESTABLISHED"}, "target": "ACCEPT"},
             {"conntrack": {"ctstate": "INVALID"}, "target": "DROP"},

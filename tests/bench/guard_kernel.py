@@ -68,7 +68,11 @@ def main() -> None:
 
 def _show(rates: dict[tuple[str, str], list[float]], figures: dict[str, Any]) -> None:
     rows: list[tuple[str, ...]] = [
-        ("rules", "SIP, packets/s", "of one plain rule", "RTP, packets/s", "of one plain rule")
+        (
+            "rules",
+            *("SIP, packets/s", "of one plain rule", "of one that tracks"),
+            *("RTP, packets/s", "of one plain rule", "of one that tracks"),
+        )
     ]
     for name in (NONE, PLAIN, TRACKED, *DRIVERS):
         told = []

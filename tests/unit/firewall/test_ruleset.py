@@ -93,6 +93,10 @@ add rule inet asterisk_ext early_out udp sport 5060 notrack
 add rule inet asterisk_ext early_out udp sport 10000-20000 notrack
 """
 UNTRACKED = SETS + SIP + SIP_NOTRACK + EARLY + MEDIA.format("notrack ") + TO_SIP + NOTRACK
+OPEN_TO_ALL = """\
+add rule inet asterisk_ext inbound udp dport 10000-20000 accept
+add rule inet asterisk_ext inbound udp dport 5060 accept
+"""
 INBOUND = """\
 add rule inet asterisk_ext inbound iif lo accept
 add rule inet asterisk_ext inbound ct state established,related accept
@@ -130,7 +134,17 @@ flush set inet asterisk_ext trial
 def test_the_first_rules_deny_by_default_and_open_what_a_node_needs() -> None:
     assert (
         to_nft(Ruleset())
-        == SETS + OPEN + SIP + SIP_NOTRACK + EARLY + MEDIA.format("notrack ") + TO_SIP + NOTRACK + INBOUND + TO_RULES
+        == SETS
+        + OPEN
+        + SIP
+        + SIP_NOTRACK
+        + EARLY
+        + MEDIA.format("notrack ")
+        + TO_SIP
+        + NOTRACK
+        + OPEN_TO_ALL
+        + INBOUND
+        + TO_RULES
     )
 
 
