@@ -1,42 +1,20 @@
 from __future__ import annotations
 
 import asyncio
-import os
-import re
-import select
-import shutil
-import signal
 import socket
-import subprocess
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
 
-from asterisk_ext.lab import asterisk_install, state
 from asterisk_ext.lab.plan import STATE
-from tests.integration import machine
 from tests.integration.conftest import free_ports
-from tests.integration.fleet import COMMAND, Lab, lab_command
+from tests.integration.fleet import Lab, lab_command
 from tests.integration.guard_ground import Ground
 from tests.integration.sip_phone import Phone
 
 pytestmark = pytest.mark.lab
-
-
-@pytest.fixture
-def name(request: pytest.FixtureRequest) -> str:
-    """A lab of the test's own, beside the shared one; it is gone afterwards, whatever the test did."""
-    own = f"own-{os.getpid()}"
-    request.addfinalizer(lambda: lab_command("down", "--name", own))
-    return own
-
-
-def up(name: str, *options: str, env: dict[str, str] | None = None) -> subprocess.CompletedProcess[str]:
-    return lab_command(
-        "up", "--detach", "--name", name, "--nodes", "1", "--port", str(free_ports(1)), *options, env=env
-    )
 
 
 def test_every_node_runs_an_asterisk_that_is_fully_booted(lab: Lab) -> None:
@@ -161,162 +139,7 @@ def test_the_phones_are_registered_when_the_lab_is_ready(lab: Lab) -> None:
 
 
 def test_a_second_lab_of_the_same_name_is_refused(lab: Lab) -> None:
-    done = up(lab.name)
+    done = lab_command("up", "--detach", "--name", lab.name, "--port", str(free_ports(1)))
     assert done.returncode != 0
     assert done.stderr.startswith("lab.name_taken:")
     assert lab.status()["ready"]
-
-
-def test_a_port_in_use_is_refused_and_leaves_nothing(name: str) -> None:
-    with socket.create_server(("127.0.0.1", 0)) as taken:
-        done = lab_command("up", "--detach", "--name", name, "--port", str(taken.getsockname()[1]))
-    assert done.returncode != 0
-    assert done.stderr.startswith("lab.port_taken:")
-    assert not (STATE / name).exists()
-
-
-def test_a_lab_changes_nothing_of_the_machine_while_it_is_up_nor_afterwards(name: str) -> None:
-    before = machine.look()
-    assert up(name).returncode == 0
-    assert len(machine.processes_of(name)) > 5
-    assert machine.look() == before
-    assert lab_command("down", "--name", name).returncode == 0
-    assert machine.look() == before
-    assert machine.processes_of(name) == []
-    assert not (STATE / name).exists()
-
-
-def test_the_death_of_the_first_process_ends_the_whole_lab(name: str) -> None:
-    before = machine.look()
-    assert up(name).returncode == 0
-    first = state.first_process(STATE / name)
-    assert first is not None
-    handle = os.pidfd_open(first)
-    os.kill(first, signal.SIGKILL)
-    wait_for_end(handle)
-    assert machine.processes_of(name) == []
-    assert machine.look() == before
-
-
-def test_a_lab_can_be_brought_up_again_after_a_crash(name: str) -> None:
-    assert up(name).returncode == 0
-    first = state.first_process(STATE / name)
-    assert first is not None
-    handle = os.pidfd_open(first)
-    os.kill(first, signal.SIGKILL)
-    wait_for_end(handle)
-    assert up(name).returncode == 0
-
-
-def test_a_lab_comes_up_where_var_and_opt_are_disks_of_their_own(name: str) -> None:
-    disks = 'mount --bind /var /var && mount --bind /opt /opt && exec "$@"'
-    wanted = [*COMMAND, "up", "--detach", "--name", name, "--nodes", "1", "--port", str(free_ports(1))]
-    done = subprocess.run(
-        ["unshare", "--mount", "sh", "-c", disks, "sh", *wanted], capture_output=True, text=True, check=False
-    )
-    assert done.returncode == 0, done.stderr
-    seen = lab_command("exec", "--name", name, "node1", "--", "cat", "/proc/mounts").stdout
-    assert {line.split()[1] for line in seen.splitlines()} >= {"/var", "/opt"}
-
-
-def test_taking_down_a_lab_that_is_not_up_is_no_error(name: str) -> None:
-    assert lab_command("down", "--name", name).returncode == 0
-
-
-@pytest.mark.parametrize("ending", [signal.SIGINT, signal.SIGTERM])
-def test_an_interrupted_start_leaves_nothing(name: str, ending: signal.Signals) -> None:
-    before = machine.look()
-    with start_in_foreground(name) as process:
-        assert process.stderr is not None
-        process.stderr.readline()
-        process.send_signal(ending)
-        told = process.stderr.read()
-    assert process.returncode != 0
-    assert "lab.interrupted" in told
-    assert machine.processes_of(name) == []
-    assert machine.look() == before
-    assert not (STATE / name).exists()
-
-
-def test_ctrl_c_ends_a_lab_in_the_foreground(name: str) -> None:
-    with start_in_foreground(name) as process:
-        assert process.stderr is not None
-        while "Ctrl-C" not in process.stderr.readline():
-            assert process.poll() is None
-        process.send_signal(signal.SIGINT)
-        process.communicate()
-    assert process.returncode == 0
-    assert machine.processes_of(name) == []
-    assert not (STATE / name).exists()
-
-
-def test_a_lab_in_the_foreground_ends_with_its_command(name: str) -> None:
-    with start_in_foreground(name) as process:
-        assert process.stderr is not None
-        while "Ctrl-C" not in process.stderr.readline():
-            assert process.poll() is None
-        first = state.first_process(STATE / name)
-        assert first is not None
-        handle = os.pidfd_open(first)
-        process.kill()
-        wait_for_end(handle)
-        process.communicate()
-    assert machine.processes_of(name) == []
-
-
-def test_an_absent_asterisk_is_told_and_leaves_nothing(name: str, tmp_path: Path) -> None:
-    done = up(name, env=dict(os.environ) | {"ASTERISK_EXT_ASTERISK_ROOT": str(tmp_path)})
-    assert done.returncode != 0
-    assert "lab.asterisk_absent" in done.stderr
-    assert "make setup" in done.stderr
-    assert not (STATE / name).exists()
-
-
-def test_an_asterisk_that_dies_is_told_with_its_last_lines(name: str, broken_asterisk: Path) -> None:
-    before = machine.look()
-    done = up(name, env=dict(os.environ) | {"ASTERISK_EXT_ASTERISK_ROOT": str(broken_asterisk)})
-    assert done.returncode != 0
-    assert "lab.service_ended: asterisk on node1" in done.stderr
-    assert "the disk is on fire" in done.stderr
-    assert machine.processes_of(name) == []
-    assert machine.look() == before
-
-
-@pytest.fixture
-def broken_asterisk(tmp_path: Path) -> Path:
-    """A tree whose Asterisk tells its version and cannot start."""
-    root = tmp_path / "root"
-    shell = Path("/bin/sh").resolve()
-    libraries = re.findall(r"(/\S+) \(0x", subprocess.run(["ldd", shell], capture_output=True, text=True).stdout)
-    for file in (str(shell), *libraries):
-        (root / file.lstrip("/")).parent.mkdir(parents=True, exist_ok=True)
-        shutil.copy(file, root / file.lstrip("/"))
-    program = root / "usr/sbin/asterisk"
-    program.parent.mkdir(parents=True)
-    program.write_text(
-        f'#!{shell}\nif [ "$1" = -V ]; then echo Asterisk 22.0.0; exit 0; fi\necho the disk is on fire\nexit 1\n'
-    )
-    program.chmod(0o755)
-    for module in asterisk_install.required_modules():
-        file = root / "usr/lib/any/asterisk/modules" / f"{module}.so"
-        file.parent.mkdir(parents=True, exist_ok=True)
-        file.touch()
-    for directory in ("proc", "dev", "etc"):
-        (root / directory).mkdir(exist_ok=True)
-    (root / "etc/passwd").write_text("asterisk:x:101:101::/:/bin/false\n")
-    loader = root / "usr/lib/any/ld-linux-any.so.2"
-    loader.touch()
-    return root
-
-
-def start_in_foreground(name: str) -> subprocess.Popen[str]:
-    command = [*COMMAND, "up", "--name", name, "--nodes", "1", "--port", str(free_ports(1))]
-    return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-
-
-def wait_for_end(handle: int) -> None:
-    """Of the process behind a pidfd."""
-    try:
-        assert select.select([handle], [], [], 20)[0]
-    finally:
-        os.close(handle)
