@@ -9,8 +9,9 @@ from admin_http.services import BanPolicy, Services
 from asterisk_ext.audio_ports import BlockedCallLog
 from asterisk_ext.config import Audio, Config
 from asterisk_ext.domain.audio import Limits
+from asterisk_ext.guard_ports import Guard
 from asterisk_ext.peer import HttpPeers, is_fleet_secret
-from asterisk_ext.ports import Clock, Guard, Registry
+from asterisk_ext.ports import Clock, Registry
 from asterisk_ext.services.audios import Audios
 from asterisk_ext.services.audit import Audit
 from asterisk_ext.services.bans import Bans

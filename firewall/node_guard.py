@@ -9,7 +9,7 @@ from typing import Any
 
 import msgspec
 
-from asterisk_ext.ports import Attempt, Banned, GuardEvent, Spared
+from asterisk_ext.guard_ports import Attempt, Banned, GuardEvent, Spared
 from firewall.guard_client import BanRow, GuardClient
 
 EXPLAINED = 100

@@ -10,7 +10,8 @@ from dataclasses import dataclass, replace
 from asterisk_ext.domain.access import Act, Actor, require
 from asterisk_ext.domain.errors import Problem, Refusal
 from asterisk_ext.domain.server import Server
-from asterisk_ext.ports import Banned, Fleet, Guard, GuardEvent, Peers, Spared
+from asterisk_ext.guard_ports import Banned, Guard, GuardEvent, Spared
+from asterisk_ext.ports import Fleet, Peers
 from asterisk_ext.services.audit import Audit
 
 NOT_AN_ADDRESS = Problem(

@@ -14,7 +14,7 @@ from asterisk_ext.domain.access import ROOT
 from asterisk_ext.domain.emergency import DEFAULT_NUMBERS
 from asterisk_ext.domain.pbx import Status
 from asterisk_ext.domain.server import State
-from asterisk_ext.ports import Attempt, Banned, Spared
+from asterisk_ext.guard_ports import Attempt, Banned, Spared
 from tests.unit.admin_http.conftest import Client, Visitor
 from tests.unit.admin_http.world import LINE, NOW, World, call, leg
 
