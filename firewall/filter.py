@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from hashlib import blake2b
 from ipaddress import IPv4Network, IPv6Network, collapse_addresses, ip_network
 from itertools import groupby
@@ -48,6 +48,19 @@ class Filter:
             and (match.ports is None or (match.ports[0] <= ports[0] and ports[1] <= match.ports[1]))
             for match in self.inbound
         )
+
+    def denies_none(self, protocol: Protocol, ports: PortRange) -> bool:
+        """Whether everybody gets in to all of these ports, whatever the other rules are."""
+        for match in self.inbound:
+            if match.protocol not in (None, protocol):
+                continue
+            if match.ports is not None and (match.ports[1] < ports[0] or ports[1] < match.ports[0]):
+                continue
+            if not match.accept:
+                return False
+            if replace(self, inbound=(match,)).open_to_all(protocol, ports):
+                return True
+        return False
 
 
 def filter_of(firewall: Firewall) -> Filter:

@@ -65,6 +65,11 @@ class Ruleset:
         filters = (self.confirmed, self.trial) if self.trial else (self.confirmed,)
         return self.untracked and all(each.open_to_all(Protocol.UDP, ports_of(port)) for each in filters)
 
+    def is_for_all(self, port: str) -> bool:
+        """Whether these UDP ports are untracked and no rule denies them to anybody, with and without a trial."""
+        filters = (self.confirmed, self.trial) if self.trial else (self.confirmed,)
+        return self.untracked and all(each.denies_none(Protocol.UDP, ports_of(port)) for each in filters)
+
 
 def usual(fleet: tuple[str, ...] = ()) -> Filter:
     """The default template's rules, and everything open between nodes."""
@@ -154,7 +159,7 @@ def _early_out(rules: Ruleset) -> list[str]:
 def _inbound(rules: Ruleset) -> list[str]:
     return [
         # What is most of the traffic and open to everybody comes first, and a port a rule: ranges in a set are slow.
-        *(f"udp dport {port} accept" for port in rules.rtp + rules.sip_udp if rules.is_untracked(port)),
+        *(f"udp dport {port} accept" for port in rules.rtp + rules.sip_udp if rules.is_for_all(port)),
         "iif lo accept",
         "ct state established,related accept",
         "ct state invalid drop",

@@ -61,6 +61,7 @@ def to_iptables(rules: Ruleset, *, ipv6: bool) -> dict[tuple[str, str], list[Rul
     notrack: Rule = {"target": {"CT": {"notrack": ""}}}
     untracked = [port for port in rules.sip_udp + rules.rtp if rules.is_untracked(port)]
     signalling = [port for port in rules.sip_udp if port in untracked]
+    for_all = [port for port in rules.rtp + rules.sip_udp if rules.is_for_all(port)]
     strangers = rules.strangers
     return {
         ("raw", STRANGERS_OUT): _out_to_strangers(ipv6=ipv6) if strangers else [],
@@ -83,7 +84,7 @@ def to_iptables(rules: Ruleset, *, ipv6: bool) -> dict[tuple[str, str], list[Rul
             *({"out-interface": "!lo", **ports, **notrack} for ports in _ports("udp", untracked, direction="sports")),
         ],
         ("filter", INBOUND): [
-            *({**ports, "target": "ACCEPT"} for ports in _ports("udp", untracked)),
+            *({**ports, "target": "ACCEPT"} for ports in _ports("udp", for_all)),
             {"in-interface": "lo", "target": "ACCEPT"},
             {"conntrack": {"ctstate": "RELATED,ESTABLISHED"}, "target": "ACCEPT"},
             {"conntrack": {"ctstate": "INVALID"}, "target": "DROP"},

@@ -148,3 +148,13 @@ def test_neighbours_of_one_verdict_are_one_lookup_and_a_denial_between_them_keep
         "udp dport 5060 ip saddr 198.51.0.0/16 accept",
         DENIED,
     ]
+
+
+def test_ports_are_open_whatever_the_other_rules_only_where_no_earlier_one_denies_them() -> None:
+    deny = Rule(id="1", type="sip_udp", verdict=Verdict.DENY, origins=("203.0.113.0/24",))
+    everybody = Rule(id="2", type="any")
+    assert filter_of(Firewall(rules=(everybody,))).denies_none(Protocol.UDP, (5060, 5060))
+    assert not filter_of(Firewall(rules=(deny, everybody))).denies_none(Protocol.UDP, (5060, 5060))
+    assert filter_of(Firewall(rules=(deny, everybody))).denies_none(Protocol.UDP, (10_000, 20_000))
+    assert filter_of(Firewall(rules=(everybody, deny))).denies_none(Protocol.UDP, (5060, 5060))
+    assert not filter_of(Firewall()).denies_none(Protocol.UDP, (5060, 5060))
