@@ -28,12 +28,25 @@ def heard_to_the_end(samples: bytes) -> list[str]:
     ]
 
 
+def mostly_heard(spoken: bytes, samples: bytes) -> bool:
+    """Whether nine in ten packets of these 16-bit samples were heard, in order."""
+    packets = [spoken[start : start + 2 * PACKET] for start in range(0, len(spoken), 2 * PACKET)]
+    return len(_found(packets, samples)) >= SHARE * len(packets)
+
+
 def _is_heard(alaw: bytes, samples: bytes) -> bool:
     starts = range(0, len(alaw) // PACKET * PACKET, PACKET)
     packets = [g711.decode(g711.ALAW, alaw[start : start + PACKET]).tobytes() for start in starts]
-    found, at, last = 0, 0, 0
+    found = _found(packets, samples)
+    return len(found) >= SHARE * len(packets) and max(found, default=0) >= len(packets) - g711.RATE // PACKET
+
+
+def _found(packets: list[bytes], samples: bytes) -> list[int]:
+    """Which of the packets are among the samples, in order."""
+    found, at = [], 0
     for number, packet in enumerate(packets):
         place = samples.find(packet, at, at + WINDOW)
         if place >= 0:
-            found, at, last = found + 1, place + len(packet), number
-    return found >= SHARE * len(packets) and last >= len(packets) - g711.RATE // PACKET
+            found.append(number)
+            at = place + len(packet)
+    return found

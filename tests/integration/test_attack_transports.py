@@ -21,7 +21,7 @@ pytestmark = [pytest.mark.lab, pytest.mark.parametrize(("node", "account"), NODE
 
 ATTACKER = "attacker1"
 THROUGH = 4
-FRESH = iter(range(0x6800, 0x7000))
+FRESH = {"node1": iter(range(0x6800, 0x6C00)), "node2": iter(range(0x6C00, 0x7000))}
 WAYS = [Way(transport, ipv6) for transport in PORTS for ipv6 in (False, True)]
 HTTP = "etc/asterisk/http.conf"
 LISTEN = """
@@ -55,7 +55,7 @@ def forgiven(ground: Ground, node: str) -> Iterator[None]:
 def test_four_guesses_by_each_transport_are_answered_and_the_kernel_drops_the_rest(
     ground: Ground, node: str, account: str, serves_websocket: None
 ) -> None:
-    own = {way: own_address(ground, way) for way in WAYS}
+    own = {way: own_address(ground, node, way) for way in WAYS}
     before = dropped(ground, node)
     with ThreadPoolExecutor(len(WAYS)) as attackers:
         attacks = {way: attackers.submit(attack, ground, node, account, way, own[way]) for way in WAYS}
@@ -92,11 +92,11 @@ def _has_logged(ground: Ground, node: str, way: Way, own: str, failures: int) ->
     return logged(ground, node, way, own) == failures
 
 
-def own_address(ground: Ground, way: Way) -> str:
+def own_address(ground: Ground, node: str, way: Way) -> str:
     """One that nobody has used yet, in IPv6 of a /64 that nobody has used."""
     if not way.ipv6:
         return ground.address(ATTACKER)
-    fresh = f"2001:2:0:{next(FRESH):x}::1"
+    fresh = f"2001:2:0:{next(FRESH[node]):x}::1"
     ground.net(ATTACKER, "ip", "addr", "add", f"{fresh}/{PREFIX6}", "dev", "eth0", "nodad")
     return fresh
 
