@@ -16,31 +16,21 @@ settings.register_profile("soak", max_examples=3_000)
 
 FLEET = "tests/integration/test_"
 """How the paths of tests on the shared fleet begin; tests with an Asterisk of their own lie in folders below."""
-GUARDS = (f"{FLEET}guard_", f"{FLEET}attack_", f"{FLEET}firewall")
-SECOND = "iptables]"
-"""What is tested of the second node's guard alone, beside the rest: it has attackers and a log of its own."""
 
 
 class OneFleet(LoadScopeScheduling):  # type: ignore[misc]  # xdist has no types
-    """One worker has the shared fleet, in order, and another one what is about its second node's guard alone; elsewhere
-    a file's tests stay together.
+    """One worker has the shared fleet, all of it and in order; elsewhere a file's tests stay together.
 
     The loadgroup scheduler of pytest-xdist 3.8 would do, but its groups are lost on pytest 9.2, where a test's id
     can no longer be amended.
     """
 
     def _split_scope(self, nodeid: str) -> str:
-        if not nodeid.startswith(FLEET):
-            return nodeid.split("::")[0]
-        return "fleet" if not _is_about_the_second_guard(nodeid) else "second guard"
+        return "fleet" if nodeid.startswith(FLEET) else nodeid.split("::")[0]
 
 
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> OneFleet:
     return OneFleet(config, log)
-
-
-def _is_about_the_second_guard(nodeid: str) -> bool:
-    return nodeid.startswith(GUARDS) and nodeid.endswith(SECOND) and "empty_database" not in nodeid
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -7,7 +7,6 @@ import signal
 import socket
 import subprocess
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
 from functools import partial
 from pathlib import Path
 
@@ -17,7 +16,6 @@ from asterisk_ext.lab import namespaces
 from asterisk_ext.lab.plan import STATE
 from tests.integration.fleet import COMMAND, Lab, lab_command
 from tests.integration.guard_ground import Ground
-from tests.integration.sharing import Sharing
 
 DRIVERS = ("--driver", "nftables", "--driver", "iptables")
 """The first node's kernel driver and the second's."""
@@ -33,29 +31,9 @@ def nothing_left_by_a_run_that_was_killed() -> None:
 
 
 @pytest.fixture(scope="session")
-def sharing() -> Iterator[Sharing]:
-    shared = Sharing()
-    yield shared
-    shared.leave()
-
-
-@pytest.fixture(scope="session")
-def lab(sharing: Sharing) -> Iterator[Lab]:
-    """Two nodes with everything on them, one for each kernel driver; brought up once for a run, by the first of its
-    workers that needs it, and gone when the last one is done."""
-    handle = Lab(f"tests-{sharing.run}")
-    with ExitStack() as stack:
-        with sharing.as_first() as first:
-            process = stack.enter_context(_brought_up(handle)) if first else None
-        yield handle
-        if process is not None:
-            sharing.wait_until_unused()
-            process.send_signal(signal.SIGINT)
-            assert process.wait() == 0
-
-
-@contextmanager
-def _brought_up(handle: Lab) -> Iterator[subprocess.Popen[str]]:
+def lab() -> Iterator[Lab]:
+    """Two nodes with everything on them, one for each kernel driver; brought up once, gone with the run."""
+    handle = Lab(f"tests-{os.getpid()}")
     command = [*COMMAND, "up", "--name", handle.name, "--nodes", "2", *DRIVERS, "--port", str(free_ports(2))]
     with subprocess.Popen(
         command,
@@ -69,7 +47,9 @@ def _brought_up(handle: Lab) -> Iterator[subprocess.Popen[str]]:
         while not said or "Ctrl-C" not in said[-1]:
             said.append(process.stderr.readline())
             assert said[-1], "".join(said)
-        yield process
+        yield handle
+        process.send_signal(signal.SIGINT)
+        assert process.wait() == 0
 
 
 @pytest.fixture
@@ -79,10 +59,9 @@ def no_call_of_an_earlier_test(lab: Lab) -> None:
 
 
 @pytest.fixture(scope="session")
-def ground(lab: Lab, sharing: Sharing) -> Iterator[Ground]:
+def ground(lab: Lab) -> Iterator[Ground]:
     opened = Ground(lab.name)
     yield opened
-    sharing.wait_until_none_tests()
     opened.close()
 
 
