@@ -7,13 +7,14 @@ run: setup
 	@exec .venv/bin/asterisk-ext lab up --nodes 2 --calls 6
 
 test: setup lint
-	@.venv/bin/python -m pytest -n 3 --dist loadscope --no-loadscope-reorder
+	@.venv/bin/python -m pytest -n 6 --dist loadscope --no-loadscope-reorder
 
 # Searches for longer what `make test` searches for in seconds: texts that deceive the reader of the security log.
 SOAK_SECONDS ?= 900
 SOAK = .venv/soak
 
 soak: setup
+	@ASTERISK_EXT_SOAK_SECONDS=600 .venv/bin/python -m pytest -s -p no:cacheprovider tests/integration/one_asterisk/test_calls_under_load.py
 	@.venv/bin/python -m pytest --hypothesis-profile=soak -p no:cacheprovider tests/scenarios/security/test_hostile_text.py
 	@.venv/bin/python -m pip install --disable-pip-version-check --quiet --upgrade --require-hashes --target $(SOAK) -r tests/fuzz/requirements.lock
 	@mkdir -p $(SOAK)-corpus

@@ -8,7 +8,7 @@ from aiohttp import web
 
 from admin_http import api, pages
 from admin_http.headers import add_headers
-from admin_http.i18n import Catalogues
+from admin_http.i18n import catalogues
 from admin_http.identity import choose_words, identify, prove_intent
 from admin_http.keys import CATALOGUES, CLOSING, ERROR_PAGE, LOGIN_LIMIT, SERVICES, SESSIONS, TEMPLATES, ErrorPage
 from admin_http.pages.frame import refused
@@ -16,7 +16,7 @@ from admin_http.problems import answer_problems, limit_size
 from admin_http.rate_limit import RateLimit
 from admin_http.services import Services
 from admin_http.sessions import Sessions
-from admin_http.templates import STATIC, Templates
+from admin_http.templates import STATIC, templates
 
 MOST_MOUNTED = 64 * 1024 * 1024
 """Bytes of a request to a sub-application: aiohttp takes the outermost application's limit. Ours are smaller."""
@@ -34,8 +34,8 @@ def build(services: Services) -> web.Application:
     )
     app[SERVICES] = services
     app[SESSIONS] = Sessions()
-    app[CATALOGUES] = Catalogues()
-    app[TEMPLATES] = Templates()
+    app[CATALOGUES] = catalogues()
+    app[TEMPLATES] = templates()
     app[LOGIN_LIMIT] = RateLimit(burst=10, period=6.0)
     app[CLOSING] = Event()
     app[ERROR_PAGE] = ErrorPage(refused)

@@ -7,6 +7,7 @@ import io
 import re
 from collections.abc import Mapping
 from datetime import UTC, date, datetime, tzinfo
+from functools import cache
 from pathlib import Path
 
 from aiohttp import web
@@ -33,6 +34,12 @@ _BOLD = re.compile(r"\*\*(.+?)\*\*")
 def N_(msgid: str) -> str:  # noqa: N802 - gettext's own name for a message id that is looked up later
     """Mark a message id where it is declared."""
     return msgid
+
+
+@cache
+def catalogues() -> Catalogues:
+    """Those of this process."""
+    return Catalogues()
 
 
 class Catalogues:

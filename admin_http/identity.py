@@ -54,20 +54,15 @@ async def identify(request: web.Request, handler: Handler) -> web.StreamResponse
     if at_the_local_socket(request):
         request[ACTOR] = ROOT
         return await handler(request)
+    if request.app[SERVICES].peer_of(request):
+        request[ACTOR] = replace(PEER, name=unquote(request.headers.get(FOR, "")) or PEER.name)
+        return await handler(request)
     scheme, _, token = request.headers.get("Authorization", "").partition(" ")
     if scheme.lower() == "bearer" and is_api(request):
-        request[ACTOR] = bearer(request, token.strip())
+        request[ACTOR] = request.app[SERVICES].users.by_token(token.strip())
     elif COOKIE in request.cookies:
         await _resume(request)
     return await handler(request)
-
-
-def bearer(request: web.Request, token: str) -> Actor:
-    """The actor behind a token of the API, or a node of the fleet."""
-    services = request.app[SERVICES]
-    if services.is_peer(token):
-        return replace(PEER, name=unquote(request.headers.get(FOR, "")) or PEER.name)
-    return services.users.by_token(token)
 
 
 def at_the_local_socket(request: web.Request) -> bool:

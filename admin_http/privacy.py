@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from asterisk_ext.domain.access import Actor
+from asterisk_ext.domain.call_media import Detail, Media
 from asterisk_ext.domain.call_news import Changed, Difference, Snapshot
 from asterisk_ext.domain.call_rows import Row as Call
 from asterisk_ext.domain.gate import BlockedCall
@@ -62,6 +63,14 @@ def call_for(actor: Actor, call: Call) -> Call:
             for leg in call["destinations"]
         ],
     }
+
+
+def detail_for(actor: Actor, detail: Detail) -> Detail:
+    """The call and its audio as ``actor`` may see them."""
+    if actor.sees_numbers:
+        return detail
+    media: list[Media] = [{**leg, "channel": _channel(leg["channel"])} for leg in detail["media"]]
+    return {"call": call_for(actor, detail["call"]), "media": media}
 
 
 def blocked_call_for(actor: Actor, call: BlockedCall) -> BlockedCall:

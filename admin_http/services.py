@@ -7,17 +7,22 @@ from dataclasses import dataclass, field
 from datetime import UTC, tzinfo
 from typing import Protocol, Self
 
+from aiohttp import web
+
 from asterisk_ext.audio_ports import Shipped
 from asterisk_ext.config import Guard
 from asterisk_ext.domain.access import Actor
+from asterisk_ext.domain.call_media import Detail
 from asterisk_ext.domain.call_news import Difference, Snapshot
 from asterisk_ext.ports import Clock, Fleet
 from asterisk_ext.services.audios import Audios
 from asterisk_ext.services.audit import Audit
 from asterisk_ext.services.bans import Bans
 from asterisk_ext.services.blocked_calls import BlockedCalls
+from asterisk_ext.services.call_history import CallHistory
 from asterisk_ext.services.countries import Countries
 from asterisk_ext.services.firewall import Firewalls
+from asterisk_ext.services.joining import Joining
 from asterisk_ext.services.maintenance import Maintenance
 from asterisk_ext.services.pbx_blocks import PbxBlocks
 from asterisk_ext.services.pbx_parts import PbxParts
@@ -39,6 +44,10 @@ class LiveCalls(Protocol):
 
     def watch(self, actor: Actor) -> AsyncIterator[Difference]:
         """Differences as they happen, a snapshot first."""
+        ...
+
+    async def detail(self, actor: Actor, linkedid: str, server: str = "") -> Detail:
+        """One call with how its audio fares; refuses unknown calls."""
         ...
 
     async def hang_up(self, actor: Actor, linkedid: str, server: str = "") -> None:
@@ -64,6 +73,7 @@ class Services:
     """Everything the pages and the API call; nothing is reached by any other way."""
 
     servers: Servers
+    joining: Joining
     maintenance: Maintenance
     virtual_pbxs: VirtualPbxs
     pbx_parts: PbxParts
@@ -74,6 +84,7 @@ class Services:
     firewall: Firewalls
     countries: Countries
     live_calls: LiveCalls
+    call_history: CallHistory
     blocked_calls: BlockedCalls
     audios: Audios
     shipped: Mapping[str, Shipped]
@@ -84,8 +95,8 @@ class Services:
     clock: Clock
     node: str
     """Name of the server that this console runs on."""
-    is_peer: Callable[[str], bool]
-    """Whether a bearer token is the fleet's own secret, compared in constant time."""
+    peer_of: Callable[[web.Request], str]
+    """Name of the node of the fleet that asks, by its certificate; empty for everybody else."""
     hoster: str = "asterisk-ext"
     """The name above the navigation."""
     zone: tzinfo = field(default=UTC)

@@ -3,12 +3,19 @@
 from __future__ import annotations
 
 import hashlib
+from functools import cache
 from pathlib import Path
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 HERE = Path(__file__).parent
 STATIC = HERE / "static"
+
+
+@cache
+def templates() -> Templates:
+    """The one of this process: compiling them takes half a second."""
+    return Templates()
 
 
 class Templates:

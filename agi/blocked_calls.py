@@ -1,8 +1,8 @@
 """Blocked calls, kept on the node: early media leaves no CDR of them.
 
-The gate notes a call without waiting; a task writes what has gathered. Rows are personal data and leave after their
-time; there is a bound on their number too, so that a dialler cannot fill the disk. Counts by day are kept as long, and
-count also what the bound has pushed out.
+The gate notes a call without waiting, when its announcement begins and again when it has ended; a task writes what has
+gathered. Rows are personal data and leave after their time; there is a bound on their number too, so that a dialler
+cannot fill the disk. Counts by day are kept as long, and count also what the bound has pushed out.
 """
 
 from __future__ import annotations
@@ -32,6 +32,7 @@ CREATE TABLE IF NOT EXISTS blocked (
     number TEXT NOT NULL, direction TEXT NOT NULL, audio TEXT NOT NULL, file TEXT NOT NULL, recording TEXT NOT NULL,
     heard REAL NOT NULL);
 CREATE INDEX IF NOT EXISTS blocked_of_pbx ON blocked (pbx, id);
+CREATE INDEX IF NOT EXISTS blocked_once ON blocked (at, channel);
 CREATE TABLE IF NOT EXISTS tally (
     day TEXT NOT NULL, pbx INTEGER NOT NULL, audio TEXT NOT NULL, calls INTEGER NOT NULL, heard REAL NOT NULL,
     PRIMARY KEY (day, pbx, audio)) WITHOUT ROWID;
@@ -58,6 +59,7 @@ class BlockedCallLog:
         return cls(path, clock, settings.blocked_calls_days, settings.blocked_calls_most)
 
     def note(self, call: BlockedCall) -> None:
+        """What is said of the same call later takes the place of what was said before."""
         self._waiting.append(call)
         self._news.set()
 
@@ -77,6 +79,10 @@ class BlockedCallLog:
             self._waiting = deque([*calls, *self._waiting], maxlen=calls.maxlen)
             self._news.set()
             raise
+
+    async def add(self, calls: Iterable[BlockedCall]) -> None:
+        """Write these now; raises sqlite3.Error or OSError."""
+        await asyncio.to_thread(self._write, calls)
 
     async def calls(self, wanted: Wanted) -> list[BlockedCall]:
         return await asyncio.to_thread(self._calls, wanted)
@@ -100,15 +106,8 @@ class BlockedCallLog:
         oldest = self._clock() - self._days * DAY
         with closing(self._open()) as database:
             database.execute("BEGIN IMMEDIATE")
-            database.executemany(
-                f"INSERT INTO blocked ({', '.join(COLUMNS)}) VALUES ({', '.join('?' * len(COLUMNS))})",  # noqa: S608
-                [_row(call) for call in calls],
-            )
-            database.executemany(
-                "INSERT INTO tally VALUES (?, ?, ?, 1, ?) ON CONFLICT (day, pbx, audio) "
-                "DO UPDATE SET calls = calls + 1, heard = heard + excluded.heard",
-                [(iso(call.at)[:10], call.pbx, call.audio.value, call.heard) for call in calls],
-            )
+            for call in calls:
+                _put(database, call)
             newest = database.execute("SELECT coalesce(max(id), 0) FROM blocked").fetchone()[0]
             database.execute("DELETE FROM blocked WHERE id <= ? OR at < ?", (newest - self._most_rows, oldest))
             database.execute("DELETE FROM tally WHERE day < ?", (iso(oldest)[:10],))
@@ -134,6 +133,25 @@ class BlockedCallLog:
     def _forget(self, pbx: int) -> int:
         with closing(self._open()) as database:
             return database.execute("DELETE FROM blocked WHERE pbx = ?", (pbx,)).rowcount
+
+
+def _put(database: sqlite3.Connection, call: BlockedCall) -> None:
+    """One call, listed and counted once however often it is told of."""
+    row = _row(call)
+    same = dict(zip(COLUMNS, row, strict=True))
+    found = database.execute(
+        "SELECT id, heard FROM blocked WHERE at = :at AND channel = :channel AND pbx = :pbx AND number = :number", same
+    ).fetchone()
+    known, heard = found or (None, 0.0)
+    database.execute(
+        f"INSERT OR REPLACE INTO blocked (id, {', '.join(COLUMNS)}) VALUES (?{', ?' * len(COLUMNS)})",  # noqa: S608
+        (known, *row),
+    )
+    database.execute(
+        "INSERT INTO tally VALUES (?, ?, ?, ?, ?) ON CONFLICT (day, pbx, audio) "
+        "DO UPDATE SET calls = calls + excluded.calls, heard = heard + excluded.heard",
+        (iso(call.at)[:10], call.pbx, call.audio.value, int(found is None), call.heard - heard),
+    )
 
 
 def _row(call: BlockedCall) -> tuple[object, ...]:

@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 from collections import Counter
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol
 
 from agi.server import HungUp, Session
@@ -14,7 +14,6 @@ from agi.variables import ABSOLUTE_TIMEOUT, END, PLAYBACK_STATUS, VERDICT
 from asterisk_ext.domain.gate import (
     PASS,
     Announcement,
-    Audio,
     BlockedCall,
     Direction,
     GateFacts,
@@ -23,6 +22,7 @@ from asterisk_ext.domain.gate import (
     decide,
 )
 
+DIRECTIONS = {direction.value: direction for direction in Direction}
 SPARE = 3.0
 """Seconds that Asterisk may take beyond an announcement's length before it is cut."""
 
@@ -35,7 +35,7 @@ class TenantDirectory(Protocol):
 
 class BlockedCalls(Protocol):
     def note(self, call: BlockedCall) -> None:
-        """Count and list; must not block."""
+        """Count and list, once however often the same call is told of; must not block."""
         ...
 
 
@@ -74,43 +74,44 @@ class Gate:
         if verdict.audio is None:
             await session.set_variable(VERDICT, "pass")
             return
+        blocked = BlockedCall(
+            at=self._clock(),
+            pbx=call.pbx,
+            channel=session.environment.channel,
+            caller=session.environment.get("callerid"),
+            number=call.number,
+            direction=call.direction,
+            audio=verdict.audio,
+            file="",
+            heard=0.0,
+        )
         choices = facts.announcements.get(verdict.audio, ())
-        announcement, heard = None, 0.0
         if not self._may_play(call.pbx):
             await session.set_variable(VERDICT, END)
-        elif not choices:
-            await session.set_variable(VERDICT, verdict.audio.value)
+        elif choices:
+            await self._announce(session, blocked, choices)
+            return
         else:
-            announcement, heard = await self._announce(session, call.pbx, verdict.audio, choices)
-        self._observer.note(
-            BlockedCall(
-                at=self._clock(),
-                pbx=call.pbx,
-                channel=session.environment.channel,
-                caller=session.environment.get("callerid"),
-                number=call.number,
-                direction=call.direction,
-                audio=verdict.audio,
-                file=announcement.file if announcement else "",
-                recording=announcement.name if announcement else "",
-                heard=heard,
-            )
-        )
+            await session.set_variable(VERDICT, verdict.audio.value)
+        self._observer.note(blocked)
 
     def _may_play(self, pbx: int) -> bool:
         return self._playing[pbx] < self._caps.tenant and self._playing.total() < self._caps.node
 
-    async def _announce(
-        self, session: Session, pbx: int, audio: Audio, choices: Sequence[Announcement]
-    ) -> tuple[Announcement | None, float]:
-        """Verdict first, then the first audio that is there; returns it and the seconds heard."""
+    async def _announce(self, session: Session, call: BlockedCall, choices: Sequence[Announcement]) -> None:
+        """Verdict first, then the first audio that is there.
+
+        Noted as soon as Asterisk knows the verdict, in case this service does not live to see the end; from then on
+        the dialplan will not note it.
+        """
         longest = max(choice.seconds for choice in choices) + SPARE
-        self._playing[pbx] += 1
+        self._playing[call.pbx] += 1
         loop = asyncio.get_running_loop()
         choice, begun = choices[0], loop.time()
         try:
             await session.set_variable(ABSOLUTE_TIMEOUT, f"{longest:.1f}")
-            await session.set_variable(VERDICT, audio.value)
+            await session.set_variable(VERDICT, call.audio.value)
+            self._observer.note(call)
             await session.execute("Answer" if self._policy.answer else "Progress")
             with contextlib.suppress(HungUp, TimeoutError):
                 for choice in choices:
@@ -119,12 +120,13 @@ class Gate:
                     if await session.get_variable(PLAYBACK_STATUS) != "FAILED":
                         break
                 else:
-                    return None, 0.0
+                    return
         finally:
-            self._playing[pbx] -= 1
-            if not self._playing[pbx]:
-                del self._playing[pbx]
-        return choice, min(loop.time() - begun, choice.seconds)
+            self._playing[call.pbx] -= 1
+            if not self._playing[call.pbx]:
+                del self._playing[call.pbx]
+        heard = min(loop.time() - begun, choice.seconds)
+        self._observer.note(replace(call, file=choice.file, recording=choice.name, heard=heard))
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,9 +139,9 @@ class Asked:
 def asked(session: Session) -> Asked | None:
     """What the dialplan asks about; None where that is no question, so that the dialplan decides by itself."""
     pbx, direction, number = (session.environment.argument(place) for place in (1, 2, 3))
-    if not (pbx.isascii() and pbx.isdigit() and len(pbx) <= 12) or direction not in set(Direction):
+    if not (pbx.isascii() and pbx.isdigit() and len(pbx) <= 12) or direction not in DIRECTIONS:
         return None
-    return Asked(int(pbx), Direction(direction), number)
+    return Asked(int(pbx), DIRECTIONS[direction], number)
 
 
 def judge(call: Asked, facts: GateFacts, policy: Policy) -> Verdict:

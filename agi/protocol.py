@@ -68,14 +68,14 @@ class Decoder:
 
     def feed(self, data: bytes) -> list[Environment | Reply | Hangup]:
         """The messages that ``data`` completes; raises ProtocolError."""
-        *lines, self._waiting = (self._waiting + data).split(b"\n")
+        whole, end, self._waiting = (self._waiting + data).rpartition(b"\n")
         if len(self._waiting) > MAX_LINE:
             raise ProtocolError("a line has no end")
-        messages = []
-        for line in lines:
+        messages: list[Environment | Reply | Hangup] = []
+        for line in whole.decode("utf-8", "replace").split("\n") if end else ():
             if len(line) > MAX_LINE:
                 raise ProtocolError("a line is too long")
-            message = self._line(line.rstrip(b"\r").decode("utf-8", "replace"))
+            message = self._line(line.rstrip("\r"))
             if message is not None:
                 messages.append(message)
         return messages
@@ -120,15 +120,17 @@ def _reply(line: str) -> Reply | None:
     return Reply(code, matched["result"] or "", matched["data"] or "")
 
 
+_CONTROL = re.compile(r"[\x00-\x1f\x7f]")
+
+
 def command(*words: str) -> bytes:
     """One command line, every argument quoted; refuses control characters, which could end the line.
 
     Raises ValueError. Asterisk unquotes ``\\"`` and ``\\\\`` (res_agi.c, parse_args).
     """
     name, *arguments = words
-    for word in words:
-        if any(ord(letter) < 32 or ord(letter) == 127 for letter in word):
-            raise ValueError("a control character cannot be sent")
+    if any(map(_CONTROL.search, words)):
+        raise ValueError("a control character cannot be sent")
     quoted = ['"' + word.replace("\\", "\\\\").replace('"', '\\"') + '"' for word in arguments]
     line = " ".join((name, *quoted)).encode("utf-8", "replace")
     if len(line) >= MAX_LINE:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Mapping
-from contextlib import suppress
+from typing import cast
 
 from agi.protocol import Decoder, Environment, Hangup, ProtocolError, Reply, command
 
@@ -13,22 +13,50 @@ log = logging.getLogger(__name__)
 
 HELLO_TIMEOUT = 2.0
 REPLY_TIMEOUT = 2.0
-CHUNK = 4096
+MOST_WAITING = 100
+"""Messages; Asterisk sends one for each command and at most one more, HANGUP."""
 
 
 class HungUp(Exception):  # noqa: N818 - an event of the call, not a fault
     """The caller is gone, or Asterisk has closed the connection."""
 
 
-class Session:
-    """One call's conversation with Asterisk."""
+class Session(asyncio.Protocol):
+    """One call's conversation with Asterisk.
 
-    def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        self._reader = reader
-        self._writer = writer
+    A protocol rather than streams: of a session that lasts a millisecond these would be the greater part.
+    """
+
+    def __init__(self, begin: Callable[[Session], None]) -> None:
+        self._begin = begin
         self._decoder = Decoder()
         self._messages: list[Environment | Reply | Hangup] = []
+        self._awaited: asyncio.Future[None] | None = None
+        self._fault: Exception | None = None
+        """Why no more messages will come."""
         self.environment = Environment({})
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._transport = cast(asyncio.Transport, transport)
+        self._begin(self)
+
+    def data_received(self, data: bytes) -> None:
+        try:
+            self._messages += self._decoder.feed(data)
+        except ProtocolError as error:
+            self._fault = error
+        if len(self._messages) > MOST_WAITING:
+            self._fault = ProtocolError("replies that nobody has asked for")
+        if self._fault is not None:
+            self.close()
+        self._wake()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._fault = self._fault or HungUp()
+        self._wake()
+
+    def close(self) -> None:
+        self._transport.close()
 
     async def start(self) -> None:
         """Wait for the environment; raises TimeoutError, ProtocolError, HungUp."""
@@ -39,7 +67,9 @@ class Session:
 
     async def ask(self, *words: str, within: float = REPLY_TIMEOUT) -> Reply:
         """Send one command and wait for its reply; raises HungUp, TimeoutError, ProtocolError, ValueError."""
-        self._writer.write(command(*words))
+        if self._fault is not None:
+            raise self._fault
+        self._transport.write(command(*words))
         message = await self._next(within)
         if not isinstance(message, Reply):
             raise HungUp
@@ -57,13 +87,26 @@ class Session:
         return await self.ask("EXEC", application, arguments, within=within)
 
     async def _next(self, within: float) -> Environment | Reply | Hangup:
-        async with asyncio.timeout(within):
-            while not self._messages:
-                data = await self._reader.read(CHUNK)
-                if not data:
-                    raise HungUp
-                self._messages += self._decoder.feed(data)
+        while not self._messages:
+            if self._fault is not None:
+                raise self._fault
+            loop = asyncio.get_running_loop()
+            self._awaited = loop.create_future()
+            end = loop.call_later(within, self._give_up)
+            try:
+                await self._awaited
+            finally:
+                self._awaited = None
+                end.cancel()
         return self._messages.pop(0)
+
+    def _wake(self) -> None:
+        if self._awaited is not None and not self._awaited.done():
+            self._awaited.set_result(None)
+
+    def _give_up(self) -> None:
+        self._fault = self._fault or TimeoutError()
+        self._wake()
 
 
 Script = Callable[[Session], Awaitable[None]]
@@ -86,8 +129,9 @@ class Server:
         return self._server.sockets[0].getsockname()[1] if self._server and self._server.sockets else 0
 
     async def __aenter__(self) -> Server:
-        self._server = await asyncio.start_server(
-            self._accept, self._host, self._port, limit=2 * CHUNK, backlog=self._limit, start_serving=True
+        loop = asyncio.get_running_loop()
+        self._server = await loop.create_server(
+            lambda: Session(self._begin), self._host, self._port, backlog=self._limit, start_serving=True
         )
         return self
 
@@ -98,19 +142,13 @@ class Server:
             task.cancel()
         await asyncio.gather(*self._sessions, return_exceptions=True)
 
-    async def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        task = asyncio.current_task()
-        if task is None or len(self._sessions) >= self._limit:
-            writer.close()
+    def _begin(self, session: Session) -> None:
+        if len(self._sessions) >= self._limit:
+            session.close()
             return
+        task = asyncio.get_running_loop().create_task(self._converse(session))
         self._sessions.add(task)
-        try:
-            await self._converse(Session(reader, writer))
-        finally:
-            self._sessions.discard(task)
-            writer.close()
-            with suppress(OSError):
-                await writer.wait_closed()
+        task.add_done_callback(self._sessions.discard)
 
     async def _converse(self, session: Session) -> None:
         try:
@@ -126,3 +164,5 @@ class Server:
             log.warning("an AGI session ended early: %s", error or type(error).__name__)
         except Exception:
             log.exception("an AGI session failed")
+        finally:
+            session.close()

@@ -15,6 +15,7 @@ import msgspec
 
 from ari_apps.events import decode_bridges, decode_channel, decode_channels
 from asterisk_ext.domain.call_events import Bridge, Snapshot
+from asterisk_ext.domain.call_media import NO_STATISTICS, RtpStatistics
 from asterisk_ext.domain.errors import Problem
 
 UNREACHABLE = Problem(
@@ -23,7 +24,6 @@ UNREACHABLE = Problem(
     "Asterisk did not take the order to hang up ({reason}); legs of the call may still be up.",
     "Look at the table again, and try once more when Asterisk answers.",
 )
-
 TIMEOUT = aiohttp.ClientTimeout(total=10)
 HEARTBEAT = 10.0
 BIGGEST_EVENT = 1 << 20
@@ -35,6 +35,10 @@ class _Status(msgspec.Struct, frozen=True):
 
 class _Info(msgspec.Struct, frozen=True):
     status: _Status = _Status()
+
+
+class _Variable(msgspec.Struct, frozen=True):
+    value: str = ""
 
 
 class Ari:
@@ -99,6 +103,18 @@ class Ari:
                 return None
             raise
 
+    async def rtp_statistics(self, channel: str) -> RtpStatistics | None:
+        """None when it has ended or has no RTP of its own. Refuses ``call.no_statistics``."""
+        try:
+            answer = await self._get(f"channels/{quote(channel, safe='')}/rtp_statistics")
+            return msgspec.json.decode(answer, type=RtpStatistics)
+        except aiohttp.ClientResponseError as error:
+            if error.status == 404:
+                return None
+            raise NO_STATISTICS.refuse(reason=f"status {error.status}") from error
+        except (aiohttp.ClientError, TimeoutError, msgspec.DecodeError) as error:
+            raise NO_STATISTICS.refuse(reason=type(error).__name__) from error
+
     async def bridges(self) -> list[Bridge]:
         return decode_bridges(await self._get("bridges"))
 
@@ -109,6 +125,18 @@ class Ari:
             async with self._session.delete(url, params=reason) as answer:
                 if answer.status != 404:
                     answer.raise_for_status()
+        except (aiohttp.ClientError, TimeoutError) as error:
+            raise UNREACHABLE.refuse(reason=f"{type(error).__name__}") from error
+
+    async def variable(self, channel: str, name: str) -> str:
+        """A channel's variable; empty where it has none, or has ended. Refuses ``call.asterisk_unreachable``."""
+        try:
+            answer = await self._get(f"channels/{quote(channel, safe='')}/variable?variable={quote(name, safe='')}")
+            return msgspec.json.decode(answer, type=_Variable).value
+        except aiohttp.ClientResponseError as error:
+            if error.status == 404:
+                return ""
+            raise UNREACHABLE.refuse(reason=f"{type(error).__name__}") from error
         except (aiohttp.ClientError, TimeoutError) as error:
             raise UNREACHABLE.refuse(reason=f"{type(error).__name__}") from error
 

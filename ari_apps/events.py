@@ -12,7 +12,7 @@ from collections.abc import Callable
 import msgspec
 from msgspec import field
 
-from asterisk_ext.domain.call_events import Bridge, Changed, Created, Dialled, Ended, Event, Snapshot
+from asterisk_ext.domain.call_events import Bridge, Changed, Created, Dialled, Ended, Event, Held, Snapshot
 
 CHANNEL_VARIABLES = ("CHANNEL(linkedid)", "CHANNEL(audionativeformat)", "CALLERID(dnid)")
 """What ari.conf's ``channelvars`` must list; every channel object then bears them."""
@@ -130,10 +130,14 @@ class _Dialplan(_OfChannel, frozen=True, tag="ChannelDialplan"): ...
 class _EnteredBridge(_OfChannel, frozen=True, tag="ChannelEnteredBridge"): ...
 
 
-class _Hold(_OfChannel, frozen=True, tag="ChannelHold"): ...
+class _Hold(_OfChannel, frozen=True, tag="ChannelHold"):
+    def event(self) -> Event:
+        return Held(self.channel.snapshot(), True, self.timestamp)
 
 
-class _Unhold(_OfChannel, frozen=True, tag="ChannelUnhold"): ...
+class _Unhold(_OfChannel, frozen=True, tag="ChannelUnhold"):
+    def event(self) -> Event:
+        return Held(self.channel.snapshot(), False, self.timestamp)
 
 
 class _Varset(_Message, frozen=True, tag="ChannelVarset"): ...

@@ -17,7 +17,7 @@ log = logging.getLogger(__name__)
 
 RESYNC = 30.0
 TICK = 1.0
-FIRST_PAUSE, LONGEST_PAUSE = 0.2, 2.0
+FIRST_PAUSE, LONGEST_PAUSE = 0.2, 1.0
 
 
 class SocketClosedError(Exception):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import msgspec
@@ -31,11 +31,20 @@ class Node(Section, frozen=True):
 
 
 class Registry(Section, frozen=True):
-    serve: Annotated[bool, Meta(description="This node holds the fleet's registry and serves it to the others.")] = True
-    url: Annotated[str, Meta(description="Where the registry is, when it is not here: `http://198.18.1.1:8480`.")] = ""
-    secret_file: Annotated[
-        str, Meta(description="File with the secret that nodes present to each other; empty file: no other nodes.")
-    ] = "/etc/asterisk-ext/fleet.secret"
+    engine: Annotated[
+        Literal["embedded", "etcd"],
+        Meta(description="`embedded`: kept by one node for all. `etcd`: in an etcd cluster, reached by every node."),
+    ] = "embedded"
+    etcd: Annotated[
+        tuple[str, ...], Meta(description="The cluster's servers, all of them: `https://198.18.1.1:2379`.")
+    ] = ()
+    serve: Annotated[
+        bool,
+        Meta(
+            description="This node keeps the fleet's authority, which admits the others, and the embedded registry. "
+            "False on every other: they learn where it is by `asterisk-ext node join`."
+        ),
+    ] = True
 
 
 class ServiceLimit(Section, frozen=True):
@@ -57,6 +66,18 @@ class Guard(Section, frozen=True):
             "text stands around the address, so one UDP packet can have any address counted, and none is protected."
         ),
     ] = False
+    capture_port: Annotated[
+        int,
+        Meta(
+            ge=0,
+            le=65535,
+            description="UDP port on loopback at which Asterisk's `res_hep` hands over copies of SIP messages: what "
+            "its security log cannot tell is counted too. 0: none.",
+        ),
+    ] = 0
+    capture_secret_file: Annotated[str, Meta(description="File with `capture_password` of `hep.conf`.")] = (
+        "/etc/asterisk-ext/hep.secret"
+    )
     driver: Annotated[str, Meta(description="`nftables` or `iptables`.")] = "nftables"
     failures: Annotated[int, Meta(ge=1, description="Failures that make a ban.")] = 4
     window_hours: Annotated[float, Meta(gt=0, description="Hours within which they must fall.")] = 6
@@ -127,9 +148,40 @@ class AdminHttp(Section, frozen=True):
     zone: Annotated[str, Meta(description="Time zone in which pages tell times.")] = "America/Sao_Paulo"
 
 
+class Fleet(Section, frozen=True):
+    host: Annotated[str, Meta(description="Address that the other nodes reach this one at, by mutual TLS.")] = "0.0.0.0"
+    port: Annotated[Port, Meta(description="Its port; the server's record says the same.")] = 8481
+
+
 class FastAgi(Section, frozen=True):
     host: Annotated[str, Meta(description="Address of the gate; keep it on loopback.")] = "127.0.0.1"
     port: Annotated[Port, Meta(description="Its port.")] = 4573
+
+
+SupportLine = Annotated[str, Meta(pattern="^[0-9]{2,15}$")]
+
+
+class Gate(Section, frozen=True):
+    support_lines: Annotated[
+        tuple[SupportLine, ...],
+        Meta(description="Your own numbers, as they are dialled: they pass whatever the status, like an emergency."),
+    ] = ()
+    internal_passes_in_total_block: Annotated[
+        bool, Meta(description="In a total block extensions may still call each other.")
+    ] = False
+    answer: Annotated[bool, Meta(description="Answer a blocked call before its audio plays. It is billed then.")] = (
+        False
+    )
+    cut_calls: Annotated[
+        bool,
+        Meta(description="End the calls in progress when a total block is set; emergencies and support lines never."),
+    ] = False
+    announcements_per_pbx: Annotated[
+        int, Meta(ge=1, le=1000, description="Announcements at once of one virtual PBX; above it a call ends at once.")
+    ] = 10
+    announcements_per_node: Annotated[
+        int, Meta(ge=1, le=10_000, description="The same, of all virtual PBXs of a server.")
+    ] = 200
 
 
 class Asterisk(Section, frozen=True):
@@ -146,6 +198,9 @@ class Asterisk(Section, frozen=True):
         str, Meta(description="The include file of `pjsip.conf` with the trunks that register; written by us.")
     ] = "/etc/asterisk/asterisk-ext.registrations.conf"
     sounds: Annotated[str, Meta(description="Where audios are put for Asterisk.")] = "/var/lib/asterisk-ext/sounds"
+    missed_calls: Annotated[
+        str, Meta(description="Where Asterisk itself notes what it blocks while the node service is dead.")
+    ] = "/var/lib/asterisk-ext/realtime/missed_calls"
     ari_url: Annotated[str, Meta(description="Where ARI answers; loopback.")] = "http://127.0.0.1:8088/ari"
     ari_user: Annotated[str, Meta(description="ARI's user for tracking; it may only look.")] = "asterisk-ext"
     ari_secret_file: Annotated[str, Meta(description="File with its password.")] = "/etc/asterisk-ext/ari.secret"
@@ -180,7 +235,9 @@ class Config(Section, frozen=True):
     guard: Guard = Guard()
     countries: Countries = Countries()
     admin_http: AdminHttp = AdminHttp()
+    fleet: Fleet = Fleet()
     fastagi: FastAgi = FastAgi()
+    gate: Gate = Gate()
     asterisk: Asterisk = Asterisk()
     audio: Audio = Audio()
 

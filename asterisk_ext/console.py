@@ -10,15 +10,18 @@ from asterisk_ext.audio_ports import BlockedCallLog
 from asterisk_ext.config import Audio, Config
 from asterisk_ext.domain.audio import Limits
 from asterisk_ext.guard_ports import Guard
-from asterisk_ext.peer import HttpPeers, is_fleet_secret
+from asterisk_ext.membership import Membership
+from asterisk_ext.peer import HttpPeers
 from asterisk_ext.ports import Clock, Registry
 from asterisk_ext.services.audios import Audios
 from asterisk_ext.services.audit import Audit
 from asterisk_ext.services.bans import Bans
 from asterisk_ext.services.blocked_calls import BlockedCalls
+from asterisk_ext.services.call_history import CallHistory
 from asterisk_ext.services.countries import Countries
 from asterisk_ext.services.firewall import Firewalls
 from asterisk_ext.services.fleet_calls import FleetCalls
+from asterisk_ext.services.joining import Joining
 from asterisk_ext.services.maintenance import Maintenance
 from asterisk_ext.services.pbx_blocks import PbxBlocks
 from asterisk_ext.services.pbx_parts import PbxParts
@@ -42,9 +45,10 @@ def services(
     firewall: Firewalls,
     peers: HttpPeers,
     calls: FleetCalls,
+    history: CallHistory,
     blocked: BlockedCallLog,
     clock: Clock,
-    fleet_secret: str,
+    member: Membership,
 ) -> Services:
     virtual_pbxs = VirtualPbxs(registry, copy, audit, clock)
     return Services(
@@ -55,10 +59,11 @@ def services(
         pbx_blocks=PbxBlocks(copy, virtual_pbxs),
         users=Users(registry, copy, audit),
         audit=audit,
-        bans=Bans(config.node.name, guard, audit, peers, copy),
+        bans=Bans(config.node.name, guard, audit, peers, copy, registry, clock),
         countries=countries,
         firewall=firewall,
         live_calls=calls,
+        call_history=history,
         blocked_calls=BlockedCalls(config.node.name, blocked, peers, copy, audit),
         audios=Audios(
             registry, copy, audit, ConverterClient(Path(config.audio.converter)), limits(config.audio), clock
@@ -68,7 +73,8 @@ def services(
         fleet=copy,
         clock=clock,
         node=config.node.name,
-        is_peer=is_fleet_secret(fleet_secret),
+        peer_of=member.admission.peer_of,
+        joining=Joining(registry, copy, audit, member.door, clock),
         ban_policy=BanPolicy.of(config.guard),
         hoster=config.admin_http.hoster,
         zone=ZoneInfo(config.admin_http.zone),

@@ -82,6 +82,10 @@ class Guard(Protocol):
 
     async def ban(self, address: str, reason: str, by: str) -> Banned: ...
 
+    async def ban_for_fleet(self, address: str, seconds: float, node: str) -> None:
+        """Ban on another node's word; refuses ``ban.held_back`` by this node's own lists and protected addresses."""
+        ...
+
     async def lift(self, address: str, by: str) -> None: ...
 
     async def set_fleet(self, addresses: Sequence[str]) -> None:

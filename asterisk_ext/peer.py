@@ -1,9 +1,9 @@
-"""The other nodes of the fleet over their own HTTP, and what nodes present to each other."""
+"""The other nodes of the fleet over their own HTTP, by mutual TLS."""
 
 from __future__ import annotations
 
-import hmac
-from collections.abc import AsyncIterator, Callable
+import ssl
+from collections.abc import AsyncIterator
 from typing import TypeVar
 from urllib.parse import quote
 
@@ -12,12 +12,14 @@ import msgspec
 from yarl import URL
 
 from asterisk_ext.domain.blocked_calls import BlockedCount, Wanted
+from asterisk_ext.domain.call_media import Detail
 from asterisk_ext.domain.call_news import Changed, Difference, Ended, Snapshot
 from asterisk_ext.domain.call_rows import Row
 from asterisk_ext.domain.gate import BlockedCall
 from asterisk_ext.domain.server import Server
 from asterisk_ext.guard_ports import Banned, Spared
 from asterisk_ext.ports import SILENT
+from asterisk_ext.services.joining import address_of
 from asterisk_ext.services.live_calls import EMERGENCY, UNKNOWN
 
 T = TypeVar("T")
@@ -40,21 +42,12 @@ class _Problem(msgspec.Struct):
     error_id: str = ""
 
 
-def is_fleet_secret(secret: str) -> Callable[[str], bool]:
-    """Whether a bearer token is the fleet's secret; with an empty secret nothing is."""
-
-    def judge(token: str) -> bool:
-        return bool(secret) and hmac.compare_digest(token.encode(), secret.encode())
-
-    return judge
-
-
 class HttpPeers:
-    """``ports.Peers`` with the fleet's secret; rows bear the name of the server that was asked."""
+    """``ports.Peers`` by the node's certificate; rows bear the name of the server that was asked, and has proved it."""
 
-    def __init__(self, secret: str) -> None:
+    def __init__(self, context: ssl.SSLContext) -> None:
         self._session = aiohttp.ClientSession(
-            headers={"Authorization": f"Bearer {secret}"}, timeout=PATIENCE, read_bufsize=LONGEST_EVENT
+            connector=aiohttp.TCPConnector(ssl=context), timeout=PATIENCE, read_bufsize=LONGEST_EVENT
         )
 
     async def close(self) -> None:
@@ -67,7 +60,9 @@ class HttpPeers:
     async def call_stream(self, server: Server) -> AsyncIterator[Difference | None]:
         url = _url(server, "calls/stream")
         try:
-            async with self._session.get(url, timeout=FOLLOWING, allow_redirects=False) as response:
+            async with self._session.get(
+                url, timeout=FOLLOWING, allow_redirects=False, server_hostname=server.name
+            ) as response:
                 if response.status != 200:
                     raise SILENT.refuse(server=server.name)
                 async for line in response.content:
@@ -77,6 +72,16 @@ class HttpPeers:
                         yield None
         except (aiohttp.ClientError, OSError, TimeoutError, ValueError) as error:
             raise SILENT.refuse(server=server.name) from error
+
+    async def call(self, server: Server, linkedid: str) -> Detail:
+        try:
+            answer = await self._ask(server, "GET", f"calls/{quote(linkedid, safe='')}")
+        except _RefusedError as refused:
+            if refused.error_id == UNKNOWN.error_id:
+                raise UNKNOWN.refuse(linkedid=linkedid) from None
+            raise SILENT.refuse(server=server.name) from refused
+        detail = _decoded(server, answer, Detail)
+        return {**detail, "call": _of(server, detail["call"])}
 
     async def hang_up(self, server: Server, linkedid: str, by: str) -> None:
         try:
@@ -114,7 +119,7 @@ class HttpPeers:
         headers = {"X-Acting-User": quote(by)} if by else None
         try:
             async with self._session.request(
-                method, _url(server, path), headers=headers, allow_redirects=False
+                method, _url(server, path), headers=headers, allow_redirects=False, server_hostname=server.name
             ) as response:
                 data = await response.read()
         except (aiohttp.ClientError, OSError, TimeoutError) as error:
@@ -136,8 +141,7 @@ class _RefusedError(Exception):
 
 
 def _url(server: Server, path: str) -> URL:
-    host = f"[{server.ip}]" if ":" in server.ip else server.ip
-    return URL(f"http://{host}:{server.port}/api/v1/{path}", encoded=True)
+    return URL(f"{address_of(server)}/api/v1/{path}", encoded=True)
 
 
 def _of_pbx(pbx: int | None) -> str:

@@ -8,6 +8,7 @@ from typing import Protocol
 
 from asterisk_ext.domain.audio import Stems
 from asterisk_ext.domain.blocked_calls import BlockedCount, Wanted
+from asterisk_ext.domain.call_media import Detail
 from asterisk_ext.domain.call_news import Difference
 from asterisk_ext.domain.call_rows import Row
 from asterisk_ext.domain.errors import Problem
@@ -55,8 +56,18 @@ UNREACHABLE = Problem(
     "The fleet's registry does not answer; nothing was changed. Calls and bans go on.",
     "Try again when the registry is back.",
 )
-
-
+MOVED = Problem(
+    "registry.moved",
+    409,
+    "Nothing was changed: the fleet's registry was moved to another engine and this one only remembers.",
+    "Set `registry.engine` on this server to where it was moved and start the node service again.",
+)
+UNSURE = Problem(
+    "registry.unsure",
+    503,
+    "The fleet's registry did not answer in time; whether the change was made is not known.",
+    "Look at what it is now before you try again.",
+)
 SILENT = Problem(
     "server.silent",
     503,
@@ -65,8 +76,14 @@ SILENT = Problem(
 )
 
 
+MOVED_MARK = "registry/moved"
+"""While this record exists a registry refuses every write but that of the record itself."""
+
+
 class Registry(Protocol):
     """The fleet's truth. Single-key writes only; every write gets a new revision, ascending over all keys."""
+
+    async def close(self) -> None: ...
 
     async def get(self, key: str) -> Item | None: ...
 
@@ -101,6 +118,10 @@ class Registry(Protocol):
         ...
 
     async def get_blob(self, sha256: str) -> bytes | None: ...
+
+    async def blobs(self) -> list[str]:
+        """The names of all that are kept, sorted."""
+        ...
 
     async def drop_blob(self, sha256: str) -> None:
         """Keep it no longer; nothing happens where it is not kept."""
@@ -168,6 +189,10 @@ class Peers(Protocol):
         """A snapshot, then every difference, for as long as it is listened to; None says that nothing is new."""
         ...
 
+    async def call(self, server: Server, linkedid: str) -> Detail:
+        """One call there with its audio; refuses ``call.unknown``."""
+        ...
+
     async def hang_up(self, server: Server, linkedid: str, by: str) -> None:
         """End a call there for the user ``by``, whom that node notes in the audit; refuses as that node does."""
         ...
@@ -216,6 +241,10 @@ class Projector(Protocol):
 
         Refuses to remove many that are not ``elsewhere`` in the fleet: it would rather be an error of ours.
         """
+        ...
+
+    def replaced(self) -> bool:
+        """Whether something else has taken the place of what was applied last, so that it must be applied again."""
         ...
 
 

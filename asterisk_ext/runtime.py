@@ -7,37 +7,34 @@ import logging
 import signal
 import time
 from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack, asynccontextmanager, closing
+from contextlib import AsyncExitStack, asynccontextmanager
 from functools import partial
 from pathlib import Path
 
 from admin_http.app import build
-from admin_http.listen import listening
+from admin_http.listen import Secured, listening
 from agi.blocked_calls import BlockedCallLog
-from agi.directory import FleetDirectory
-from agi.gate import Gate
-from agi.server import Server as FastAgi
 from ari_apps.client import Ari
 from ari_apps.live_calls import Follower
-from asterisk_ext import console
+from asterisk_ext import console, gate
 from asterisk_ext.config import Config, secret
-from asterisk_ext.peer import HttpPeers
-from asterisk_ext.registry.engine import open_engine, serve
+from asterisk_ext.membership import membership
 from asterisk_ext.schedule import scheduled
 from asterisk_ext.services.audio_delivery import AudioDelivery
 from asterisk_ext.services.audit import Audit
+from asterisk_ext.services.call_history import CallHistory
 from asterisk_ext.services.countries import Countries
+from asterisk_ext.services.cutting import Cutting
 from asterisk_ext.services.firewall import Firewalls
 from asterisk_ext.services.fleet_calls import FleetCalls
 from asterisk_ext.services.friends import Friends
 from asterisk_ext.services.live_calls import LiveCalls
-from asterisk_ext.services.reporting import PERIOD, Reporting
+from asterisk_ext.services.reporting import Reporting
 from asterisk_ext.services.serving import Serving
-from asterisk_ext.store import LocalCopy
+from asterisk_ext.services.shared_bans import SharedBans
 from asterisk_ext.tasks import Tasks
 from asterisk_ext.trunks import Trunks
 from asterisk_ext.version import VERSION
-from dialplan.audio.announcements import Announcements
 from dialplan.audio.defaults import install_default_audios
 from dialplan.audio.sound_folder import SoundsOnDisk
 from dialplan.registered_phones import RegisteredPhones
@@ -61,11 +58,10 @@ async def run(config: Config) -> None:
 async def running(config: Config) -> AsyncIterator[None]:
     """Everything of a node, for as long as the context lasts."""
     name, state, asterisk, clock = config.node.name, Path(config.node.state), config.asterisk, time.time
-    fleet_secret, http = secret(config.registry.secret_file), config.admin_http
+    http = config.admin_http
     async with AsyncExitStack() as stack:
-        registry = open_engine(config.registry, state, fleet_secret, clock)
-        stack.push_async_callback(registry.close)
-        copy = stack.enter_context(closing(LocalCopy(state / "copy.sqlite3", clock)))
+        member = await stack.enter_async_context(membership(config, clock))
+        registry, copy, peers = member.registry, member.copy, member.peers
         ari = partial(Ari.open, asterisk.ari_url)
         looking = await stack.enter_async_context(ari(asterisk.ari_user, secret(asterisk.ari_secret_file)))
         acting = await stack.enter_async_context(ari(asterisk.ari_acting_user, secret(asterisk.ari_acting_secret_file)))
@@ -80,9 +76,7 @@ async def running(config: Config) -> AsyncIterator[None]:
         trunks, phones = Trunks(name, copy, asterisk, clock), RegisteredPhones(asterisk.program)
         serving = Serving(name, copy, trunks.projector, audios)
         reporting = Reporting(name, VERSION, serving, audios, phones, calls.count)
-        peers = HttpPeers(fleet_secret)
-        stack.push_async_callback(peers.close)
-        fleet_calls = FleetCalls(name, calls, peers, copy, clock)
+        fleet_calls, history = FleetCalls(name, calls, peers, copy, clock), CallHistory(name, calls.count, copy, clock)
         app = build(
             console.services(
                 config,
@@ -94,27 +88,33 @@ async def running(config: Config) -> AsyncIterator[None]:
                 countries=countries,
                 peers=peers,
                 calls=fleet_calls,
+                history=history,
                 blocked=blocked,
                 clock=clock,
-                fleet_secret=fleet_secret,
+                member=member,
             )
         )
-        serve(registry, app, fleet_secret)
+        member.serve(app)
         tasks = await stack.enter_async_context(Tasks())
-        tasks.keep("copy of the registry", lambda: copy.follow(registry))
-        tasks.keep("reports of the nodes", lambda: copy.hear(registry), pause=PERIOD)
+        member.keep(tasks)
         tasks.keep("report of this node", lambda: reporting.run(registry))
         tasks.keep("audios", audios.run)
-        tasks.keep("blocked calls", blocked.run)
+        gate.keep_list(tasks, config, copy, blocked)
         tasks.keep("projection to Asterisk", serving.run)
         trunks.keep(tasks)
         tasks.keep("guard's never-ban list", Friends(copy, guard, firewall).run)
+        shared = SharedBans(name, guard, registry, copy, clock)
+        tasks.keep("own bans to the fleet", shared.tell)
+        tasks.keep("bans of the fleet", shared.make)
         tasks.keep("country lists", countries.run)
         jobs = {"country lists": (config.countries.schedule, countries.due)}
         await stack.enter_async_context(scheduled(jobs, http.zone))
         tasks.keep("live calls", Follower(looking, acting, calls, f"asterisk-ext-{name}", clock).run)
         tasks.keep("calls of the fleet", fleet_calls.run)
-        gate = Gate(FleetDirectory(copy, Announcements(asterisk.sounds, audios.choices)), blocked, clock)
-        await stack.enter_async_context(FastAgi({"gate": gate}, config.fastagi.host, config.fastagi.port))
-        await stack.enter_async_context(listening(app, http.host, http.port, Path(config.node.run) / "admin.sock"))
+        tasks.keep("chart of the last hour", history.run)
+        if config.gate.cut_calls:
+            tasks.keep("cutting calls", Cutting(copy, calls, config.gate.support_lines).run)
+        await stack.enter_async_context(gate.listening(config, copy, audios, blocked, clock))
+        socket, to_nodes = Path(config.node.run) / "admin.sock", Secured(config.fleet, member.identity.serving)
+        await stack.enter_async_context(listening(app, http, socket, to_nodes))
         yield

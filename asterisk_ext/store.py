@@ -3,38 +3,33 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import sqlite3
 from bisect import bisect_left, insort
 from collections.abc import Iterable
 from pathlib import Path
 
-from sqlite_utils import Database
+import msgspec
 
+from asterisk_ext.copy_file import CopyFile, is_passing
 from asterisk_ext.domain.maintenance import Map
 from asterisk_ext.domain.pbx import Pbx
+from asterisk_ext.domain.registry_life import STALE, Life, Step, judge
 from asterisk_ext.domain.server import UNKNOWN as UNKNOWN_SERVER
 from asterisk_ext.domain.server import Report, Server
 from asterisk_ext.ports import Change, Clock, Gap, Item, Registry
 from asterisk_ext.services import records
 from asterisk_ext.services.virtual_pbx import UNKNOWN as UNKNOWN_PBX
 
-SCHEMA = """
-CREATE TABLE IF NOT EXISTS item (key TEXT PRIMARY KEY, value BLOB NOT NULL, revision INTEGER NOT NULL) WITHOUT ROWID;
-CREATE TABLE IF NOT EXISTS seen (one INTEGER PRIMARY KEY CHECK (one = 1), revision INTEGER NOT NULL, at REAL NOT NULL);
-"""
+log = logging.getLogger(__name__)
 
 
 class LocalCopy:
     """``ports.Fleet`` from a SQLite file that ``follow`` keeps equal to the registry."""
 
-    def __init__(self, path: Path, clock: Clock) -> None:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.touch(mode=0o600)
+    def __init__(self, path: Path, clock: Clock, patience: float = 0.05) -> None:
         self._clock = clock
-        self._database = Database(sqlite3.connect(path, isolation_level=None))
-        self._database.conn.execute("PRAGMA journal_mode = WAL")
-        self._database.conn.execute("PRAGMA synchronous = NORMAL")
-        self._database.conn.executescript(SCHEMA)
+        self._file = CopyFile(path, patience)
         self._keys: list[str] = []
         self._items: dict[str, Item] = {}
         self._servers: dict[str, Server] = {}
@@ -42,14 +37,22 @@ class LocalCopy:
         self._map = Map()
         self._reports: dict[str, Report] = {}
         self._news = asyncio.Event()
-        row = self._database.conn.execute("SELECT revision, at FROM seen").fetchone()
-        self._revision: int = row[0] if row else 0
-        self._fresh_at: float = row[1] if row else 0.0
-        self._load(Item(*row) for row in self._database.conn.execute("SELECT key, value, revision FROM item"))
+        self._is_followed = False
+        self._revision, self._fresh_at = self._file.revision, self._file.at
+        self._taken = self._revision > 0
+        """Whether the file can be added to; else it is filled whole."""
+        self._load(self._file.items)
+        self._file.items = []
 
     @property
     def revision(self) -> int:
         return self._revision
+
+    @property
+    def life(self) -> Life | None:
+        """Of the registry that is followed; None before one was met."""
+        item = self._items.get(records.LIFE)
+        return records.decode(item.value, Life) if item else None
 
     @property
     def map_revision(self) -> int:
@@ -102,9 +105,17 @@ class LocalCopy:
             await self._news.wait()
 
     async def follow(self, registry: Registry) -> None:
-        """Keep the copy equal to the registry; raises when the registry is lost, to be called again."""
-        if not self._revision:
-            await self._take(registry)
+        """Keep the copy equal to the registry; raises when the registry is lost, to be called again.
+
+        Refuses ``registry.stale`` where what answers is not the registry that was followed; the copy stays as it is.
+        """
+        self._is_followed = False
+        theirs = await registry.get(records.LIFE)
+        step = judge(self.life, records.decode(theirs.value, Life) if theirs else None)
+        if not self._taken or step is Step.TAKE_ANEW:
+            await self._take(registry, another=step is Step.TAKE_ANEW)
+            self._taken = True
+        self._is_followed = True
         async for change in registry.watch("", self._revision):
             if isinstance(change, Gap):
                 await self._take(registry)
@@ -112,44 +123,38 @@ class LocalCopy:
             self._apply(change)
 
     async def hear(self, registry: Registry) -> None:
-        """Learn the nodes' last reports; hearing them also proves that the registry answers."""
+        """Learn the nodes' last reports; hearing them also proves that the registry that is followed answers."""
         beats = await registry.beats()
         self._reports = {node: records.decode_report(data, at) for node, (at, data) in beats.items()}
-        self._fresh_at = self._clock()
+        if self._is_followed:
+            self._fresh_at = self._clock()
 
     def close(self) -> None:
-        self._database.close()
+        self._file.close()
 
-    async def _take(self, registry: Registry) -> None:
+    async def _take(self, registry: Registry, another: bool = False) -> None:
         items, revision = await registry.snapshot("")
-        connection = self._database.conn
-        connection.execute("BEGIN IMMEDIATE")
-        connection.execute("DELETE FROM item")
-        connection.executemany("INSERT INTO item VALUES (?, ?, ?)", [(i.key, i.value, i.revision) for i in items])
-        self._remember(revision)
-        connection.execute("COMMIT")
+        if self.life and not another and revision < self._revision:
+            self._is_followed = False
+            raise STALE.refuse(theirs=self.life.epoch, ours=self.life.epoch)
+        self._file.replace(items, revision, self._clock())
+        self._revision, self._fresh_at = revision, self._clock()
         self._load(items)
         self._announce()
 
     def _apply(self, change: Change) -> None:
-        connection = self._database.conn
-        connection.execute("BEGIN IMMEDIATE")
-        if change.value is None:
-            connection.execute("DELETE FROM item WHERE key = ?", (change.key,))
-        else:
-            row = (change.key, change.value, change.revision)
-            connection.execute("INSERT OR REPLACE INTO item VALUES (?, ?, ?)", row)
-        self._remember(change.revision)
-        connection.execute("COMMIT")
+        try:
+            self._file.change(change, self._clock())
+        except sqlite3.DatabaseError as error:
+            if not is_passing(error):
+                self._taken = False
+            raise
+        self._revision, self._fresh_at = change.revision, self._clock()
         if change.value is None:
             self._forget(change.key)
         else:
             self._learn(Item(change.key, change.value, change.revision))
         self._announce()
-
-    def _remember(self, revision: int) -> None:
-        self._revision, self._fresh_at = revision, self._clock()
-        self._database.conn.execute("INSERT OR REPLACE INTO seen VALUES (1, ?, ?)", (revision, self._fresh_at))
 
     def _announce(self) -> None:
         self._news.set()
@@ -164,6 +169,12 @@ class LocalCopy:
         if item.key not in self._items:
             insort(self._keys, item.key)
         self._items[item.key] = item
+        try:
+            self._understand(item)
+        except (msgspec.MsgspecError, ValueError, TypeError):
+            log.exception("the record %s cannot be read; what was known of it before goes on", item.key)
+
+    def _understand(self, item: Item) -> None:
         if item.key.startswith(records.TENANTS):
             pbx = records.decode_tenant(item.value)
             self._tenants[pbx.id] = pbx
@@ -174,13 +185,12 @@ class LocalCopy:
             self._map = records.decode_map(item.value)
 
     def _forget(self, key: str) -> None:
-        item = self._items.pop(key, None)
-        if item is None:
+        if self._items.pop(key, None) is None:
             return
         del self._keys[bisect_left(self._keys, key)]
         if key.startswith(records.TENANTS):
-            self._tenants.pop(records.decode_tenant(item.value).id, None)
+            self._tenants.pop(int(key.removeprefix(records.TENANTS)), None)
         elif key.startswith(records.SERVERS):
-            self._servers.pop(records.decode_server(item.value).name, None)
+            self._servers.pop(key.removeprefix(records.SERVERS), None)
         elif key == records.MAINTENANCE:
             self._map = Map()

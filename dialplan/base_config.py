@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from asterisk_ext import config
-from asterisk_ext.domain.emergency import DEFAULT_NUMBERS, dialled_forms
+from asterisk_ext.domain.emergency import DEFAULT_NUMBERS, MARK, dialled_forms
 from asterisk_ext.domain.errors import Problem
 from asterisk_ext.domain.gate import Policy
 from asterisk_ext.domain.pbx import ANNOUNCEMENT, REALM
@@ -17,6 +17,9 @@ from dialplan.registrations import INCLUDE
 from dialplan.rows import emergency_forms
 
 FILES = ("extconfig", "res_config_sqlite3", "sorcery", "pjsip", "extensions", "ari", "http", "logger")
+
+MISSED_CALLS_MOST = 20_000_000
+"""Bytes: some 150,000 calls. Beyond it a call is not noted, so that a dialler cannot fill the disk."""
 
 UNSAFE = Problem(
     "dialplan.unsafe_setting",
@@ -42,12 +45,15 @@ class BaseConfig:
     hangup: AriUser
     """May also hang up."""
     sounds: str = "/var/lib/asterisk-ext/sounds"
+    missed_calls: str = "/var/lib/asterisk-ext/realtime/missed_calls"
+    """Where the dialplan notes blocked calls that the service did not take."""
     agi: str = "agi://127.0.0.1:4573/gate"
     node_emergency_trunks: tuple[str, ...] = ()
     """Endpoints that carry emergency calls when the tenant's own trunks fail, in order."""
     policy: Policy = field(default_factory=Policy)
     language: str = "pt_BR"
     tenant_cap: int = 10
+    node_cap: int = 200
     longest: int = 60
     """Seconds after which an announcement is cut."""
     silence: int = 8
@@ -55,14 +61,19 @@ class BaseConfig:
     emergency_silence: int = 4
 
 
-def of(settings: config.Asterisk, looking: str, acting: str) -> BaseConfig:
+def of(whole: config.Config, looking: str, acting: str) -> BaseConfig:
     """As a node's settings have it; ``looking`` and ``acting`` are the passwords of ARI's two users."""
+    settings, gate = whole.asterisk, whole.gate
     return BaseConfig(
         database=settings.realtime,
         sounds=settings.sounds,
+        missed_calls=settings.missed_calls,
         tracking=AriUser(user=settings.ari_user, password=looking),
         hangup=AriUser(user=settings.ari_acting_user, password=acting),
         node_emergency_trunks=settings.emergency_trunks,
+        policy=Policy(gate.internal_passes_in_total_block, gate.answer, gate.support_lines),
+        tenant_cap=gate.announcements_per_pbx,
+        node_cap=gate.announcements_per_node,
     )
 
 
@@ -93,13 +104,17 @@ def render(base: BaseConfig) -> dict[str, str]:
         "tracking": base.tracking,
         "hangup": base.hangup,
         "sounds": base.sounds,
+        "missed_calls": base.missed_calls,
+        "missed_calls_most": MISSED_CALLS_MOST,
         "agi": base.agi,
         "node_emergency_trunks": "&".join(f"{name}/" for name in base.node_emergency_trunks),
         "emergency_forms": emergency_forms(dialled_forms(DEFAULT_NUMBERS, ("0",))),
         "support_lines": "." + "".join(f"{number}." for number in base.policy.support_lines),
         "policy": base.policy,
+        "emergency_mark": MARK,
         "language": base.language,
         "tenant_cap": base.tenant_cap,
+        "node_cap": base.node_cap,
         "longest": base.longest,
         "silence": base.silence,
         "emergency_silence": base.emergency_silence,
@@ -124,6 +139,7 @@ def _check(base: BaseConfig) -> None:
     for name, value in (
         ("path", base.database),
         ("path", base.sounds),
+        ("path", base.missed_calls),
         ("user", base.tracking.user),
         ("user", base.hangup.user),
         ("password", base.tracking.password),

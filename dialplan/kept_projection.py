@@ -32,5 +32,8 @@ class KeptProjection:
             last_good.keep(self._database, copy_of(self._database))
         return found
 
+    def replaced(self) -> bool:
+        return self._projection.replaced()
+
     def close(self) -> None:
         self._projection.close()

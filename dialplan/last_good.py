@@ -31,7 +31,7 @@ def fault(path: Path) -> str:
 
 
 def keep(path: Path, copy: Path) -> bool:
-    """Copy the database to ``copy`` if it is sound; False (and the older copy stays) where it is not.
+    """Copy the database to ``copy`` if it is sound; False (and the older copy stays) where it is not, or has no phones.
 
     Raises OSError and sqlite3.Error, as when the disk is full; the older copy stays then too.
     """
@@ -43,7 +43,7 @@ def keep(path: Path, copy: Path) -> bool:
     with closing(sqlite3.connect(path)) as source, closing(sqlite3.connect(fresh)) as target:
         source.backup(target)
         target.execute("PRAGMA journal_mode = DELETE")
-    if fault(fresh):
+    if fault(fresh) or not _endpoints(fresh):
         return False
     _put(fresh, copy, like=path)
     return True
@@ -52,8 +52,8 @@ def keep(path: Path, copy: Path) -> bool:
 def restore(path: Path, copy: Path) -> str:
     """Put the copy in the place of a faulty database; returns the fault, empty where nothing was done.
 
-    Only while Asterisk is down: a running one has the file open and goes on with what it opened; for that one there
-    is ``rebuild``. The faulty file is kept beside it. Where the copy is faulty too, nothing is touched.
+    A running Asterisk has the file open and goes on with what it opened, until ``reopen``. The faulty file is kept
+    beside it. Where the copy is faulty too, nothing is touched.
     """
     found = fault(path)
     if not found or fault(copy):
@@ -82,9 +82,17 @@ def _fault(database: sqlite3.Connection) -> str:
         there = tuple(row[1] for row in database.execute(f'PRAGMA table_info("{table.name}")'))
         if there != table.columns:
             return f"its table {table.name} is another"
-    if not database.execute(f'SELECT count(*) FROM "{ENDPOINTS.name}"').fetchone()[0]:  # noqa: S608 - our own name
-        return "it has no endpoints"
-    return ""
+    count, given = _count(database), database.execute("PRAGMA application_id").fetchone()[0]
+    return "" if count == given else f"it has {count} endpoints, not {given}"
+
+
+def _endpoints(path: Path) -> int:
+    with closing(sqlite3.connect(path)) as database:
+        return _count(database)
+
+
+def _count(database: sqlite3.Connection) -> int:
+    return int(database.execute(f'SELECT count(*) FROM "{ENDPOINTS.name}"').fetchone()[0])  # noqa: S608 - our own name
 
 
 def _put(fresh: Path, target: Path, like: Path) -> None:

@@ -18,7 +18,7 @@ from asterisk_ext.domain.audio import Stems
 from asterisk_ext.domain.errors import Problem
 from asterisk_ext.domain.pbx import Pbx
 from dialplan.carriers import Placed, identity_rows
-from dialplan.realtime_schema import PBXS, TABLES, VERSION, Row, Rows, Table, statements
+from dialplan.realtime_schema import ENDPOINTS, PBXS, TABLES, VERSION, Row, Rows, Table, statements
 from dialplan.rows import NO_AUDIOS, gathered, tenant_rows
 
 REMOVES_TOO_MUCH = Problem(
@@ -117,6 +117,17 @@ class Projection:
             if opened.is_older():
                 raise FOREIGN_SCHEMA.refuse(path=self._path, reason="an older version's, replaced at the next change")
             return difference(opened.rows(), wanted)
+
+    def replaced(self) -> bool:
+        """Whether another file has taken the place of the one last written: it may lack what was written there."""
+        opened = self._open
+        if opened is None:
+            return False
+        try:
+            there = self._path.stat()
+        except FileNotFoundError:
+            return False
+        return opened.inode != (there.st_dev, there.st_ino)
 
     def close(self) -> None:
         with self._lock:
@@ -236,6 +247,9 @@ def _read(database: sqlite3.Connection) -> dict[str, dict[str, Row]]:
 
 
 def _write(database: sqlite3.Connection, found: Difference, wanted: Rows) -> None:
+    if found.empty:
+        return
+    database.execute(f"PRAGMA application_id = {len(wanted[ENDPOINTS.name])}")
     for table in TABLES:
         name, key = _quoted(table.name), _quoted(table.columns[0])
         gone = found.removed.get(table.name, [])

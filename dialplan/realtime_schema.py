@@ -12,8 +12,11 @@ from dataclasses import dataclass
 DATABASE = "asterisk_ext"
 """Name of the database in ``res_config_sqlite3.conf``."""
 
-VERSION = 3
-"""Kept in ``user_version`` of the file: another number means another schema, and the file is built anew."""
+VERSION = 4
+"""Kept in ``user_version`` of the file: another number means another schema, and the file is built anew.
+
+Its ``application_id`` is the number of endpoints that it was given: what has been emptied by another hand is known so.
+"""
 
 Row = tuple[str | None, ...]
 Rows = Mapping[str, Mapping[str, Row]]

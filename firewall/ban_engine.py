@@ -114,6 +114,8 @@ class BanEngine:
         if not 1 <= seconds <= LONGEST_BAN:
             raise BAD_DURATION.refuse(field="seconds", seconds=seconds)
         held = self.policy.hold_reason(source, now)
+        if held is None and origin == "fleet" and self.policy.is_protected(source, now):
+            held = "protected"
         if held is not None:
             raise HELD_BACK.refuse(source=source, reason=held)
         ban = Ban(source, now, now + seconds, 0, origin, reason)
@@ -207,6 +209,7 @@ class BanEngine:
 
     def forget_old(self) -> None:
         now = self._clock()
+        self._kernel.forget_old()
         with self._state.change():
             self._state.forget_before(now - RETENTION_SECONDS, now - max(PROTECTED_SECONDS, self.policy.longest_window))
 
@@ -220,7 +223,9 @@ class BanEngine:
             if at - self._noted.get(key, 0.0) >= SUCCESS_NOTED_EVERY:
                 if len(self._noted) > 100_000:
                     self._noted.clear()
-                self._noted[key] = at
+                if not self._kernel.is_shut(key[0]):
+                    # Otherwise the first success after a slow-down makes it known again, not one five minutes later.
+                    self._noted[key] = at
                 batch.successes.append((*key, at))
                 batch.known[key[0]] = at + PROTECTED_SECONDS
             return
@@ -271,6 +276,7 @@ class BanEngine:
                 self._state.end_ban(source, now)
                 self._state.end_slowed(source)
             self._kernel.lift(sources)
+            self._kernel.know({source: self.policy.protected_until(source) for source in sources})
         for source in sources:
             self.policy.forgive(source)
             self.counts.lifted += 1

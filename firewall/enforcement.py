@@ -42,14 +42,16 @@ class Enforcement:
         self._policy = policy
         self._clock = clock
         self._watched = 0.0
+        self._shut: dict[str, float] = {}
+        """Until when whoever is banned or slowed must not be put among the known."""
         self._suspects_refused = False
 
     def enforce(self, batch: Batch) -> None:
         now = self._clock()
+        self._note_shut({source: verdict.until for source, verdict in (*batch.bans.items(), *batch.slow.items())})
         if batch.bans:
             self._kernel.put(SourceSet.BAN, {source: verdict.until - now for source, verdict in batch.bans.items()})
-        if known := _left(batch.known, now):
-            self._kernel.put(SourceSet.KNOWN, known)
+        self.know(batch.known)
         suspects = {source: until for source, until in batch.suspects.items() if source not in batch.bans}
         if suspects := _left(suspects, now):
             self._suspect(suspects)
@@ -57,30 +59,47 @@ class Enforcement:
             self._kernel.put(SourceSet.SLOW, {source: verdict.until - now for source, verdict in batch.slow.items()})
 
     def ban(self, source: str, seconds: float) -> None:
+        self._note_shut({source: self._clock() + seconds})
         self._kernel.put(SourceSet.BAN, {source: seconds})
 
     def lift(self, sources: list[str]) -> None:
         self._kernel.lift(sources)
+        for source in sources:
+            self._shut.pop(source, None)
+
+    def know(self, until: Mapping[str, float]) -> None:
+        """Put these among the known until then, but for those who are banned or slowed."""
+        now = self._clock()
+        if known := _left({source: end for source, end in until.items() if not self.is_shut(source)}, now):
+            self._kernel.put(SourceSet.KNOWN, known)
+
+    def is_shut(self, source: str) -> bool:
+        """Whether it is banned or slowed."""
+        return self._shut.get(source, 0.0) > self._clock()
 
     def restore_bans(self) -> int:
         """Exactly the state's bans, in one batch; says how many."""
         now = self._clock()
-        bans = _left(self._state.ban_ends(now), now)
-        self._kernel.restore({SourceSet.BAN: bans})
-        return len(bans)
+        ends = self._state.ban_ends(now)
+        self._kernel.restore({SourceSet.BAN: _left(ends, now)})
+        self._shut = dict(ends)
+        return len(ends)
 
     def restore_others(self) -> None:
         """All but the bans: what may come a moment later. The policy must have its lists by now."""
         now = self._clock()
+        slowed = {each.source: each.until for each in self._state.slowed(now)}
+        self._note_shut(slowed)
         known = {
             source: at + PROTECTED_SECONDS for source, _, at in self._state.successes_since(now - PROTECTED_SECONDS)
         }
+        friendly = [source for source in known if not self.is_shut(source)]
         suspects = {source: at + self._policy.longest_window for source, at, *_ in self.unsettled()}
         newest = list(suspects.items())[-SIZES[SourceSet.SUSPECT] :]
         self._kernel.restore(
             {
-                SourceSet.SLOW: {slowed.source: slowed.until - now for slowed in self._state.slowed(now)},
-                SourceSet.KNOWN: _left(dict(list(known.items())[-SIZES[SourceSet.KNOWN] :]), now),
+                SourceSet.SLOW: _left(slowed, now),
+                SourceSet.KNOWN: _left({source: known[source] for source in friendly[-SIZES[SourceSet.KNOWN] :]}, now),
                 SourceSet.SUSPECT: _left({source: until for source, until in newest if source not in known}, now),
             }
         )
@@ -109,10 +128,19 @@ class Enforcement:
             self._kernel.watch(WATCHED_SECONDS)
             self._watched = now
 
+    def forget_old(self) -> None:
+        """Keep no longer in mind whose ban or slow-down has ended."""
+        now = self._clock()
+        self._shut = {source: end for source, end in self._shut.items() if end > now}
+
     def unsettled(self) -> Iterator[tuple[str, float, str, str, str]]:
         """The failures that still count; see ``GuardState.unsettled_failures``."""
         now = self._clock()
         return self._state.unsettled_failures(now - self._policy.longest_window, now)
+
+    def _note_shut(self, until: Mapping[str, float]) -> None:
+        for source, end in until.items():
+            self._shut[source] = max(end, self._shut.get(source, 0.0))
 
     def _suspect(self, suspects: Mapping[str, float]) -> None:
         try:

@@ -10,13 +10,15 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 
-from asterisk_ext.config import Config
+from asterisk_ext.config import Config, Guard
 from asterisk_ext.domain.address_list import network_of
 from asterisk_ext.domain.ban import BanPolicy, Limit, Policy
+from asterisk_ext.domain.errors import Refusal
 from asterisk_ext.domain.firewall import Firewall
 from asterisk_ext.domain.firewall_trial import Question
 from asterisk_ext.tasks import Tasks
 from firewall.ban_engine import BanEngine
+from firewall.capture import Capture
 from firewall.country_keeper import OFFERED, CountryKeeper
 from firewall.drivers import kernel_of
 from firewall.enforcement import WATCH_EVERY
@@ -86,6 +88,7 @@ async def run(config: Config, stop: asyncio.Event) -> None:
     await api.open()
     async with Tasks() as tasks:
         follower.start()
+        capture = capture_of(settings, engine)
         repairs = Repairs(kernel, engine, firewall, stream, tasks)
         repairs.start()
         tasks.keep("guard's mark for the kernel", lambda: _watch(engine, follower), pause=WATCH_EVERY)
@@ -94,10 +97,23 @@ async def run(config: Config, stop: asyncio.Event) -> None:
         await stop.wait()
         repairs.close()
         follower.close()
+        if capture is not None:
+            capture.close()
     await api.close()
     firewall.close()
     state.close()
     kernel.close()
+
+
+def capture_of(settings: Guard, engine: BanEngine) -> Capture | None:
+    """None where it is not wanted or cannot be had: the log alone serves better than no guard."""
+    if not settings.capture_port:
+        return None
+    try:
+        return Capture(settings, lambda found: engine.take(found, None))
+    except Refusal as refusal:
+        log.error("%s", refusal)
+        return None
 
 
 class Answers:
@@ -130,8 +146,8 @@ class Answers:
                 return [asdict(ban) for ban in engine.bans()]
             case ListSpared():
                 return [asdict(row) for row in self._held.rows(engine.slowed())]
-            case BanAddress(address, seconds, reason):
-                return asdict(engine.ban(address, seconds, "operator", reason))
+            case BanAddress(address, seconds, reason, origin):
+                return asdict(engine.ban(address, seconds, origin, reason))
             case LiftBan(address):
                 engine.lift(address)
             case Allow(network, _, True):

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator, Iterable
+import socket
+import struct
+from collections.abc import AsyncGenerator, AsyncIterator, Iterable, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import msgspec
 
@@ -37,6 +39,9 @@ UNREACHABLE = Problem(
     "The guard does not answer at {path}: {reason}.",
     "Start it (asterisk-ext guard run). Bans in force hold meanwhile.",
 )
+PATIENCE_SECONDS = 10
+"""A guard with as many callers as its queue takes gets to the next one within moments."""
+TIMEVAL = struct.Struct("@ll")
 
 
 class BanRow(msgspec.Struct, frozen=True):
@@ -89,10 +94,12 @@ class SparedRow(msgspec.Struct, frozen=True):
 
 
 class GuardClient:
-    """One request a connection. All methods raise ``guard.unreachable``, or the guard's own refusal as it gave it."""
+    """One call a connection. All methods raise ``guard.unreachable``, or the guard's own refusal as it gave it;
+    ``patience``: seconds for which a guard whose queue of callers is full is asked again."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, patience: int = PATIENCE_SECONDS) -> None:
         self._path = path
+        self._patience = patience
 
     async def status(self) -> dict[str, Any]:
         return dict(await self._ask(Status()))
@@ -107,8 +114,10 @@ class GuardClient:
     async def spared(self) -> list[SparedRow]:
         return msgspec.convert(await self._ask(ListSpared()), list[SparedRow])
 
-    async def ban(self, address: str, seconds: float, reason: str = "") -> BanRow:
-        return msgspec.convert(await self._ask(BanAddress(address, seconds, reason)), BanRow)
+    async def ban(
+        self, address: str, seconds: float, reason: str = "", origin: Literal["operator", "fleet"] = "operator"
+    ) -> BanRow:
+        return msgspec.convert(await self._ask(BanAddress(address, seconds, reason, origin)), BanRow)
 
     async def lift(self, address: str) -> None:
         await self._ask(LiftBan(address))
@@ -118,6 +127,10 @@ class GuardClient:
 
     async def explain(self, address: str) -> dict[str, Any]:
         return dict(await self._ask(Explain(address)))
+
+    async def explain_all(self, addresses: Sequence[str]) -> list[dict[str, Any]]:
+        """Many at once, in their order; over one connection, since the guard's queue of callers is for all."""
+        return [dict(told) for told in await self._ask_all([Explain(address) for address in addresses])]
 
     async def emergency(self, addresses: Iterable[str], seconds: float = 30.0) -> None:
         """Report all addresses that have an emergency call up; again before ``seconds`` are over while it lasts."""
@@ -154,25 +167,56 @@ class GuardClient:
         return await self._ask(request)
 
     async def _ask(self, request: Request) -> Any:
+        return (await self._ask_all([request]))[0]
+
+    async def _ask_all(self, requests: Sequence[Request]) -> list[Any]:
+        if not requests:
+            return []
+        answers = []
         async with self._connection() as (reader, writer):
-            writer.write(msgspec.json.encode(request) + b"\n")
-            line = await reader.readline()
-        if not line:
-            raise UNREACHABLE.refuse(path=self._path, reason="it hung up")
-        return result_of(line)
+            for request in requests:
+                writer.write(msgspec.json.encode(request) + b"\n")
+                line = await reader.readline()
+                if not line:
+                    raise UNREACHABLE.refuse(path=self._path, reason="it hung up")
+                answers.append(result_of(line))
+        return answers
 
     @asynccontextmanager
     async def _connection(self) -> AsyncIterator[tuple[asyncio.StreamReader, asyncio.StreamWriter]]:
         try:
-            reader, writer = await asyncio.open_unix_connection(self._path, limit=16 * LONGEST_REQUEST)
+            caller = await self._connected()
         except OSError as error:
             raise UNREACHABLE.refuse(path=self._path, reason=error.strerror or error) from error
+        reader, writer = await asyncio.open_unix_connection(sock=caller, limit=16 * LONGEST_REQUEST)
         try:
             yield reader, writer
         except ConnectionError as error:
             raise UNREACHABLE.refuse(path=self._path, reason=error.strerror or error) from error
         finally:
             writer.close()
+
+    async def _connected(self) -> socket.socket:
+        """A Unix socket connects at once, or not: EAGAIN says that the queue of callers is full (unix(7)), and what
+        asyncio makes of it is a connection that is none."""
+        caller = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        try:
+            caller.setblocking(False)
+            try:
+                caller.connect(str(self._path))
+            except BlockingIOError:
+                await asyncio.to_thread(self._queue, caller)
+        except BaseException:
+            caller.close()
+            raise
+        return caller
+
+    def _queue(self, caller: socket.socket) -> None:
+        """Wait for a place in the queue, as the kernel grants them."""
+        caller.setblocking(True)
+        caller.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, TIMEVAL.pack(self._patience, 0))
+        caller.connect(str(self._path))
+        caller.setblocking(False)
 
 
 def result_of(line: bytes) -> Any:

@@ -66,6 +66,10 @@ class IpsetSocket:
         mask = attribute(NETMASK, bytes([IPV6_PREFIX])) if ipv6 else b""
         self._create(name, "hash:ip", ipv6=ipv6, size=size, more=mask)
 
+    def create_contacts(self, name: str, *, ipv6: bool, size: int) -> None:
+        """Addresses with a protocol and port each, put in by the kernel itself."""
+        self._create(name, "hash:ip,port", ipv6=ipv6, size=size)
+
     def create_networks(self, name: str, *, ipv6: bool, size: int) -> None:
         """A set of networks of any width."""
         self._create(name, "hash:net", ipv6=ipv6, size=size)

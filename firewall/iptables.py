@@ -21,10 +21,10 @@ from firewall.ipset_swap import MOST_PREFIXES, IpsetLists, ipset
 from firewall.iptables_glance import glance
 from firewall.iptables_text import Rule, hook_first, own_lines, restore_text
 from firewall.kernel import KERNEL_REFUSED
-from firewall.nftables import LIFTED, key_of, source_of_key
+from firewall.nftables import LIFTED, UNKNOWN_THEN, key_of, source_of_key
 from firewall.ruleset import Ruleset
-from firewall.ruleset_iptables import FRIEND, HOOKS, MET, OWN_CHAINS, WATCHED, ipset_of, to_iptables
-from firewall.ruleset_strangers import MOST_MET
+from firewall.ruleset_iptables import CONTACT, FRIEND, HOOKS, MET, OWN_CHAINS, WATCHED, ipset_of, to_iptables
+from firewall.ruleset_strangers import MOST_CONTACTS, MOST_MET
 from firewall.source_sets import SIZES, SourceSet
 
 MOST_FRIENDS = 1 << 18
@@ -79,20 +79,20 @@ class IptablesKernel:
 
     def put(self, which: SourceSet, sources: Mapping[str, float]) -> None:
         try:
+            if which in UNKNOWN_THEN:
+                self._forget(SourceSet.KNOWN, sources)
             for ipv6, wanted in _by_family(sources).items():
                 self._sets.add(ipset_of(which, ipv6=ipv6), wanted)
         except OSError as error:
             raise KERNEL_REFUSED.refuse(reason=error) from error
 
     def lift(self, sources: Iterable[str]) -> None:
-        for source in sources:
-            key = key_of(source)
+        listed = list(sources)
+        try:
             for which in LIFTED:
-                try:
-                    with suppress(FileNotFoundError):
-                        self._sets.remove(ipset_of(which, ipv6=len(key) != 4), [key])
-                except OSError as error:
-                    raise KERNEL_REFUSED.refuse(reason=error) from error
+                self._forget(which, listed)
+        except OSError as error:
+            raise KERNEL_REFUSED.refuse(reason=error) from error
 
     def restore(self, sources: Mapping[SourceSet, Mapping[str, float]]) -> None:
         try:
@@ -162,6 +162,11 @@ class IptablesKernel:
         self._rules_sets.close()
         self.lists.close()
 
+    def _forget(self, which: SourceSet, sources: Iterable[str]) -> None:
+        for key in map(key_of, sources):
+            with suppress(FileNotFoundError):
+                self._sets.remove(ipset_of(which, ipv6=len(key) != 4), [key])
+
     def _try(self, seconds: float, *, ipv6: bool) -> None:
         """Begin or end a trial: its chains are filled by now."""
         self._rules_sets.flush(TRIAL[ipv6])
@@ -173,6 +178,7 @@ class IptablesKernel:
         for which in SourceSet:
             self._rules_sets.create(ipset_of(which, ipv6=ipv6), ipv6=ipv6, size=SIZES[which])
         self._rules_sets.create_met(MET[ipv6], ipv6=ipv6, size=MOST_MET)
+        self._rules_sets.create_contacts(CONTACT[ipv6], ipv6=ipv6, size=MOST_CONTACTS)
         self._rules_sets.create_networks(FRIEND[ipv6], ipv6=ipv6, size=MOST_FRIENDS)
         self._rules_sets.create_networks(WATCHED[ipv6], ipv6=ipv6, size=8)
 

@@ -39,7 +39,11 @@ class Kernel(Protocol):
         """Make these the rules. Applying the same twice changes nothing; elements of the sets stay."""
 
     def put(self, which: SourceSet, sources: Mapping[str, float]) -> None:
-        """Put these sources into a set, each for so long; a source that is there gets the new time."""
+        """Put these sources into a set, each for so long; a source that is there gets the new time.
+
+        Whom it knows it lets in before it looks further: so who is banned or slowed is taken out of the known ones, and
+        must not be put among them meanwhile.
+        """
 
     def lift(self, sources: Iterable[str]) -> None:
         """Take these out of all sets but the known ones: let in again, at full speed; others are passed over."""

@@ -51,6 +51,9 @@ class FakeKernel:
 
     def put(self, which: SourceSet, sources: Mapping[str, float]) -> None:
         self.calls.append(which)
+        if which in (SourceSet.BAN, SourceSet.SLOW):
+            for source in sources:
+                self._until[SourceSet.KNOWN].pop(source, None)
         self._until[which].update({source: self._clock() + seconds for source, seconds in sources.items()})
 
     def lift(self, sources: Iterable[str]) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import subprocess
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from ipaddress import IPv4Network, IPv6Network, collapse_addresses
 from socket import AF_INET, AF_INET6, inet_ntop, inet_pton
 
@@ -18,6 +19,8 @@ from firewall.source_sets import SourceSet
 
 NFT = "/usr/sbin/nft"
 WATCHED = "watched"
+UNKNOWN_THEN = (SourceSet.BAN, SourceSet.SLOW)
+"""Who gets into these is no longer among the known."""
 LIFTED = (SourceSet.BAN, SourceSet.SLOW, SourceSet.SUSPECT)
 
 
@@ -40,6 +43,8 @@ class NftablesKernel:
     def put(self, which: SourceSet, sources: Mapping[str, float]) -> None:
         wanted = _by_set({which: sources})
         try:
+            if which in UNKNOWN_THEN:
+                self._forget(SourceSet.KNOWN, self._put_before[SourceSet.KNOWN].intersection(sources))
             try:
                 # Kernels before 6.12 keep an element's old time when it is added again: it is taken out first. Asking
                 # for what is not there would cost a whole aborted transaction, some 8 ms.
@@ -54,16 +59,12 @@ class NftablesKernel:
             self._put_before[which].update(sources)
 
     def lift(self, sources: Iterable[str]) -> None:
-        for source in sources:
-            key = key_of(source)
+        listed = list(sources)
+        try:
             for which in LIFTED:
-                self._put_before[which].discard(source)
-                try:
-                    self._elements.remove(which.of(ipv6=len(key) != 4), [key])
-                except FileNotFoundError:
-                    continue
-                except OSError as error:
-                    raise KERNEL_REFUSED.refuse(reason=error) from error
+                self._forget(which, listed)
+        except OSError as error:
+            raise KERNEL_REFUSED.refuse(reason=error) from error
 
     def restore(self, sources: Mapping[SourceSet, Mapping[str, float]]) -> None:
         try:
@@ -120,6 +121,13 @@ class NftablesKernel:
             each.close()
         if self._changes is not None:
             self._changes.close()
+
+    def _forget(self, which: SourceSet, sources: Iterable[str]) -> None:
+        for source in sources:
+            key = key_of(source)
+            self._put_before[which].discard(source)
+            with suppress(FileNotFoundError):
+                self._elements.remove(which.of(ipv6=len(key) != 4), [key])
 
     def _run(self, arguments: list[str], text: str) -> None:
         try:

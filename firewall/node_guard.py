@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import math
 from collections.abc import AsyncIterator, Mapping, Sequence
 from typing import Any
@@ -28,12 +27,13 @@ class NodeGuard:
 
     async def bans(self) -> list[Banned]:
         rows = sorted(await self._client.bans(), key=lambda row: -row.since)
-        newest = await asyncio.gather(*(self._explained(row) for row in rows[:EXPLAINED]))
-        return [*newest, *(_banned(row, ()) for row in rows[EXPLAINED:])]
+        judged = [row.source for row in rows[:EXPLAINED] if row.origin == "log"]
+        told = dict(zip(judged, await self._client.explain_all(judged), strict=True))
+        return [_banned(row, _attempts(told.get(row.source, NOTHING), row.since, row.failures)) for row in rows]
 
     async def spared(self) -> list[Spared]:
         rows = await self._client.spared()
-        told = await asyncio.gather(*(self._client.explain(row.source) for row in rows[:EXPLAINED]))
+        told = await self._client.explain_all([row.source for row in rows[:EXPLAINED]])
         told += [NOTHING] * (len(rows) - len(told))
         return [
             Spared(row.source, row.since, row.until, row.failures, row.reason, row.accounts, _attempts(found))
@@ -50,15 +50,14 @@ class NodeGuard:
     async def ban(self, address: str, reason: str, by: str) -> Banned:
         return _banned(await self._client.ban(address, self._seconds, reason), ())
 
+    async def ban_for_fleet(self, address: str, seconds: float, node: str) -> None:
+        await self._client.ban(address, seconds, node, origin="fleet")
+
     async def lift(self, address: str, by: str) -> None:
         await self._client.lift(address)
 
     async def set_fleet(self, addresses: Sequence[str]) -> None:
         await self._client.fleet(addresses)
-
-    async def _explained(self, row: BanRow) -> Banned:
-        told = await self._client.explain(row.source) if row.origin == "log" else NOTHING
-        return _banned(row, _attempts(told, row.since, row.failures))
 
 
 def _attempts(told: Mapping[str, Any], until: float = math.inf, most: int = SHOWN) -> tuple[Attempt, ...]:

@@ -5,6 +5,9 @@ so a ban ends established flows too, and a flood from banned or forged addresses
 are not tracked at all: they are open to whoever is not banned, so their state decides nothing, and a forged flood of
 60,000 sources would fill the table and cut off everybody else's TCP. ``inbound`` (input) denies by default; what
 is let in there and what ``outbound`` denies are the hoster's rules (``filter_nft``).
+
+Every step and look-up costs a known phone's packets some time, so they meet few: media one look-up, in the bans, and
+signalling one, in the known, who are never banned or slowed at the same time (``kernel.Kernel.put``).
 """
 
 from __future__ import annotations
@@ -19,7 +22,16 @@ from asterisk_ext.domain.firewall_types import Protocol
 from firewall.filter import Filter, filter_of
 from firewall.filter_nft import TO_RULES, nft_chains, nft_trial
 from firewall.filter_nft import nft_sets as filter_sets
-from firewall.ruleset_strangers import STRANGERS_CHAINS, Strangers, nft_meetings, nft_rules, nft_sets
+from firewall.ruleset_strangers import (
+    SPARED,
+    STRANGERS_CHAINS,
+    Strangers,
+    by_family,
+    nft_contacts,
+    nft_meetings,
+    nft_rules,
+    nft_sets,
+)
 from firewall.source_sets import ADDRESS_TYPES, SIZES, SUBSCRIBER_MASK, SourceSet
 
 TABLE = "asterisk_ext"
@@ -27,6 +39,10 @@ BAN4, BAN6 = SourceSet.BAN.of(ipv6=False), SourceSet.BAN.of(ipv6=True)
 SLOW4, SLOW6 = SourceSet.SLOW.of(ipv6=False), SourceSet.SLOW.of(ipv6=True)
 LONGEST_SIP_DATAGRAM = 7000
 """Above this Asterisk's log line (8,191 bytes) may be cut before the sender's address; no SIP over UDP needs it."""
+MAY_BE_TOO_LONG = "@th,32,16 & 0xf000 != 0"
+"""UDP's length is 4096 at least: a mask is quicker to test than a bound, and few datagrams are as long."""
+BANNED = (f"ip saddr @{BAN4}", f"ip6 saddr & {SUBSCRIBER_MASK} @{BAN6}")
+NOT_BANNED = (f"ip saddr != @{BAN4}", f"ip6 saddr & {SUBSCRIBER_MASK} != @{BAN6}")
 HOOKS = {
     "early": "prerouting priority -300; policy accept;",
     "early_out": "output priority -300; policy accept;",
@@ -99,7 +115,7 @@ def _chains(rules: Ruleset) -> dict[str, list[str]]:
     return {
         **strangers,
         **nft_chains(rules.confirmed, rules.trial),
-        "sip": _sip(rules),
+        **_sip(rules),
         "early": _early(rules),
         "early_out": _early_out(rules),
         "inbound": _inbound(rules),
@@ -129,30 +145,62 @@ def _sets(rules: Ruleset) -> list[str]:
 
 def _early(rules: Ruleset) -> list[str]:
     return [
-        f'ip saddr @{BAN4} counter name "banned" drop',
-        f'ip6 saddr & {SUBSCRIBER_MASK} @{BAN6} counter name "banned" drop',
         # Media first: they are most of the traffic, and nothing but the bans concerns them.
-        *(f"udp dport {port} {'notrack ' if rules.is_untracked(port) else ''}accept" for port in rules.rtp),
-        f"udp dport {_ports(rules.sip_udp)} goto sip",
-        *([f"tcp dport {_ports(rules.sip_tcp)} goto strangers"] if rules.strangers and rules.sip_tcp else []),
+        *(
+            f"udp dport {port} {source} {'notrack ' if rules.is_untracked(port) else ''}accept"
+            for source in NOT_BANNED
+            for port in rules.rtp
+        ),
+        *(f"udp dport {port} goto sip" for port in rules.sip_udp),
+        *_drop_banned(),
+        *([f"tcp dport {_ports(rules.sip_tcp)} goto sip_tcp"] if rules.strangers and rules.sip_tcp else []),
     ]
 
 
-def _sip(rules: Ruleset) -> list[str]:
-    slow = f'limit rate over {SLOW_RATE} }} counter name "slowed" drop'
-    return [
-        f"ip saddr @{SLOW4} update @{SLOW4}_rate {{ ip saddr {slow}",
-        f"ip6 saddr & {SUBSCRIBER_MASK} @{SLOW6} update @{SLOW6}_rate {{ ip6 saddr & {SUBSCRIBER_MASK} {slow}",
-        f'udp length > {LONGEST_SIP_DATAGRAM} counter name "denied" drop',
-        *(["jump strangers"] if rules.strangers else []),
-        *(["notrack"] if all(map(rules.is_untracked, rules.sip_udp)) else []),
-    ]
+def _sip(rules: Ruleset) -> dict[str, list[str]]:
+    """The chains for what goes to SIP's ports."""
+    notrack = ["notrack"] if all(map(rules.is_untracked, rules.sip_udp)) else []
+    over = f'limit rate over {SLOW_RATE} }} counter name "slowed" drop'
+    return {
+        "sip_contact": [
+            f"update @contact4_rate {{ ip saddr . udp sport {over}",
+            f"update @contact6_rate {{ ip6 saddr . udp sport {over}",
+            *notrack,
+        ],
+        "sip_long": [f'udp length > {LONGEST_SIP_DATAGRAM} counter name "denied" drop'],
+        "sip_slowed": [
+            # A phone that has succeeded has a share of its own: who forges its address does not know its port.
+            "ip saddr . udp sport @contact4 goto sip_contact",
+            "ip6 saddr . udp sport @contact6 goto sip_contact",
+            f"update @{SLOW4}_rate {{ ip saddr {over}",
+            f"update @{SLOW6}_rate {{ ip6 saddr & {SUBSCRIBER_MASK} {over}",
+            *notrack,
+        ],
+        "sip": [
+            f"{MAY_BE_TOO_LONG} jump sip_long",
+            *by_family(" ".join(["{saddr} @{name}", *notrack, "accept"]), SourceSet.KNOWN),
+            *_drop_banned(),
+            *by_family("{saddr} @{name} goto sip_slowed", SourceSet.SLOW),
+            *(["jump strangers"] if rules.strangers else []),
+            *notrack,
+        ],
+        "sip_tcp": [
+            *(rule for spared in SPARED for rule in by_family("{saddr} @{name} return", spared)),
+            *(["goto strangers"] if rules.strangers else []),
+        ],
+    }
+
+
+def _drop_banned() -> list[str]:
+    return [f'{source} counter name "banned" drop' for source in BANNED]
 
 
 def _early_out(rules: Ruleset) -> list[str]:
     return [
+        *(f"udp sport {port} notrack accept" for port in rules.rtp if rules.is_untracked(port)),
+        *nft_contacts(rules.sip_udp),
         *(nft_meetings(rules.sip_udp, rules.sip_tcp) if rules.strangers else []),
-        *(f"udp sport {port} notrack" for port in rules.sip_udp + rules.rtp if rules.is_untracked(port)),
+        *(f"udp sport {port} notrack" for port in rules.sip_udp if rules.is_untracked(port)),
     ]
 
 

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from firewall.filter_iptables import RULE_CHAINS, RULES_IN, RULES_OUT, TRIAL_IN, TRIAL_OUT, iptables_chains, to_rules
 from firewall.iptables_text import Rule
 from firewall.ruleset import LONGEST_SIP_DATAGRAM, Ruleset
 from firewall.ruleset_strangers import (
     CONNECTIONS_AT_ONCE,
+    CONTACT_SECONDS,
     ENTRIES,
     ENTRY_SECONDS,
     FLOOD,
@@ -17,14 +18,20 @@ from firewall.ruleset_strangers import (
     MET_SECONDS,
     RESPONSE,
     SEGMENT_BYTES,
+    SEGMENTS_A_SECOND,
+    SEGMENTS_AT_ONCE,
     SHORTEST_DATA,
+    SPARED,
     STREAM_BYTES,
+    SUCCESS,
     Strangers,
 )
 from firewall.source_sets import SourceSet
 
 EARLY, EARLY_OUT = "ASTERISK_EXT_EARLY", "ASTERISK_EXT_OUT"
 INBOUND, OUTBOUND = "ASTERISK_EXT", "ASTERISK_EXT_O"
+MEDIA, SIP, SIP_TCP = "ASTERISK_EXT_RTP", "ASTERISK_EXT_SIP", "ASTERISK_EXT_SIP_TCP"
+SIP_LET_IN, SIP_SLOWED = "ASTERISK_EXT_SIP_OK", "ASTERISK_EXT_SIP_SLOW"
 STRANGERS, STRANGERS_TCP, STRANGERS_OUT = "ASTERISK_EXT_STR", "ASTERISK_EXT_STR_TCP", "ASTERISK_EXT_STR_OUT"
 HOOKS = {
     ("raw", EARLY): "PREROUTING",
@@ -32,11 +39,19 @@ HOOKS = {
     ("filter", INBOUND): "INPUT",
     ("filter", OUTBOUND): "OUTPUT",
 }
-OWN_CHAINS = (("raw", STRANGERS_OUT), ("raw", STRANGERS_TCP), ("raw", STRANGERS), *RULE_CHAINS, *HOOKS)
+OWN_CHAINS = (
+    *(
+        ("raw", chain)
+        for chain in (STRANGERS_OUT, STRANGERS_TCP, STRANGERS, MEDIA, SIP_LET_IN, SIP_SLOWED, SIP, SIP_TCP)
+    ),
+    *RULE_CHAINS,
+    *HOOKS,
+)
 PREFIX = "asterisk_ext_"
 FRIEND = {False: f"{PREFIX}friend4", True: f"{PREFIX}friend6"}
 WATCHED = {False: f"{PREFIX}watched4", True: f"{PREFIX}watched6"}
 MET = {False: f"{PREFIX}met4", True: f"{PREFIX}met6"}
+CONTACT = {False: f"{PREFIX}contact4", True: f"{PREFIX}contact6"}
 IP_HEADER = {False: 20, True: 40}
 ICMP = ("destination-unreachable", "time-exceeded", "parameter-problem")
 ICMPV6 = (
@@ -48,6 +63,7 @@ ICMPV6 = (
 )
 OPENING: Rule = {"protocol": "tcp", "tcp": {"tcp-flags": ["SYN,ACK", "SYN"]}}
 ACCEPTING: Rule = {"protocol": "tcp", "tcp": {"tcp-flags": ["SYN,ACK", "SYN,ACK"]}}
+NOTRACK: Rule = {"target": {"CT": {"notrack": ""}}}
 MOST_PORTS = 15
 """The multiport match takes fifteen, a range counting as two."""
 
@@ -58,33 +74,35 @@ def ipset_of(which: SourceSet, *, ipv6: bool) -> str:
 
 def to_iptables(rules: Ruleset, *, ipv6: bool) -> dict[tuple[str, str], list[Rule]]:
     """The rules of each of our chains, by table and chain, see ``iptables_text``."""
-    notrack: Rule = {"target": {"CT": {"notrack": ""}}}
     untracked = [port for port in rules.sip_udp + rules.rtp if rules.is_untracked(port)]
-    signalling = [port for port in rules.sip_udp if port in untracked]
     for_all = [port for port in rules.rtp + rules.sip_udp if rules.is_for_all(port)]
     strangers = rules.strangers
     return {
         ("raw", STRANGERS_OUT): _out_to_strangers(ipv6=ipv6) if strangers else [],
         ("raw", STRANGERS_TCP): _tcp_of_strangers(ipv6=ipv6) if strangers else [],
         ("raw", STRANGERS): _strangers(strangers, ipv6=ipv6) if strangers else [],
+        ("raw", MEDIA): [_banned(ipv6=ipv6), *_untrack(rules, rules.rtp)],
+        ("raw", SIP_LET_IN): _untrack(rules, rules.sip_udp),
+        ("raw", SIP_SLOWED): _slowed(ipv6=ipv6),
+        ("raw", SIP): _sip(rules, ipv6=ipv6),
+        ("raw", SIP_TCP): [
+            *({**_in_set(ipset_of(spared, ipv6=ipv6)), "target": "RETURN"} for spared in SPARED),
+            {"target": {"goto": STRANGERS}},
+        ],
         ("raw", EARLY): [
-            {**_in_set(ipset_of(SourceSet.BAN, ipv6=ipv6)), "target": "DROP"},
-            *_media_first(rules, notrack),
-            *({**slow, "target": "DROP"} for slow in _slow(rules, ipv6=ipv6)),
-            *(
-                {**sip, "length": {"length": _too_long(ipv6=ipv6)}, "target": "DROP"}
-                for sip in _ports("udp", rules.sip_udp)
-            ),
-            *({**sip, "target": STRANGERS} for sip in _ports("udp", rules.sip_udp) if strangers),
-            *({**sip, "target": STRANGERS} for sip in _ports("tcp", rules.sip_tcp) if strangers),
-            *({"in-interface": "!lo", **sip, **notrack} for sip in _ports("udp", signalling)),
+            # Media first: they are most of the traffic, and nothing but the bans concerns them.
+            *({**_port(port), "target": {"goto": MEDIA}} for port in rules.rtp),
+            *({**_port(port), "target": {"goto": SIP}} for port in rules.sip_udp),
+            _banned(ipv6=ipv6),
+            *({**sip, "target": {"goto": SIP_TCP}} for sip in _ports("tcp", rules.sip_tcp) if strangers),
         ],
         ("raw", EARLY_OUT): [
+            *_contacts(rules, ipv6=ipv6),
             *(_meetings(rules, ipv6=ipv6) if strangers else []),
-            *({"out-interface": "!lo", **ports, **notrack} for ports in _ports("udp", untracked, direction="sports")),
+            *({"out-interface": "!lo", **ports, **NOTRACK} for ports in _ports("udp", untracked, direction="sports")),
         ],
         ("filter", INBOUND): [
-            *({**ports, "target": "ACCEPT"} for ports in _ports("udp", for_all)),
+            *({**_port(port), "target": "ACCEPT"} for port in for_all),
             {"in-interface": "lo", "target": "ACCEPT"},
             {"conntrack": {"ctstate": "RELATED,ESTABLISHED"}, "target": "ACCEPT"},
             {"conntrack": {"ctstate": "INVALID"}, "target": "DROP"},
@@ -100,18 +118,61 @@ def to_iptables(rules: Ruleset, *, ipv6: bool) -> dict[tuple[str, str], list[Rul
     }
 
 
-def _media_first(rules: Ruleset, notrack: Rule) -> list[Rule]:
-    """They are most of the traffic, and nothing but the bans concerns them."""
-    untracked = [port for port in rules.rtp if rules.is_untracked(port)]
+def _sip(rules: Ruleset, *, ipv6: bool) -> list[Rule]:
+    """What goes to SIP's UDP ports: the known first, who are neither banned nor slowed."""
+    slow = _in_set(ipset_of(SourceSet.SLOW, ipv6=ipv6))
+    let_in: Rule = {"target": {"goto": SIP_LET_IN}}
+    limited: list[Rule] = [{"target": STRANGERS}] if rules.strangers else []
     return [
-        *({"in-interface": "!lo", **ports, **notrack} for ports in _ports("udp", untracked)),
-        *({**ports, "target": "ACCEPT"} for ports in _ports("udp", rules.rtp)),
+        {"protocol": "udp", "length": {"length": _too_long(ipv6=ipv6)}, "target": "DROP"},
+        {**_in_set(ipset_of(SourceSet.KNOWN, ipv6=ipv6)), **let_in},
+        _banned(ipv6=ipv6),
+        {**slow, "target": {"goto": SIP_SLOWED}},
+        *limited,
+        let_in,
     ]
 
 
-def _slow(rules: Ruleset, *, ipv6: bool) -> list[Rule]:
+def _slowed(*, ipv6: bool) -> list[Rule]:
+    """A phone that has succeeded has a share of its own: who forges its address does not know its port."""
     limit = _over("30/sec", "60", "asterisk_ext", ipv6=ipv6, entries=1 << 16, seconds=10)
-    return [{**sip, **_in_set(ipset_of(SourceSet.SLOW, ipv6=ipv6)), **limit} for sip in _ports("udp", rules.sip_udp)]
+    own = _over("30/sec", "60", "asterisk_ext_pt", ipv6=ipv6, by_port=True, entries=1 << 16, seconds=10)
+    let_in: Rule = {"target": {"goto": SIP_LET_IN}}
+    contact: Rule = {"set": {"match-set": [CONTACT[ipv6], "src,src"]}}
+    return [
+        {"protocol": "udp", **contact, **own, "target": "DROP"},
+        {"protocol": "udp", **contact, **let_in},
+        {**limit, "target": "DROP"},
+        let_in,
+    ]
+
+
+def _contacts(rules: Ruleset, *, ipv6: bool) -> list[Rule]:
+    known: Rule = {
+        "target": {"SET": {"add-set": [CONTACT[ipv6], "dst,dst"], "exist": "", "timeout": str(CONTACT_SECONDS)}}
+    }
+    return [
+        {**sip, "u32": {"u32": _begins(SUCCESS, ipv6=ipv6)}, **known} for sip in _ports("udp", rules.sip_udp, "sports")
+    ]
+
+
+def _begins(text: bytes, *, ipv6: bool) -> str:
+    """A datagram's data begin so (u32)."""
+    # Options and extension headers before UDP only make a response look like none.
+    start = IP_HEADER[ipv6] + 8
+    words = [int.from_bytes(text[i : i + 4], "big") for i in range(0, len(text), 4)]
+    return " && ".join(f"{start + 4 * i}={word:#x}" for i, word in enumerate(words))
+
+
+def _untrack(rules: Ruleset, ports: Sequence[str]) -> list[Rule]:
+    """For what goes to some of these ports and no others."""
+    untracked = [port for port in ports if rules.is_untracked(port)]
+    which: list[Rule] = [{"protocol": "udp"}] if len(untracked) == len(ports) else [_port(port) for port in untracked]
+    return [{"in-interface": "!lo", **each, **NOTRACK} for each in which]
+
+
+def _banned(*, ipv6: bool) -> Rule:
+    return {**_in_set(ipset_of(SourceSet.BAN, ipv6=ipv6)), "target": "DROP"}
 
 
 def _strangers(strangers: Strangers, *, ipv6: bool) -> list[Rule]:
@@ -125,10 +186,7 @@ def _strangers(strangers: Strangers, *, ipv6: bool) -> list[Rule]:
     ]
     return [
         {"in-interface": "lo", "target": "RETURN"},
-        *(
-            {**_in_set(name), "target": "RETURN"}
-            for name in (ipset_of(SourceSet.KNOWN, ipv6=ipv6), MET[ipv6], FRIEND[ipv6])
-        ),
+        *({**_in_set(name), "target": "RETURN"} for name in (MET[ipv6], FRIEND[ipv6])),
         {"set": {"match-set": ["!", WATCHED[ipv6], "src"]}, "target": "RETURN"},
         {"protocol": "tcp", "target": {"goto": STRANGERS_TCP}},
         {"protocol": "udp", "length": {"length": keepalive}, "target": "RETURN"},
@@ -138,6 +196,7 @@ def _strangers(strangers: Strangers, *, ipv6: bool) -> list[Rule]:
 
 def _tcp_of_strangers(*, ipv6: bool) -> list[Rule]:
     data: Rule = {"protocol": "tcp", "length": {"length": f"{SHORTEST_DATA + 1}:65535"}}
+    segments = _over(f"{SEGMENTS_A_SECOND}/sec", str(SEGMENTS_AT_ONCE), "asterisk_ext_se", ipv6=ipv6)
     connections = _over("1/sec", str(CONNECTIONS_AT_ONCE), "asterisk_ext_co", ipv6=ipv6)
     return [
         {**_over(f"{FLOOD}/sec", str(FLOOD), "asterisk_ext_ft", ipv6=ipv6, by_source=False), "target": "DROP"},
@@ -145,6 +204,7 @@ def _tcp_of_strangers(*, ipv6: bool) -> list[Rule]:
         {**OPENING, "target": "RETURN"},
         {"protocol": "tcp", "length": {"length": f"{LONGEST_SEGMENT + 1}:65535"}, "target": "DROP"},
         {**data, **_suspect(ipv6=ipv6), "target": "DROP"},
+        {**data, **segments, "target": "DROP"},
         {**_over(f"{STREAM_BYTES}b/s", "", "asterisk_ext_by", ipv6=ipv6), "target": "DROP"},
     ]
 
@@ -155,7 +215,7 @@ def _suspect(*, ipv6: bool) -> Rule:
 
 
 def _out_to_strangers(*, ipv6: bool) -> list[Rule]:
-    names = (ipset_of(SourceSet.KNOWN, ipv6=ipv6), MET[ipv6], FRIEND[ipv6])
+    names = (*(ipset_of(spared, ipv6=ipv6) for spared in SPARED), MET[ipv6], FRIEND[ipv6])
     spared: list[Rule] = [{"set": {"match-set": [name, "dst"]}, "target": "RETURN"} for name in names]
     return [
         {"out-interface": "lo", "target": "RETURN"},
@@ -166,12 +226,11 @@ def _out_to_strangers(*, ipv6: bool) -> list[Rule]:
 
 def _meetings(rules: Ruleset, *, ipv6: bool) -> list[Rule]:
     met: Rule = {"target": {"SET": {"add-set": [MET[ipv6], "dst"], "exist": "", "timeout": str(MET_SECONDS)}}}
-    words = [int.from_bytes(RESPONSE[start : start + 4], "big") for start in (0, 4)]
-    # Options and extension headers before UDP only make a response look like a request: nothing is lost by it.
-    start = IP_HEADER[ipv6] + 8
-    is_response = " && ".join(f"{start + 4 * i}={word:#x}" for i, word in enumerate(words))
     return [
-        *({**sip, "u32": {"u32": ["!", is_response]}, **met} for sip in _ports("udp", rules.sip_udp, "sports")),
+        *(
+            {**sip, "u32": {"u32": ["!", _begins(RESPONSE, ipv6=ipv6)]}, **met}
+            for sip in _ports("udp", rules.sip_udp, "sports")
+        ),
         *({**OPENING, **sip, **met} for sip in _ports("tcp", rules.sip_tcp)),
         *({**ACCEPTING, **sip, "target": STRANGERS_OUT} for sip in _ports("tcp", rules.sip_tcp, "sports")),
     ]
@@ -184,14 +243,18 @@ def _over(
     *,
     ipv6: bool,
     by_source: bool = True,
+    by_port: bool = False,
     entries: int = ENTRIES,
     seconds: int = ENTRY_SECONDS,
 ) -> Rule:
-    """Matches what goes beyond a rate, each source's or everybody's."""
+    """Matches what goes beyond a rate: each source's, that of each address and port, or everybody's."""
+    source = {"hashlimit-mode": "srcip", "hashlimit-srcmask": "64" if ipv6 else "32"}
+    if by_port:
+        source = {"hashlimit-mode": "srcip,srcport", "hashlimit-srcmask": "128" if ipv6 else "32"}
     limit = {
         "hashlimit-above": rate,
         **({"hashlimit-burst": burst} if burst else {}),
-        **({"hashlimit-mode": "srcip", "hashlimit-srcmask": "64" if ipv6 else "32"} if by_source else {}),
+        **(source if by_source else {}),
         "hashlimit-name": name + ("6" if ipv6 else "4"),
         "hashlimit-htable-expire": str(seconds * 1000),
         "hashlimit-htable-max": str(entries),
@@ -213,6 +276,11 @@ def _icmp() -> list[Rule]:
 
 def _icmpv6() -> list[Rule]:
     return [{"protocol": "icmpv6", "icmp6": {"icmpv6-type": kind}, "target": "ACCEPT"} for kind in ICMPV6]
+
+
+def _port(port: str) -> Rule:
+    """One port or range of UDP, which takes less time than a multiport match."""
+    return {"protocol": "udp", "udp": {"dport": port.replace("-", ":")}}
 
 
 def _ports(protocol: str, ports: Iterable[str], direction: str = "dports") -> list[Rule]:

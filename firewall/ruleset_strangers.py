@@ -9,8 +9,10 @@ day, to whom Asterisk has not sent a request of its own, and who are on no never
   waits after each, gets ``failures`` through, as long as Asterisk and the guard together need less than a second for
   the ban (measured: 0.5 ms, 25 ms at worst).
 * Over streams a packet is any piece of any number of requests, and TLS hides which. So the node offers strangers short
-  segments (RFC 9293 section 3.7.1) and takes no longer ones: two connections at once, then one a second, and
-  ``STREAM_BYTES`` a second, which hold four guesses; a suspect gets one segment a second through.
+  segments (RFC 9293 section 3.7.1) and takes no longer ones: two connections at once, then one a second; two segments
+  at once, then four a second, and ``STREAM_BYTES`` a second of segments however short; a suspect gets one segment a
+  second through. The shortest request that fails has some 100 bytes, the shortest guess 255: four failures need two
+  segments, and the fourth's ban comes before a third.
 
 A phone needs two packets, and its success makes its whole address known: an office of 50 phones that come at once from
 a new address has the first of them in after some two seconds, and with it all. What is dropped is sent again (SIP over
@@ -34,23 +36,30 @@ from firewall.source_sets import ADDRESS_TYPES, SUBSCRIBER_MASK, SourceSet
 FLOOD = 20_000
 ENTRY_SECONDS = 5
 ENTRIES = 1 << 17
-SEGMENT_BYTES = 536
-"""What every host must take (RFC 9293 section 3.7.1): two guesses, which need 255 bytes each."""
+SEGMENT_BYTES = 216
+"""Two of the shortest requests that fail. No usual TCP insists on more (FreeBSD's least, ``net.inet.tcp.minmss``)."""
 LONGEST_SEGMENT = SEGMENT_BYTES + 64
-"""With its headers: 40 to 60 bytes in IPv4, and as many in IPv6, where the offer is kept as well."""
-SHORTEST_DATA = 128
+"""With its headers: 40 bytes in IPv4 and 60 in IPv6, where the offer is kept as well; options count as data."""
+SHORTEST_DATA = 80
 """Acknowledgements, which any connection needs, are shorter with their headers."""
-STREAM_BYTES = 1200
-"""Two such segments. A phone sends some 2 kB over TCP until it is known, and 4 kB over TLS."""
+SEGMENTS_AT_ONCE, SEGMENTS_A_SECOND = 2, 4
+STREAM_BYTES = 1000
+"""With headers. A phone sends some 2 kB over TCP until it is known, and 4 kB over TLS."""
 CONNECTIONS_AT_ONCE = 2
 KEEPALIVE_BYTES = 32
 """What keeps a phone's way through its router open (CRLF, STUN) is shorter; the shortest SIP request is longer."""
 RESPONSE = b"SIP/2.0 "
 MET_SECONDS = 86_400
+SUCCESS = b"SIP/2.0 200 "
+"""Asterisk answers so, over UDP, only where a request is from whom it says."""
+CONTACT_SECONDS = 3600
+MOST_CONTACTS = 1 << 17
 MOST_MET = 1 << 16
 COUNTER = "strangers"
 STRANGERS_CHAINS = ("strangers_out", "strangers_tcp", "strangers")
-PER_SOURCE = ("stranger", "suspect_rate", "connect", "stream")
+SPARED = (SourceSet.KNOWN, SourceSet.SLOW)
+"""Who has authenticated; what comes from them does not get into the chain ``strangers``."""
+PER_SOURCE = ("stranger", "suspect_rate", "connect", "segment", "stream")
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +80,16 @@ def nft_sets() -> list[str]:
             f"met{6 if v6 else 4} {{ type {kind}; size {MOST_MET}; flags dynamic,timeout; timeout {MET_SECONDS}s; }}"
             for v6, kind in both
         ),
+        *(
+            f"contact{6 if v6 else 4} {{ type {kind} . inet_service; size {MOST_CONTACTS}; flags dynamic,timeout; "
+            f"timeout {CONTACT_SECONDS}s; }}"
+            for v6, kind in both
+        ),
+        *(
+            f"contact{6 if v6 else 4}_rate {{ type {kind} . inet_service; size 65535; flags dynamic,timeout; "
+            "timeout 1m; }"
+            for v6, kind in both
+        ),
         *(f"friend{6 if v6 else 4} {{ type {kind}; flags interval; }}" for v6, kind in both),
         "watched { type nf_proto; flags timeout; }",
     ]
@@ -86,11 +105,12 @@ def nft_rules(strangers: Strangers) -> dict[str, list[str]]:
         f"{saddr} @{SourceSet.SUSPECT.of(ipv6=v6)} {rule}"
         for (v6, saddr), rule in zip(SADDR.items(), _limited("suspect_rate", SINGLY, drop), strict=True)
     ]
+    segments = _limited("segment", f"{SEGMENTS_A_SECOND}/second burst {SEGMENTS_AT_ONCE} packets", drop)
     return {
         "strangers_out": [
             "oif lo return",
-            *_by_family("{daddr} @{name} return", SourceSet.KNOWN),
-            *_by_family("{daddr} @{name} return", "met"),
+            *(rule for spared in SPARED for rule in by_family("{daddr} @{name} return", spared)),
+            *by_family("{daddr} @{name} return", "met"),
             "ip daddr @friend4 return",
             "ip6 daddr @friend6 return",
             f"tcp option maxseg size set {SEGMENT_BYTES}",
@@ -100,13 +120,12 @@ def nft_rules(strangers: Strangers) -> dict[str, list[str]]:
             *(opening + rule for rule in _limited("connect", f"1/second burst {CONNECTIONS_AT_ONCE} packets", drop)),
             f"{opening}return",
             f"meta length > {LONGEST_SEGMENT} {drop}",
-            *(f"meta length > {SHORTEST_DATA} {rule}" for rule in suspects),
+            *(f"meta length > {SHORTEST_DATA} {rule}" for rule in (*suspects, *segments)),
             *_limited("stream", f"{STREAM_BYTES} bytes/second", drop),
         ],
         "strangers": [
             "iif lo return",
-            *_by_family("{saddr} @{name} return", SourceSet.KNOWN),
-            *_by_family("{saddr} @{name} return", "met"),
+            *by_family("{saddr} @{name} return", "met"),
             "ip saddr @friend4 return",
             "ip6 saddr @friend6 return",
             "meta nfproto != @watched return",
@@ -121,11 +140,22 @@ def nft_rules(strangers: Strangers) -> dict[str, list[str]]:
     }
 
 
+def nft_contacts(sip_udp: Sequence[str]) -> list[str]:
+    """For packets that go out: the ports of phones that have just succeeded."""
+    if not sip_udp:
+        return []
+    told = f"udp sport {{ {', '.join(sip_udp)} }} @th,64,96 {int.from_bytes(SUCCESS, 'big'):#x} "
+    return [
+        told + "update @contact4 { ip daddr . udp dport }",
+        told + "update @contact6 { ip6 daddr . udp dport }",
+    ]
+
+
 def nft_meetings(sip_udp: Sequence[str], sip_tcp: Sequence[str]) -> list[str]:
     """For packets that go out: whom Asterisk itself sends a request to, or calls, is no stranger; to those who are, it
     offers short segments."""
     response = int.from_bytes(RESPONSE, "big")
-    asked = [f"udp sport {{ {', '.join(sip_udp)} }} @th,64,64 != {response:#x} "]
+    asked = [f"udp sport {{ {', '.join(sip_udp)} }} @th,64,64 != {response:#x} "] if sip_udp else []
     accepted = [f"tcp sport {{ {', '.join(sip_tcp)} }} tcp flags & (syn | ack) == (syn | ack) "] if sip_tcp else []
     called = [f"tcp dport {{ {', '.join(sip_tcp)} }} tcp flags & (syn | ack) == syn "] if sip_tcp else []
     return [
@@ -139,7 +169,8 @@ SADDR = {False: "ip saddr", True: f"ip6 saddr & {SUBSCRIBER_MASK}"}
 SINGLY = "1/second burst 1 packets"
 
 
-def _by_family(rule: str, name: str) -> list[str]:
+def by_family(rule: str, name: str) -> list[str]:
+    """A rule for each family, with ``{saddr}``, ``{daddr}`` and ``{name}`` as that has them."""
     return [
         rule.format(saddr=saddr, daddr=saddr.replace("saddr", "daddr"), name=f"{name}{6 if v6 else 4}")
         for v6, saddr in SADDR.items()

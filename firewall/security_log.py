@@ -25,7 +25,7 @@ event adds. So a value may hold quotes, commas and whole fake fields. What makes
 Asterisk cuts a line at 8,191 bytes, peer and line break with it. Such a record names nobody, and the next one follows
 on the same line: it is read from there, by its end only, because a cut record may hold whole fake ones. A line whose
 text is no UTF-8 is not written at all (``json_string`` refuses it): a Call-ID of such bytes hides an attempt from the
-``security`` log altogether, which no reader of it can mend.
+``security`` log altogether, which no reader of it can mend. ``unlogged`` finds both elsewhere.
 """
 
 from __future__ import annotations

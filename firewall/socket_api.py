@@ -10,6 +10,7 @@ import socket
 import struct
 from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import Literal
 
 import msgspec
 
@@ -35,6 +36,8 @@ TOO_WIDE = Problem(
 )
 LONGEST_REQUEST = 1 << 23
 EVENTS_QUEUED = 1000
+CALLERS_QUEUED = 1024
+"""A caller beyond these is told EAGAIN by the kernel; asyncio's usual hundred is one console's page and a few more."""
 
 
 class Status(msgspec.Struct, tag_field="verb", tag="status", forbid_unknown_fields=True):
@@ -57,6 +60,8 @@ class BanAddress(msgspec.Struct, tag_field="verb", tag="ban", forbid_unknown_fie
     address: str
     seconds: float = 86400.0
     reason: str = ""
+    origin: Literal["operator", "fleet"] = "operator"
+    """``fleet``: on another node's word (``reason`` names it), which a protected address outweighs."""
 
 
 class LiftBan(msgspec.Struct, tag_field="verb", tag="lift", forbid_unknown_fields=True):
@@ -179,7 +184,9 @@ class SocketApi:
 
     async def open(self) -> None:
         self._path.unlink(missing_ok=True)
-        self._server = await asyncio.start_unix_server(self._serve, self._path, limit=LONGEST_REQUEST)
+        self._server = await asyncio.start_unix_server(
+            self._serve, self._path, limit=LONGEST_REQUEST, backlog=CALLERS_QUEUED
+        )
         # Who may ask is decided by the peer's credentials, which a file mode cannot express for two users.
         self._path.chmod(0o666)
 

@@ -1,12 +1,17 @@
-"""How the run is dealt out to its parallel workers."""
+"""How the run is dealt out to its parallel workers, and the browser that each has at most one of."""
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator
 from typing import TYPE_CHECKING
 
 import pytest
+import pytest_asyncio
 from hypothesis import settings
+from playwright.async_api import Browser
 from xdist.scheduler import LoadScopeScheduling
+
+from tests import chromium
 
 if TYPE_CHECKING:
     from xdist.remote import Producer
@@ -15,24 +20,43 @@ settings.register_profile("soak", max_examples=3_000)
 """Thirty times the usual: ``make soak``."""
 
 FLEET = "tests/integration/test_"
-"""How the paths of tests on the shared fleet begin; tests with an Asterisk of their own lie in folders below."""
+"""How the paths of tests on a fleet begin; tests with an Asterisk or a lab of their own lie in folders below."""
+
+GUARDS = {"nftables": ("[nftables", "test_bans.py"), "iptables": ("[iptables", "test_bench.py")}
+"""Attacks on a guard wait for the kernel most of the time; those on each have a fleet to themselves."""
+
+FIRST = (FLEET, "tests/integration/own_lab/", "tests/integration/one_asterisk/", "tests/bench/", "tests/contract/")
+"""What takes the longest is dealt out first, so that no worker is left with it at the end."""
 
 
-class OneFleet(LoadScopeScheduling):  # type: ignore[misc]  # xdist has no types
-    """One worker has the shared fleet, all of it and in order; elsewhere a file's tests stay together.
+class Fleets(LoadScopeScheduling):  # type: ignore[misc]  # xdist has no types
+    """A worker has a whole fleet, all of its tests and in order; elsewhere a file's tests stay together.
 
     The loadgroup scheduler of pytest-xdist 3.8 would do, but its groups are lost on pytest 9.2, where a test's id
     can no longer be amended.
     """
 
     def _split_scope(self, nodeid: str) -> str:
-        return "fleet" if nodeid.startswith(FLEET) else nodeid.split("::")[0]
+        if not nodeid.startswith(FLEET):
+            return nodeid.split("::")[0]
+        return next((f"fleet {name}" for name, marks in GUARDS.items() if any(m in nodeid for m in marks)), "fleet")
 
 
-def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> OneFleet:
-    return OneFleet(config, log)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> Fleets:
+    return Fleets(config, log)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """The fleet's tests come first, since they take the longest; those that disturb its phones end them."""
-    items.sort(key=lambda item: (not item.nodeid.startswith(FLEET), item.get_closest_marker("last") is not None))
+    """Tests that disturb a fleet's phones end it."""
+    items.sort(key=lambda item: (_turn(item.nodeid), item.get_closest_marker("last") is not None))
+
+
+def _turn(nodeid: str) -> int:
+    return next((number for number, place in enumerate(FIRST) if nodeid.startswith(place)), len(FIRST))
+
+
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
+async def browser() -> AsyncIterator[Browser]:
+    """The worker's, started by the first test that looks at a page; such tests run in the session's event loop."""
+    async with chromium.running() as opened:
+        yield opened

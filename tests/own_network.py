@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import ctypes
 import fcntl
+import gc
 import os
 import signal
 import socket
@@ -25,6 +26,8 @@ def in_own_network(body: Callable[[], None]) -> None:
     reader, writer = os.pipe()
     child = os.fork()
     if child == 0:
+        # What other tests left to be collected may wait for threads of theirs, which a forked process does not have.
+        gc.disable()
         os.close(reader)
         failure = ""
         try:
@@ -97,6 +100,11 @@ class Outside:
 
     def run(self, *command: str) -> None:
         subprocess.run(["nsenter", f"--net=/proc/{self._holder}/ns/net", *command], check=True)
+
+    def told(self, *command: str) -> str:
+        """What a command out there prints."""
+        line = ["nsenter", f"--net=/proc/{self._holder}/ns/net", *command]
+        return subprocess.run(line, check=True, capture_output=True, text=True).stdout
 
     def forger(self) -> Socket:
         """A raw socket out there: whole IP packets, whoever their sender is said to be."""

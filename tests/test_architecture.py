@@ -31,15 +31,19 @@ MAY_IMPORT = {
     "asterisk_ext/tasks.py": (),
     "asterisk_ext/schedule.py": ("asterisk_ext.domain",),
     "asterisk_ext/services": COMMON,
-    "asterisk_ext/registry": (*COMMON, "asterisk_ext.config", "asterisk_ext.registry"),
-    "asterisk_ext/store.py": COMMON,
+    "asterisk_ext/registry": (*COMMON, "asterisk_ext.config", "asterisk_ext.registry", "asterisk_ext.trust"),
+    "asterisk_ext/trust": (*COMMON, "asterisk_ext.trust"),
+    "asterisk_ext/copy_file.py": COMMON,
+    "asterisk_ext/store.py": (*COMMON, "asterisk_ext.copy_file"),
     "asterisk_ext/peer.py": COMMON,
     **{edge: (*COMMON, "asterisk_ext.config", "asterisk_ext.tasks", edge) for edge in EDGES},
 }
 KNOW_EVERYTHING = (
     "asterisk_ext/runtime.py",
     "asterisk_ext/console.py",
+    "asterisk_ext/membership.py",
     "asterisk_ext/trunks.py",
+    "asterisk_ext/gate.py",
     "asterisk_ext/cli",
     "asterisk_ext/lab",
 )

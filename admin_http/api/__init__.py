@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import cache
+
 import msgspec
 from aiohttp import web
 
@@ -42,12 +44,16 @@ ROUTES: tuple[Route, ...] = (
 )
 
 
+@cache
+def _described(version: str) -> bytes:
+    return msgspec.json.encode(document(ROUTES, version))
+
+
 def add_routes(app: web.Application, version: str) -> None:
-    """Serve every route, and the document that describes them."""
-    described = msgspec.json.encode(document(ROUTES, version))
+    """Serve every route, and the document that describes them, made when first asked for."""
 
     async def describe(request: web.Request) -> web.Response:
-        return web.Response(body=described, content_type="application/json")
+        return web.Response(body=_described(version), content_type="application/json")
 
     for route in ROUTES:
         app.router.add_route(route.method, ROOT + route.path, route.__call__)

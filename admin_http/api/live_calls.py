@@ -9,11 +9,13 @@ from aiohttp import web
 
 from admin_http.api.route import Route
 from admin_http.event_stream import serve
-from admin_http.privacy import difference_for, snapshot_for
+from admin_http.privacy import detail_for, difference_for, snapshot_for
 from admin_http.services import Services
 from asterisk_ext.domain.access import Act, Actor, require
+from asterisk_ext.domain.call_media import NO_STATISTICS, Detail
 from asterisk_ext.domain.call_news import Changed, Ended, Silent, Snapshot
 from asterisk_ext.domain.call_rows import Row as Call
+from asterisk_ext.domain.last_hour import Minute
 from asterisk_ext.ports import SILENT
 from asterisk_ext.services.live_calls import EMERGENCY, UNKNOWN
 
@@ -44,6 +46,10 @@ async def silent(services: Services, actor: Actor) -> list[Silent]:
     return list(snapshot_for(actor, await services.live_calls.table(actor)).silent)
 
 
+async def last_hour(services: Services, actor: Actor) -> list[Minute]:
+    return services.call_history.last_hour(actor)
+
+
 class Where(msgspec.Struct, kw_only=True):
     """``server``: where the call is; needed only where two servers use the same linkedid."""
 
@@ -66,6 +72,11 @@ async def events(services: Services, actor: Actor) -> AsyncIterator[tuple[str, b
                 yield "call", encode(Event(call=call))
             case Ended(linkedid, server):
                 yield "gone", encode(Event(linkedid=linkedid, server=server))
+
+
+async def detail(services: Services, actor: Actor, linkedid: str, query: Where) -> Detail:
+    may_look(actor)
+    return detail_for(actor, await services.live_calls.detail(actor, linkedid, query.server))
 
 
 async def hang_up(services: Services, actor: Actor, linkedid: str, query: Where) -> None:
@@ -100,6 +111,21 @@ ROUTES = (
         summary="Server-sent events: a snapshot, then every difference",
         act=Act.SEE_CALLS,
         events=True,
+    ),
+    Route(
+        method="GET",
+        path="/calls/last-hour",
+        handle=last_hour,
+        summary="The most calls at once of the whole fleet in each minute of the last hour",
+        act=Act.SEE_CALLS,
+    ),
+    Route(
+        method="GET",
+        path="/calls/{linkedid}",
+        handle=detail,
+        summary="One call with the RTP statistics of each living leg; null is what Asterisk has no figure of",
+        act=Act.SEE_CALLS,
+        problems=(UNKNOWN, NO_STATISTICS, SILENT),
     ),
     Route(
         method="POST",

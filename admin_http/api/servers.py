@@ -10,6 +10,7 @@ from asterisk_ext.domain import server as domain
 from asterisk_ext.domain.access import Act, Actor
 from asterisk_ext.domain.server import Report, Server, State, Technology
 from asterisk_ext.ports import CONFLICT, UNREACHABLE
+from asterisk_ext.services.joining import NO_ADDRESS
 from asterisk_ext.services.servers import Row
 
 
@@ -32,6 +33,13 @@ class ServerRow(msgspec.Struct, kw_only=True):
     visitors_from: tuple[str, ...]
 
 
+class JoinToken(msgspec.Struct, kw_only=True):
+    """What a new machine shows to join, once, within the hour; run ``command`` there and give it the token."""
+
+    token: str
+    command: str = "asterisk-ext node join"
+
+
 class NewServer(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
     id: int
     name: str
@@ -39,6 +47,7 @@ class NewServer(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
     ip: str
     registration: str = ""
     port: int = 8480
+    fleet_port: int = 8481
 
 
 class ServerChange(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
@@ -68,9 +77,14 @@ async def add(services: Services, actor: Actor, body: NewServer) -> ServerRow:
         ip=body.ip,
         registration=body.registration,
         port=body.port,
+        fleet_port=body.fleet_port,
     )
     await services.servers.add(actor, server)
     return row_of(services.servers.row(actor, body.name))
+
+
+async def token(services: Services, actor: Actor, name: str) -> JoinToken:
+    return JoinToken(token=await services.joining.issue(actor, name))
 
 
 async def edit(services: Services, actor: Actor, name: str, body: ServerChange) -> ServerRow:
@@ -103,6 +117,15 @@ ROUTES = (
         act=Act.CHANGE_SERVER,
         status=201,
         problems=(domain.INVALID, domain.EXISTS, *WRITES),
+    ),
+    Route(
+        method="POST",
+        path="/servers/{name}/join-token",
+        handle=token,
+        summary="Issue the token with which a machine joins as this server; earlier ones are void",
+        act=Act.CHANGE_SERVER,
+        status=201,
+        problems=(domain.UNKNOWN, NO_ADDRESS, *WRITES),
     ),
     Route(
         method="PATCH",

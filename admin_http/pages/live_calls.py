@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable, Mapping
 from datetime import datetime
 
 from aiohttp import web
@@ -29,6 +30,13 @@ ICONS = {
     "Down": "ring",
 }
 KINDS = {"Up": "ok", "Ring": "warn", "Ringing": "warn", "Busy": "bad"}
+ORDERS = {
+    "": N_("newest first"),
+    "oldest": N_("longest first"),
+    "pbx": N_("by virtual PBX"),
+    "server": N_("by server"),
+    "caller": N_("by caller"),
+}
 BLANK: Call = {
     "linkedid": "",
     "pbx": None,
@@ -47,18 +55,20 @@ async def show(request: web.Request) -> web.Response:
     may_look(actor)
     services = request.app[SERVICES]
     snapshot = snapshot_for(actor, await services.live_calls.table(actor))
-    query = {name: request.query.get(name, "") for name in ("text", "pbx", "server", "state", "codec")}
+    query = {name: request.query.get(name, "") for name in ("text", "pbx", "server", "state", "codec", "order")}
     calls = list(snapshot.calls)
+    names = {str(pbx.id): pbx.name for pbx in sorted(services.fleet.tenants(), key=lambda pbx: pbx.name.casefold())}
     return page(
         request,
         "live_calls.html",
-        calls=[call for call in calls if _wanted(call, query)],
+        calls=sorted((call for call in calls if _wanted(call, query)), key=_order(query["order"], names)),
+        orders=ORDERS,
         everything=calls,
         sure=snapshot.sure,
         silent=snapshot.silent,
         hosts=sorted(server.name for server in services.fleet.servers() if server.technology.hosts),
         query=query,
-        names={str(pbx.id): pbx.name for pbx in sorted(services.fleet.tenants(), key=lambda pbx: pbx.name.casefold())},
+        names=names,
         emergency=emergency_forms(services.fleet),
         calls_on=len({call["server"] for call in calls}),
         blank=BLANK,
@@ -69,6 +79,8 @@ async def show(request: web.Request) -> web.Response:
         seconds=lambda started: max(0, int(services.clock() - epoch_of(started))),
         icons=ICONS,
         kinds=KINDS,
+        hour=services.call_history.last_hour(actor) if actor.pbx is None else [],
+        zone=str(services.zone),
     )
 
 
@@ -125,6 +137,21 @@ def short(channel: str) -> str:
 
 def epoch_of(iso: str) -> float:
     return datetime.fromisoformat(iso).timestamp() if iso else 0.0
+
+
+def _order(order: str, names: Mapping[str, str]) -> Callable[[Call], str]:
+    """The key to sort by; calls come newest first, and stay so where the key is the same."""
+    match order:
+        case "oldest":
+            return lambda call: call["started"]
+        case "pbx":
+            return lambda call: names.get(call["pbx"] or "", "").casefold()
+        case "server":
+            return lambda call: call["server"] or ""
+        case "caller":
+            return lambda call: call["origin"]["caller"]
+        case _:
+            return lambda call: ""
 
 
 def _wanted(call: Call, query: dict[str, str]) -> bool:

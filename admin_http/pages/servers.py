@@ -33,6 +33,7 @@ class NewServer:
     ip: str
     registration: str = ""
     port: int = 8480
+    fleet_port: int = 8481
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -99,7 +100,8 @@ async def ask_new(request: web.Request) -> web.Response:
     actor, _ = visitor(request)
     require(actor, Act.CHANGE_SERVER)
     ids = [row.server.id for row in request.app[SERVICES].servers.table(actor)]
-    return _new(request, {"id": str(max(ids, default=0) + 1), "technology": "NODE", "port": "8480"})
+    ports = {"port": "8480", "fleet_port": "8481"}
+    return _new(request, {"id": str(max(ids, default=0) + 1), "technology": "NODE", **ports})
 
 
 async def add(request: web.Request) -> web.StreamResponse:
@@ -114,6 +116,7 @@ async def add(request: web.Request) -> web.StreamResponse:
             ip=sent.ip,
             registration=sent.registration,
             port=sent.port,
+            fleet_port=sent.fleet_port,
         )
         await services.servers.add(actor, server)
     except Refusal as refusal:
@@ -123,11 +126,30 @@ async def add(request: web.Request) -> web.StreamResponse:
         params={"server": sent.name},
         at=services.clock(),
     )
-    raise done(session, strip, "/servers")
+    raise done(session, strip, f"/servers/{sent.name}/join")
 
 
 def _new(request: web.Request, values: dict[str, str], refusal: Refusal | None = None) -> web.Response:
     return page(request, "server_new.html", refusal=refusal, values=values, technologies=list(Technology))
+
+
+async def ask_join(request: web.Request) -> web.Response:
+    actor, _ = visitor(request)
+    require(actor, Act.CHANGE_SERVER)
+    row = request.app[SERVICES].servers.row(actor, request.match_info["name"])
+    return page(request, "server_join.html", row=row, token="")
+
+
+async def join(request: web.Request) -> web.Response:
+    """The token is in this one answer and nowhere else: no address, no cookie and no log holds it."""
+    actor, _ = visitor(request)
+    services, name = request.app[SERVICES], request.match_info["name"]
+    row = services.servers.row(actor, name)
+    try:
+        token = await services.joining.issue(actor, name)
+    except Refusal as refusal:
+        return page(request, "server_join.html", refusal=refusal, row=row, token="")
+    return page(request, "server_join.html", row=row, token=token)
 
 
 async def ask_edit(request: web.Request) -> web.Response:

@@ -1,8 +1,11 @@
 // The table of live calls, kept true by server-sent events. Everything from callers is set as text, never as markup.
 import { sum } from "./calls/counters.js";
 import { ago, form, key, root, say, skew, slot, write } from "./calls/dom.js";
+import { below, forget, hideWith, opensDetails } from "./calls/detail.js";
 import { markPicked, wanted } from "./calls/filter.js";
 import { askBeforeHangUp } from "./calls/hang_up.js";
+import "./calls/hour.js";
+import { compare } from "./calls/order.js";
 import { emptyRow, fill, opened } from "./calls/row.js";
 import { sayAges, showSilent } from "./calls/silent.js";
 
@@ -22,22 +25,40 @@ let lastChange = Date.now();
 
 const held = () => frozen || rows.matches(":hover, :focus-within") || root.querySelector("dialog[open]") !== null;
 
+// The call before which this one stands, if any; a list that arrives in order costs one comparison a call.
+function after(call) {
+  const { server, id } = rows.lastElementChild?.dataset ?? {};
+  const last = calls.get(`${server} ${id}`);
+  if (last && compare(call, last) > 0) return undefined;
+  const later = [...shown.keys()].filter((other) => calls.has(other) && compare(call, calls.get(other)) < 0);
+  return later.sort((one, other) => compare(calls.get(one), calls.get(other)))[0];
+}
+
 function place(call) {
   const row = emptyRow();
   fill(row, call);
   row.hidden = !wanted(call);
   if (connected) row.classList.add("fresh");
-  const younger = [...rows.children].find((other) => other.dataset.started <= call.started);
-  rows.insertBefore(row, younger ?? null);
+  rows.insertBefore(row, shown.get(after(call)) ?? null);
   shown.set(key(call), row);
+}
+
+function remove(id) {
+  shown.get(id)?.remove();
+  shown.delete(id);
+  opened.delete(id);
+  forget(id);
+}
+
+function hide(id, hidden) {
+  shown.get(id).hidden = hidden;
+  hideWith(id, hidden);
 }
 
 function settle() {
   if (held()) return;
   for (const id of over) {
-    shown.get(id)?.remove();
-    shown.delete(id);
-    opened.delete(id);
+    remove(id);
   }
   over.clear();
   showWaiting();
@@ -57,7 +78,7 @@ function change(call) {
     over.delete(key(call));
     row.classList.remove("over-now");
     fill(row, call);
-    if (!held()) row.hidden = !wanted(call);
+    if (!held()) hide(key(call), !wanted(call));
   } else if (rows.children.length > 0 && held()) waiting.add(key(call));
   else place(call);
 }
@@ -73,9 +94,7 @@ function end(id) {
     row.classList.add("over-now");
     write(slot(row, "time"), say.wordOver);
   } else {
-    row.remove();
-    shown.delete(id);
-    opened.delete(id);
+    remove(id);
   }
 }
 
@@ -151,13 +170,19 @@ freezeButton.addEventListener("click", () => {
   if (!frozen) settle();
   sayHow();
 });
+function sort() {
+  const known = [...shown.keys()].filter((id) => calls.has(id));
+  for (const id of known.sort((one, other) => compare(calls.get(one), calls.get(other)))) rows.append(...[shown.get(id), below(id)].filter(Boolean));
+}
+form.elements.order.addEventListener("change", sort);
 function refilter() {
-  for (const [id, row] of shown) if (calls.has(id)) row.hidden = !wanted(calls.get(id));
+  for (const id of shown.keys()) if (calls.has(id)) hide(id, !wanted(calls.get(id)));
   markPicked();
   sum(calls, waiting);
 }
 form.addEventListener("input", refilter);
 form.addEventListener("submit", (event) => event.preventDefault());
 
+opensDetails(rows, calls);
 askBeforeHangUp(rows, calls, settle);
 setInterval(tick, 1000);

@@ -67,6 +67,22 @@ async def _draw(table: Table, changed: asyncio.Event, as_json: bool) -> None:
 @call.command()
 @settings
 @click.argument("linkedid")
+@as_json
+def show(settings: Path, linkedid: str, as_json: bool) -> None:
+    """The call LINKEDID with how each leg's audio fares; – where Asterisk has no figure."""
+    detail = ask(settings, "GET", f"calls/{quote(linkedid, safe='')}")
+    if as_json:
+        show_json(detail)
+        return
+    show_rows([detail["call"]])
+    click.echo()
+    heads = ["CHANNEL", "RECEIVED", "SENT", "LOST", "LOSS %", "JITTER MS", "ROUND TRIP MS", "MES"]
+    show_table(heads, [["–" if cell is None else _printable(cell) for cell in leg.values()] for leg in detail["media"]])
+
+
+@call.command()
+@settings
+@click.argument("linkedid")
 @click.option("--yes", is_flag=True, help="Do not ask; a script is never asked.")
 def hangup(settings: Path, linkedid: str, yes: bool) -> None:
     """End every leg of the call LINKEDID; a call to an emergency number is refused."""

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
+import os
 import sys
 from pathlib import Path
+from typing import TextIO
 
 import click
 import uvloop
 
 from asterisk_ext import config, runtime
 from asterisk_ext.cli.options import settings
+from asterisk_ext.membership import IDENTITY
+from asterisk_ext.trust import door, identity
 from dialplan import base_config, last_good
 from dialplan.base_files import BaseFiles
 from dialplan.kept_projection import copy_of
@@ -30,6 +35,23 @@ def run(settings: Path) -> None:
     uvloop.run(runtime.run(config.load(settings)))
 
 
+@node.command()
+@settings
+@click.option("--file", "source", type=click.File(), default="-", help="Where the token is; standard input by default.")
+def join(settings: Path, source: TextIO) -> None:
+    """Join a fleet with a token: make a key, have it signed by the fleet's authority. The node service then starts.
+
+    The token is never an argument: those can be seen by every user of the machine.
+    """
+    whole = config.load(settings)
+    token = door.token_of(source.read(), whole.node.name)
+    request = identity.request_for(whole.node.name)
+    certificate, authority = asyncio.run(door.knock(token, request))
+    home = identity.Home(url=token.url, keeper=token.keeper)
+    identity.keep(Path(whole.node.state) / IDENTITY, request.key, certificate, authority, home)
+    click.echo(f"{whole.node.name} has joined the fleet of {token.keeper}")
+
+
 @node.command("restore-database")
 @settings
 def restore_database(settings: Path) -> None:
@@ -41,6 +63,21 @@ def restore_database(settings: Path) -> None:
     sys.exit(last_good.main([str(database), str(copy_of(database))]))
 
 
+@node.command("watch-database")
+@settings
+def watch_database(settings: Path) -> None:
+    """Put the last good copy in the place of a missing or damaged realtime database while Asterisk runs.
+
+    It runs for ever, as Asterisk's user, and needs neither the node service nor the registry.
+    """
+    asterisk = config.load(settings).asterisk
+    database = Path(asterisk.realtime)
+    include = Path(asterisk.files) / base_config.includes()["res_config_sqlite3.conf"]
+    # A fresh interpreter that imports a tenth: this one process is there to outlive the others.
+    arguments = [str(database), str(copy_of(database)), str(include), asterisk.program]
+    os.execv(sys.executable, [sys.executable, "-m", "dialplan.watch", *arguments])  # noqa: S606
+
+
 @node.command("asterisk-files")
 @settings
 @click.option("--dry-run", is_flag=True, help="Say what would change and change nothing.")
@@ -49,7 +86,7 @@ def asterisk_files(settings: Path, dry_run: bool) -> None:
     whole = config.load(settings)
     asterisk = whole.asterisk
     secrets = (config.secret(asterisk.ari_secret_file), config.secret(asterisk.ari_acting_secret_file))
-    files = base_config.render(base_config.of(asterisk, *secrets))
+    files = base_config.render(base_config.of(whole, *secrets))
     base = BaseFiles(Path(asterisk.files), asterisk_command(asterisk.program))
     found = base.compare(files) if dry_run else base.apply(files)
     for name in found.changed:

@@ -6,8 +6,11 @@ from pathlib import Path
 
 import click
 
+from asterisk_ext import config
 from asterisk_ext.cli.options import as_json, ask, settings, show_json, show_table
 from asterisk_ext.domain.server import Technology
+
+PORT = click.IntRange(1, 65535)
 
 
 @click.group()
@@ -50,12 +53,31 @@ def list_(settings: Path, as_json: bool) -> None:
 @click.option("--ip", required=True)
 @click.option("--technology", type=click.Choice([kind.value for kind in Technology]), default="NODE", show_default=True)
 @click.option("--registration", default="", help="Address or name that phones register to.")
-@click.option("--port", type=click.IntRange(1, 65535), default=8480, show_default=True, help="Port of its console.")
-def add(settings: Path, name: str, number: int, ip: str, technology: str, registration: str, port: int) -> None:
-    """Record a server."""
-    body = {"id": number, "name": name, "technology": technology, "ip": ip, "registration": registration, "port": port}
+@click.option("--port", type=PORT, default=8480, show_default=True, help="Port of its console.")
+@click.option("--fleet-port", type=PORT, default=8481, show_default=True, help="Port for the other servers.")
+def add(
+    settings: Path, name: str, number: int, ip: str, technology: str, registration: str, port: int, fleet_port: int
+) -> None:
+    """Record a server; prints what joins the machine to the fleet, unless it is the one that keeps the registry."""
+    body: dict[str, object] = {"id": number, "name": name, "technology": technology, "ip": ip}
+    body |= {"registration": registration, "port": port, "fleet_port": fleet_port}
     ask(settings, "POST", "servers", body)
     click.echo(f"{name} added")
+    if config.load(settings).node.name != name:
+        _show_token(ask(settings, "POST", f"servers/{name}/join-token"))
+
+
+@server.command()
+@settings
+@click.argument("name")
+def token(settings: Path, name: str) -> None:
+    """Issue another join token for NAME; those before are void."""
+    _show_token(ask(settings, "POST", f"servers/{name}/join-token"))
+
+
+def _show_token(answer: dict[str, str]) -> None:
+    click.echo(f"on the new machine run `{answer['command']}` and give it this line, once, within the hour:", err=True)
+    click.echo(answer["token"])
 
 
 @server.command()

@@ -173,6 +173,11 @@ class BanPolicy:
         known = self._protected.get(source)
         return self.policy.protect_registered and known is not None and at - known.last < PROTECTED_SECONDS
 
+    def protected_until(self, source: str) -> float:
+        """When its last success no longer protects it; 0 without one."""
+        known = self._protected.get(source)
+        return known.last + PROTECTED_SECONDS if known is not None else 0.0
+
     def protected_accounts(self, source: str) -> tuple[str, ...]:
         known = self._protected.get(source)
         return tuple(known.accounts) if known is not None else ()

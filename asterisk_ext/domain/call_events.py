@@ -46,9 +46,17 @@ class Created(NamedTuple):
 
 
 class Changed(NamedTuple):
-    """Something about a channel changed: state, caller, codec, place in the dialplan, hold."""
+    """Something about a channel changed: state, caller, codec, place in the dialplan."""
 
     channel: Snapshot
+    at: str
+
+
+class Held(NamedTuple):
+    """The party of a channel has put the other one on hold, or taken it back."""
+
+    channel: Snapshot
+    holds: bool
     at: str
 
 
@@ -74,4 +82,4 @@ class Ended(NamedTuple):
     at: str
 
 
-Event = Created | Changed | Dialled | Ended
+Event = Created | Changed | Held | Dialled | Ended

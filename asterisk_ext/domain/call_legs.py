@@ -29,6 +29,7 @@ _HIDDEN = ("Local/", "Snoop/", "Message/", "Surrogate/")
 _CALLED_BY = frozenset({"AppDial", "AppQueue"})
 _NO_NUMBER = frozenset({"", "s", "h", "i", "t", "T", "e", "a", "o"})
 _TENANT = re.compile(r"^\d+_")
+_OF_CONTACT = re.compile(r"(?:.*/)?(?P<endpoint>[^/]*)/sips?:(?P<user>[^@]*)@?.*")
 _ENDPOINT = re.compile(r"[^/]+/(?:(?P<pbx>\d+)_)?(?P<rest>.+?)(?:-[0-9a-f]{8,})?")
 
 
@@ -37,7 +38,7 @@ class Leg:
 
     __slots__ = (
         "account", "answered", "called", "caller_name", "codecs", "created", "dialled", "ended", "formats", "hidden",
-        "id", "linkedid", "name", "number", "order", "rank", "seen", "settled", "state", "tenant",
+        "holds", "id", "linkedid", "name", "number", "order", "rank", "seen", "settled", "state", "tenant",
     )  # fmt: skip
 
     def __init__(self, channel: Snapshot, now: float) -> None:
@@ -60,6 +61,8 @@ class Leg:
         self.answered = False
         self.ended = False
         self.settled = False
+        self.holds = False
+        """Its party has put the other one on hold."""
         self.seen = now
 
     def take_formats(self, formats: str) -> bool:
@@ -106,17 +109,18 @@ class Leg:
         endpoint = _ENDPOINT.fullmatch(self.name)
         return endpoint["pbx"] if endpoint else None
 
-    @property
-    def answerer(self) -> str | None:
+    def answerer(self, wanted: str) -> str | None:
         """Who picked up: the leg's own number, but the extension in its endpoint's name where the leg was only lent
-        the number of the ring group (Dial does so for an endpoint without a caller id)."""
+        the number of the ring group (Dial does so for an endpoint without a caller id), and ``wanted``, the number
+        that the call is for, where a trunk was lent the dialplan's own ``s``."""
         if not self.answered:
             return None
         endpoint = _ENDPOINT.fullmatch(self.name)
         rest = endpoint["rest"] if endpoint else self.name
-        if self.number and (self.number in rest or not rest.isdigit()):
-            return self.number
-        return rest
+        number = dialled(self.number)
+        if number and (number in rest or not rest.isdigit()):
+            return number
+        return rest if rest.isdigit() else wanted or rest
 
 
 class Call:
@@ -140,6 +144,13 @@ class Call:
     def shown(self) -> list[Leg]:
         """The legs of the row: the origin, then the destinations; none when nothing of this call is to be shown."""
         return sorted((leg for leg in self.legs.values() if not leg.hidden), key=_origin_first)
+
+    def held(self) -> Leg | None:
+        """The leg whose party waits on hold; of more than two nobody does, for the others talk on."""
+        talking = [leg for leg in self.shown() if leg.rank == UP and not leg.ended]
+        if len(talking) != 2 or talking[0].holds == talking[1].holds:
+            return None
+        return talking[1] if talking[0].holds else talking[0]
 
 
 def _origin_first(leg: Leg) -> tuple[bool, tuple[str, int]]:
@@ -178,5 +189,10 @@ def dialled(exten: str) -> str:
 
 
 def dialled_by(dialstring: str) -> str:
-    """The number in a dial string, for a caller that Asterisk called up itself: 200 of ``PJSIP/1_200``."""
-    return _TENANT.sub("", dialstring.partition("@")[0].rpartition("/")[2])
+    """The number in a dial string, for a caller that Asterisk called up itself: 200 of ``1_200``, 4899990000 of
+    ``4899990000@1_trunk14`` and of ``1_trunk14/sip:4899990000@192.0.2.1``, 200 of ``1_200/sip:any@192.0.2.9``, one of a
+    phone's contacts."""
+    found = _OF_CONTACT.fullmatch(dialstring)
+    if found is None:
+        return _TENANT.sub("", dialstring.partition("@")[0].rpartition("/")[2])
+    return found["user"] if found["user"].isdecimal() else _TENANT.sub("", found["endpoint"])

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from typing import TypedDict
+from typing import Literal, NotRequired, TypedDict
 
 
 class Origin(TypedDict):
@@ -14,6 +14,7 @@ class Origin(TypedDict):
     name: str
     dialled: str
     codecs: list[str]
+    held: NotRequired[Literal[True]]
 
 
 class Destination(TypedDict):
@@ -23,6 +24,7 @@ class Destination(TypedDict):
     answerer: str | None
     """The extension or number that picked up, on the leg that did; else None."""
     name: str
+    held: NotRequired[Literal[True]]
 
 
 class Row(TypedDict):
@@ -30,7 +32,8 @@ class Row(TypedDict):
 
     ``started`` is the creation of the oldest leg seen, ``answered`` the first answer that the caller got; None while
     there is none, and where it came before anybody watched and no bridge tells it. ``codecs``: offered while it rings,
-    negotiated once up. ``pbx``: the tenant of the origin, or else of the first destination that has one.
+    negotiated once up. ``pbx``: the tenant of the origin, or else of the first destination that has one. ``held``
+    stands only at a leg whose party waits because the other of the two has put it on hold.
     """
 
     linkedid: str

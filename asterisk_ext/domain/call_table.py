@@ -47,10 +47,14 @@ class CallTable:
         """The ids of the channels that live and are shown."""
         return (leg.id for leg in self._legs.values() if not leg.hidden and not leg.ended)
 
+    def living_names(self, linkedid: str) -> list[tuple[str, str]]:
+        """Id and name of one call's living channels, the origin's first."""
+        call = self._calls.get(linkedid)
+        return [(leg.id, leg.name) for leg in call.shown() if not leg.ended] if call else []
+
     def living_in(self, linkedid: str) -> list[str]:
         """The ids of one call's channels, the origin's first."""
-        call = self._calls.get(linkedid)
-        return [leg.id for leg in call.shown() if not leg.ended] if call else []
+        return [leg for leg, _ in self.living_names(linkedid)]
 
     def changes_since(self, number: int) -> Changes | None:
         """What has changed since ``number``; None when that is too long ago to tell: begin from ``rows``."""
@@ -116,7 +120,8 @@ def row_of(call: Call, server: str | None) -> Row | None:
     if not legs:
         return None
     first, *others = legs
-    return {
+    held = call.held()
+    row: Row = {
         "linkedid": call.linkedid,
         "pbx": next((leg.pbx for leg in legs if leg.pbx), None),
         "server": server,
@@ -135,9 +140,14 @@ def row_of(call: Call, server: str | None) -> Row | None:
                 "channel": leg.name,
                 "state": leg.state,
                 "codecs": list(leg.codecs),
-                "answerer": leg.answerer,
+                "answerer": leg.answerer(first.dialled),
                 "name": leg.caller_name,
             }
             for leg in others
         ],
     }
+    if held is first:
+        row["origin"]["held"] = True
+    elif held is not None:
+        row["destinations"][others.index(held)]["held"] = True
+    return row

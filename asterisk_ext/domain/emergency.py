@@ -14,6 +14,9 @@ DEFAULT_NUMBERS = (
 NEVER_OFF = ("190", "192", "193")
 """Police, ambulance and fire brigade: no virtual PBX may switch these off."""
 
+MARK = "AST_EXT_IN_EMERGENCY"
+"""Channel variable that the dialplan sets on every leg of an emergency call, transfers to one included."""
+
 
 def dialled_forms(numbers: Iterable[str], outside_prefixes: Iterable[str]) -> dict[str, str]:
     """Every way of dialling an emergency number → the bare number: bare, after an outside-line prefix, after 55."""

@@ -13,7 +13,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Iterable
 
-from asterisk_ext.domain.call_events import Bridge, Changed, Created, Dialled, Event, Snapshot
+from asterisk_ext.domain.call_events import Bridge, Changed, Created, Dialled, Event, Held, Snapshot
 from asterisk_ext.domain.call_legs import UP, Leg, dialled_by, is_hidden, is_local_caller, rank
 from asterisk_ext.domain.call_rows import iso_utc
 from asterisk_ext.domain.call_table import CallTable
@@ -43,6 +43,8 @@ class LiveCalls(CallTable):
             self._change(event.channel, now, event.at)
         elif isinstance(event, Dialled):
             self._dial(event, now)
+        elif isinstance(event, Held):
+            self._hold(event, now)
         elif isinstance(event, Created):
             self._create(event.channel, now)
         else:
@@ -119,6 +121,12 @@ class LiveCalls(CallTable):
         if changed:
             self._note(leg)
         return leg
+
+    def _hold(self, event: Held, now: float) -> None:
+        leg = self._change(event.channel, now, event.at)
+        if leg and leg.holds != event.holds:
+            leg.holds = event.holds
+            self._note(leg)
 
     def _dial(self, event: Dialled, now: float) -> None:
         caller = self._glimpse(event.caller, "", now) if event.caller else None

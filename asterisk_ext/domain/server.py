@@ -41,7 +41,9 @@ class Server:
     registration: str = ""
     """IP de registro: the address or name that phones register to."""
     port: int = 8480
-    """Port of its admin HTTP."""
+    """Port of its console."""
+    fleet_port: int = 8481
+    """Port that the other servers reach it at."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

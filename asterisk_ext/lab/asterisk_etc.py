@@ -33,7 +33,7 @@ DEFAULTS = (
 
 def render(node: Host, plan: Plan, install: Install, config: Config) -> dict[str, str]:
     """The files by name; secrets are among them."""
-    product = base_config.of(config.asterisk, plan.ari_secret, plan.ari_acting_secret)
+    product = base_config.of(config, plan.ari_secret, plan.ari_acting_secret)
     own = {
         "asterisk.conf": _asterisk(install),
         "manager.conf": "[general]\nenabled = no\n",
@@ -42,6 +42,7 @@ def render(node: Host, plan: Plan, install: Install, config: Config) -> dict[str
         "extensions.conf": '#include "hotel_extensions.conf"\n',
         "queues.conf": '[general]\npersistentmembers = no\n\n#include "hotel_queues.conf"\n',
         "confbridge.conf": "[general]\n",
+        "hep.conf": _hep(config.guard.capture_port, plan.hep_secret),
         **dict.fromkeys(DEFAULTS, ""),
         **{name: _resource(name) for name in VERBATIM},
     }
@@ -59,6 +60,13 @@ def _asterisk(install: Install) -> str:
         "\n[options]\n"
         "nocolor = yes\n"
         "hideconnect = yes\n"
+    )
+
+
+def _hep(port: int, secret: str) -> str:
+    return (
+        "[general]\nenabled = yes\nuuid_type = call-id\ncapture_id = 1\n"
+        f"capture_address = 127.0.0.1:{port}\ncapture_password = {secret}\n"
     )
 
 

@@ -7,16 +7,20 @@ import sys
 from collections.abc import Sequence
 from functools import partial
 
-from asterisk_ext.lab import machines, node_tree, sample, services, traffic
+from asterisk_ext.domain.errors import Problem
+from asterisk_ext.lab import machines, node_tree, private_files, sample, services, traffic
 from asterisk_ext.lab.asterisk_install import Install
 from asterisk_ext.lab.plan import Plan
-from asterisk_ext.lab.provision import provision
+from asterisk_ext.lab.provision import add_servers, provision
 from asterisk_ext.lab.reach import can_connect
 from asterisk_ext.lab.report import Report
 from asterisk_ext.lab.supervisor import Running, Supervisor
 from asterisk_ext.lab.topology import CONSOLE_PORT, Host
 
 READY_SECONDS = 60.0
+NOT_JOINED = Problem(
+    "lab.not_joined", 500, "The lab was not started: {node} could not join the fleet: {told}", "Look at its log."
+)
 
 
 async def bring_up(
@@ -24,10 +28,13 @@ async def bring_up(
 ) -> None:
     """Refuses with the name of what did not come up."""
     topology = plan.topology
-    await asyncio.gather(*(_start_node(plan, install, supervisor, node) for node in topology.nodes))
+    first, *others = topology.nodes
+    await _start_node(plan, install, supervisor, first)
+    socket = node_tree.inside(machines.node_base(plan, first.name), "/run/asterisk-ext/admin.sock")
+    tokens = await add_servers(plan, socket)
+    await asyncio.gather(*(_join(plan, install, supervisor, node, tokens[node.name]) for node in others))
     report.say(f"services: {', '.join(service.name for service in services.of_node(install))} on every node")
     await _start_relay(plan, supervisor, console_fds)
-    socket = node_tree.inside(machines.node_base(plan, topology.nodes[0].name), "/run/asterisk-ext/admin.sock")
     await provision(plan, socket)
     report.say(f"fleet: {len(topology.nodes)} servers, {len(sample.TENANTS) + 1} virtual PBXs")
     await _start_traffic(plan, supervisor, report)
@@ -50,6 +57,18 @@ async def _are_registered(supervisor: Supervisor, accounts: Sequence[sample.Acco
         if any(f" {account.name}/sip:" not in text for account in accounts if account.node == node):
             return False
     return True
+
+
+async def _join(plan: Plan, install: Install, supervisor: Supervisor, node: Host, token: str) -> None:
+    """By the documented command, the token in a file of the service's user."""
+    place = node_tree.inside(machines.node_base(plan, node.name), "/var/lib/asterisk-ext")
+    private_files.write(place, {"token": token}, install.uid, install.gid)
+    command = services.as_asterisk(install, ("asterisk-ext", "node", "join", "--file", "/var/lib/asterisk-ext/token"))
+    status, text = await supervisor.output(node.name, command)
+    if status:
+        raise NOT_JOINED.refuse(node=node.name, told=text)
+    (place / "token").unlink()
+    await _start_node(plan, install, supervisor, node)
 
 
 async def _start_node(plan: Plan, install: Install, supervisor: Supervisor, node: Host) -> None:

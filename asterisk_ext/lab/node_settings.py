@@ -16,6 +16,8 @@ from asterisk_ext.lab.topology import CONSOLE_PORT, Host, Kind, Topology
 SIP_TCP = ("5060", "5061", "8088", "8089")
 """TLS at 5061, WebSocket at 8088 and 8089, where nothing listens unless a test has it so."""
 
+HEP_PORT = 9060
+
 
 def settings(node: Host, topology: Topology, install: Install, driver: str = config.Guard().driver) -> config.Config:
     """The first node holds the registry and serves it to the others."""
@@ -23,17 +25,17 @@ def settings(node: Host, topology: Topology, install: Install, driver: str = con
     friends = (*topology.nodes, *topology.of(Kind.CARRIER), *topology.of(Kind.OPERATOR))
     return config.Config(
         node=config.Node(name=node.name),
-        registry=config.Registry(
-            serve=node == first, url="" if node == first else f"http://{first.ipv4}:{CONSOLE_PORT}"
-        ),
+        registry=config.Registry(serve=node == first),
         guard=config.Guard(
             driver=driver,
+            capture_port=HEP_PORT,
             node_service_uid=install.uid,
             never_ban=tuple(address for friend in friends for address in (friend.ipv4, friend.ipv6)),
             sip_tcp=SIP_TCP,
         ),
         countries=config.Countries(sources=(), schedule=""),
         admin_http=config.AdminHttp(host=node.ipv4, port=CONSOLE_PORT),
+        fleet=config.Fleet(host=node.ipv4),
     )
 
 
@@ -44,7 +46,7 @@ def write(place: Path, whole: config.Config, plan: Plan, install: Install) -> No
         ("config.toml", text, 0o644),
         ("ari.secret", plan.ari_secret.encode(), 0o640),
         ("ari-act.secret", plan.ari_acting_secret.encode(), 0o640),
-        ("fleet.secret", plan.fleet_secret.encode(), 0o640),
+        ("hep.secret", plan.hep_secret.encode(), 0o640),
     ):
         path = place / name
         path.touch(mode=0o600)

@@ -26,7 +26,7 @@ class Plan(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True
     drivers: tuple[str, ...] = ()
     ari_secret: str
     ari_acting_secret: str
-    fleet_secret: str
+    hep_secret: str
 
     @property
     def topology(self) -> topology.Topology:
@@ -82,7 +82,7 @@ def make(*, name: str, nodes: int, calls: int, port: int, detach: bool, drivers:
         users=sample.users(new_secret),
         ari_secret=new_secret(),
         ari_acting_secret=new_secret(),
-        fleet_secret=new_secret(),
+        hep_secret=new_secret(),
     )
 
 

@@ -5,19 +5,30 @@ from __future__ import annotations
 import asyncio
 import json
 from pathlib import Path
+from typing import Any
 
 from asterisk_ext.cli.client import ask
 from asterisk_ext.lab import sample
 from asterisk_ext.lab.plan import Plan
 
 
-async def provision(plan: Plan, socket: Path) -> None:
-    """Servers, virtual PBXs and users; ``socket`` is the node service's. Raises the refusal that the API gave."""
+async def add_servers(plan: Plan, socket: Path) -> dict[str, str]:
+    """The servers' records; returns the tokens by which all but the first join. ``socket`` is the node service's."""
     nodes = {node.name: node.ipv4 for node in plan.topology.nodes}
     for server in sample.servers(nodes):
-        await asyncio.to_thread(ask, str(socket), "POST", "servers", server)
-    document = sample.tenants(tuple(nodes), plan.topology.host("carrier").ipv4, plan.passwords)
+        await _post(socket, "servers", server)
+    joining = list(nodes)[1:]
+    return {name: (await _post(socket, f"servers/{name}/join-token", {}))["token"] for name in joining}
+
+
+async def provision(plan: Plan, socket: Path) -> None:
+    """Virtual PBXs and users. Raises the refusal that the API gave."""
+    nodes = tuple(node.name for node in plan.topology.nodes)
+    document = sample.tenants(nodes, plan.topology.host("carrier").ipv4, plan.passwords)
     await asyncio.to_thread(ask, str(socket), "POST", "pbx/import", data=json.dumps(document).encode())
     for name, password in plan.users.items():
-        user = {"name": name, "password": password, "role": name}
-        await asyncio.to_thread(ask, str(socket), "POST", "users", user)
+        await _post(socket, "users", {"name": name, "password": password, "role": name})
+
+
+async def _post(socket: Path, path: str, body: dict[str, Any]) -> Any:
+    return await asyncio.to_thread(ask, str(socket), "POST", path, body)

@@ -111,9 +111,21 @@ def up(plan: Plan, say: Callable[[str], None]) -> int:
 
 
 def wait(pid: int) -> None:
-    """Until the lab ends."""
-    with contextlib.suppress(ChildProcessError):
-        os.waitpid(pid, 0)
+    """Until the lab ends, or a signal's handler raises.
+
+    A signal that comes just before a system call blocks would wait for the next one; so each also writes to a pipe.
+    """
+    woken, wake = os.pipe()
+    os.set_blocking(wake, False)
+    handle = os.pidfd_open(pid)
+    before = signal.set_wakeup_fd(wake, warn_on_full_buffer=False)
+    try:
+        while handle not in select.select([handle, woken], [], [])[0]:
+            os.read(woken, 64)
+    finally:
+        signal.set_wakeup_fd(before)
+        for opened in (handle, woken, wake):
+            os.close(opened)
 
 
 def down(name: str) -> bool:

@@ -13,7 +13,7 @@ from typing import Any, TypeVar
 
 from sqlite_utils import Database
 
-from asterisk_ext.ports import CONFLICT, Change, Clock, Gap, Item
+from asterisk_ext.ports import CONFLICT, MOVED, MOVED_MARK, Change, Clock, Gap, Item
 
 T = TypeVar("T")
 
@@ -109,6 +109,9 @@ class EmbeddedRegistry:
         rows = await self._rows("SELECT data FROM blob WHERE sha256 = ?", sha256)
         return bytes(rows[0][0]) if rows else None
 
+    async def blobs(self) -> list[str]:
+        return [name for (name,) in await self._rows("SELECT sha256 FROM blob ORDER BY sha256")]
+
     async def drop_blob(self, sha256: str) -> None:
         await self._rows("DELETE FROM blob WHERE sha256 = ?", sha256)
 
@@ -152,6 +155,8 @@ def _revision(connection: sqlite3.Connection) -> int:
 def _compare_and_write(connection: sqlite3.Connection, key: str, value: bytes | None, revision: int) -> int:
     connection.execute("BEGIN IMMEDIATE")
     try:
+        if key != MOVED_MARK and connection.execute("SELECT 1 FROM item WHERE key = ?", (MOVED_MARK,)).fetchone():
+            raise MOVED.refuse()
         row = connection.execute("SELECT revision FROM item WHERE key = ?", (key,)).fetchone()
         if (row[0] if row else 0) != revision:
             raise CONFLICT.refuse(key=key)

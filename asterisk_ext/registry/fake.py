@@ -6,7 +6,7 @@ import asyncio
 import hashlib
 from collections.abc import AsyncIterator
 
-from asterisk_ext.ports import CONFLICT, Change, Clock, Gap, Item
+from asterisk_ext.ports import CONFLICT, MOVED, MOVED_MARK, Change, Clock, Gap, Item
 
 
 class FakeRegistry:
@@ -72,10 +72,15 @@ class FakeRegistry:
     async def get_blob(self, sha256: str) -> bytes | None:
         return self._blobs.get(sha256)
 
+    async def blobs(self) -> list[str]:
+        return sorted(self._blobs)
+
     async def drop_blob(self, sha256: str) -> None:
         self._blobs.pop(sha256, None)
 
     def _write(self, key: str, value: bytes | None, revision: int) -> int:
+        if MOVED_MARK in self._items and key != MOVED_MARK:
+            raise MOVED.refuse()
         existing = self._items.get(key)
         if (existing.revision if existing else 0) != revision:
             raise CONFLICT.refuse(key=key)

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import hashlib
 import io
+import ssl
 from collections.abc import AsyncIterator
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import aiohttp
 import msgspec
 
-from asterisk_ext.ports import CONFLICT, UNREACHABLE, Change, Gap, Item
+from asterisk_ext.domain.errors import Refusal
+from asterisk_ext.domain.node_rights import NOT_YOURS
+from asterisk_ext.ports import CONFLICT, MOVED, UNREACHABLE, UNSURE, Change, Gap, Item
 from asterisk_ext.registry import wire
 
 T = TypeVar("T")
@@ -20,14 +23,18 @@ CARRYING = aiohttp.ClientTimeout(total=60, connect=2, sock_read=10)
 """An audio is some megabytes, perhaps over a slow line."""
 WATCHING = aiohttp.ClientTimeout(total=None, connect=2, sock_read=3 * wire.KEEPALIVE)
 """A watch that has said nothing for three keepalives is dead."""
+_NOT_SENT = (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError, aiohttp.ClientResponseError)
+"""Nothing was written: there was no connection, or it was refused."""
 
 
 class RemoteRegistry:
     """``ports.Registry`` at ``url``; refuses ``registry.unreachable`` when it does not answer in time."""
 
-    def __init__(self, url: str, secret: str) -> None:
+    def __init__(self, url: str, context: ssl.SSLContext | bool = True, keeper: str | None = None) -> None:
+        """``context`` presents this node's certificate; ``keeper`` is the name that the server must prove."""
         self._url = url.rstrip("/") + wire.PREFIX
-        self._session = aiohttp.ClientSession(headers={"Authorization": f"Bearer {secret}"}, timeout=PATIENCE)
+        self._session = aiohttp.ClientSession(timeout=PATIENCE, connector=aiohttp.TCPConnector(ssl=context))
+        self._keeper = keeper
 
     async def close(self) -> None:
         await self._session.close()
@@ -51,7 +58,9 @@ class RemoteRegistry:
     async def watch(self, prefix: str, from_revision: int) -> AsyncIterator[Change | Gap]:
         params = {"prefix": prefix, "from": str(from_revision)}
         try:
-            async with self._session.get(self._url + "/watch", params=params, timeout=WATCHING) as response:
+            async with self._session.get(
+                self._url + "/watch", params=params, timeout=WATCHING, server_hostname=self._keeper
+            ) as response:
                 response.raise_for_status()
                 async for text in response.content:
                     line = msgspec.json.decode(text, type=wire.Line)
@@ -77,11 +86,28 @@ class RemoteRegistry:
             raise UNREACHABLE.refuse()
         return data or None
 
+    async def blobs(self) -> list[str]:
+        return (await self._ask("GET", "/blobs", wire.Blobs)).names
+
     async def drop_blob(self, sha256: str) -> None:
         await self._send("DELETE", f"/blob/{sha256}", None, b"")
 
     async def _write(self, write: wire.Write) -> int:
-        return (await self._ask("POST", "/write", wire.Written, body=write)).revision
+        """Asked once more where the answer was lost: a compare-and-set is never made twice."""
+        try:
+            return (await self._ask("POST", "/write", wire.Written, body=write)).revision
+        except Refusal as refusal:
+            if refusal.problem is not UNSURE:
+                raise
+        try:
+            item = await self.get(write.key)
+            if (item.revision if item else 0) == write.revision:
+                return (await self._ask("POST", "/write", wire.Written, body=write)).revision
+            if (item.value if item else None) == write.value:
+                return item.revision if item else (await self.snapshot(write.key))[1]
+        except Refusal as refusal:
+            raise (UNSURE.refuse() if refusal.problem is UNREACHABLE else refusal) from None
+        raise CONFLICT.refuse(key=write.key)
 
     async def _ask(
         self, method: str, path: str, kind: type[T] | None, params: dict[str, str] | None = None, body: object = None
@@ -99,12 +125,24 @@ class RemoteRegistry:
     ) -> bytes:
         url = self._url + path
         try:
-            async with self._session.request(method, url, params=params, data=data, timeout=timeout) as response:
-                if response.status == CONFLICT.status:
-                    raise CONFLICT.refuse(key=(await response.json())["params"]["key"])
+            async with self._session.request(
+                method, url, params=params, data=data, timeout=timeout, server_hostname=self._keeper
+            ) as response:
+                if response.status in (CONFLICT.status, NOT_YOURS.status):
+                    raise _refused(await response.json())
                 if response.status == 404:
                     return b""
                 response.raise_for_status()
                 return await response.read()
-        except (TimeoutError, aiohttp.ClientError) as error:
+        except _NOT_SENT as error:
             raise UNREACHABLE.refuse() from error
+        except (TimeoutError, aiohttp.ClientError) as error:
+            raise (UNSURE if path == "/write" else UNREACHABLE).refuse() from error
+
+
+def _refused(told: dict[str, Any]) -> Refusal:
+    if told["error_id"] == NOT_YOURS.error_id:
+        return NOT_YOURS.refuse(**told["params"])
+    if told["error_id"] == MOVED.error_id:
+        return MOVED.refuse()
+    return CONFLICT.refuse(key=told["params"]["key"])

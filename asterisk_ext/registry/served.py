@@ -4,24 +4,26 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import hmac
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 
 import msgspec
 from aiohttp import web
 from aiohttp.typedefs import Handler, Middleware
 
 from asterisk_ext.domain.errors import Refusal
+from asterisk_ext.domain.node_rights import check_beat, check_write
 from asterisk_ext.ports import Change, Gap, Registry
 from asterisk_ext.registry import wire
 
+NODE = web.RequestKey("node", str)
+"""Name of the node that asks."""
 LARGEST = 64 * 1024 * 1024
 """Bytes of one request: an audio is the largest thing there is."""
 
 
-def application(registry: Registry, secret: str) -> web.Application:
-    """The sub-application to mount at ``/registry/v1``; every request must bear the fleet's secret."""
-    app = web.Application(middlewares=[_only_the_fleet(secret), _refusals], client_max_size=LARGEST)
+def application(registry: Registry, peer_of: Callable[[web.Request], str]) -> web.Application:
+    """The sub-application to mount at ``/registry/v1``, for nodes of the fleet alone; ``peer_of`` names who asks."""
+    app = web.Application(middlewares=[_only_the_fleet(peer_of), _refusals], client_max_size=LARGEST)
     routes = _Routes(registry)
     app.add_routes(
         [
@@ -32,6 +34,7 @@ def application(registry: Registry, secret: str) -> web.Application:
             web.post("/beat", routes.beat),
             web.get("/beats", routes.beats),
             web.post("/blob", routes.put_blob),
+            web.get("/blobs", routes.blobs),
             web.get("/blob/{sha256}", routes.get_blob),
             web.delete("/blob/{sha256}", routes.drop_blob),
         ]
@@ -39,12 +42,13 @@ def application(registry: Registry, secret: str) -> web.Application:
     return app
 
 
-def _only_the_fleet(secret: str) -> Middleware:
+def _only_the_fleet(peer_of: Callable[[web.Request], str]) -> Middleware:
     @web.middleware
     async def middleware(request: web.Request, handler: Handler) -> web.StreamResponse:
-        given = request.headers.get("Authorization", "")
-        if not secret or not hmac.compare_digest(given.encode(), f"Bearer {secret}".encode()):
+        name = peer_of(request)
+        if not name:
             return web.json_response({"error_id": "registry.stranger", "status": 401}, status=401)
+        request[NODE] = name
         return await handler(request)
 
     return middleware
@@ -73,6 +77,7 @@ class _Routes:
 
     async def write(self, request: web.Request) -> web.Response:
         write = msgspec.json.decode(await request.read(), type=wire.Write)
+        check_write(request[NODE], write.key, write.value is None)
         if write.value is None:
             return _json(wire.Written(await self._registry.delete(write.key, write.revision)))
         if not write.revision:
@@ -81,6 +86,7 @@ class _Routes:
 
     async def beat(self, request: web.Request) -> web.Response:
         beat = msgspec.json.decode(await request.read(), type=wire.Beat)
+        check_beat(request[NODE], beat.node)
         await self._registry.beat(beat.node, beat.ttl, beat.report)
         return web.Response(status=204)
 
@@ -93,6 +99,9 @@ class _Routes:
     async def get_blob(self, request: web.Request) -> web.Response:
         data = await self._registry.get_blob(request.match_info["sha256"])
         return web.Response(status=404) if data is None else web.Response(body=data)
+
+    async def blobs(self, request: web.Request) -> web.Response:
+        return _json(wire.Blobs(await self._registry.blobs()))
 
     async def drop_blob(self, request: web.Request) -> web.Response:
         await self._registry.drop_blob(request.match_info["sha256"])

@@ -38,6 +38,10 @@ class Beats(msgspec.Struct, frozen=True):
     beats: dict[str, tuple[float, bytes]]
 
 
+class Blobs(msgspec.Struct, frozen=True):
+    names: list[str]
+
+
 class Line(msgspec.Struct, frozen=True, omit_defaults=True):
     """One line of a watch: a change, the news of a gap, or neither (it is alive)."""
 

@@ -11,8 +11,9 @@ from asterisk_ext.domain.access import Act, Actor, require
 from asterisk_ext.domain.errors import Problem, Refusal
 from asterisk_ext.domain.server import Server
 from asterisk_ext.guard_ports import Banned, Guard, GuardEvent, Spared
-from asterisk_ext.ports import Fleet, Peers
+from asterisk_ext.ports import Clock, Fleet, Peers, Registry
 from asterisk_ext.services.audit import Audit
+from asterisk_ext.services.records import encode, lift_key
 
 NOT_AN_ADDRESS = Problem(
     "ban.not_an_address", 422, "{address!r} is not an IP address; nothing was changed.", "Give an IPv4 or IPv6 address."
@@ -48,7 +49,11 @@ class Lifted:
 
 
 class Bans:
-    def __init__(self, node: str, guard: Guard, audit: Audit, peers: Peers, fleet: Fleet) -> None:
+    def __init__(
+        self, node: str, guard: Guard, audit: Audit, peers: Peers, fleet: Fleet, registry: Registry, clock: Clock
+    ) -> None:
+        self._registry = registry
+        self._clock = clock
         self._node = node
         self._guard = guard
         self._audit = audit
@@ -136,9 +141,18 @@ class Bans:
         if not confirmed:
             raise NOT_LIFTED.refuse(address=address, servers=", ".join(silent))
         if not actor.peer:
+            await self._lift_for_good(address)
             facts = {"servers": " ".join(confirmed)} | ({"silent": " ".join(silent)} if silent else {})
             await self._audit.note(actor, Act.LIFT_BAN, address, "bans", **facts)
         return Lifted(confirmed=confirmed, silent=silent)
+
+    async def _lift_for_good(self, address: str) -> None:
+        """Servers that did not answer lift it when they hear of this; what was told of it before counts no more."""
+        item = await self._registry.get(lift_key(address))
+        if item is None:
+            await self._registry.create(lift_key(address), encode(self._clock()))
+        else:
+            await self._registry.compare_and_set(lift_key(address), encode(self._clock()), item.revision)
 
     def _others(self, actor: Actor) -> list[Server]:
         """The servers to ask: none for another node, which asks them itself."""

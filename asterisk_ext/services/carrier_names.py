@@ -62,6 +62,9 @@ class CarrierNames:
                 self._loop.call_soon_threadsafe(self._new.set)
             return self._project()
 
+    def replaced(self) -> bool:
+        return self._projector.replaced()
+
     async def run(self) -> None:
         """Look names up for ever; the last known addresses stay while a name server does not answer."""
         self._loop = asyncio.get_running_loop()

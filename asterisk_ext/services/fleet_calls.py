@@ -10,6 +10,7 @@ from typing import Literal, Protocol
 
 from asterisk_ext.domain.access import PEER, Act, Actor, require
 from asterisk_ext.domain.call_filter import Filter
+from asterisk_ext.domain.call_media import Detail
 from asterisk_ext.domain.call_news import Changed, Difference, Ended, Silent, Snapshot
 from asterisk_ext.domain.call_rows import Row
 from asterisk_ext.domain.change_log import ChangeLog
@@ -120,6 +121,21 @@ class FleetCalls:
                 await asyncio.sleep(self._pause)
         finally:
             self._watchers -= 1
+
+    async def detail(self, actor: Actor, linkedid: str, server: str = "") -> Detail:
+        """One call with its audio, from the server where it is."""
+        here = actor.peer or any(row["linkedid"] == linkedid for row in self.here(actor).calls)
+        if actor.peer or server == self._node or (here and not server):
+            return await self._own.detail(actor, linkedid)
+        found = [
+            row["server"]
+            for row in (await self.table(actor)).calls
+            if row["linkedid"] == linkedid and server in ("", row["server"])
+        ]
+        for other in self._others():
+            if other.name in found:
+                return await self._peers.call(other, linkedid)
+        raise UNKNOWN.refuse(linkedid=linkedid)
 
     async def hang_up(self, actor: Actor, linkedid: str, server: str = "") -> None:
         """End every leg of a call where it is; that server notes ``actor`` in the audit, and refuses."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Iterable, Sequence
+from collections.abc import AsyncIterator, Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal, Protocol
 
@@ -12,15 +12,16 @@ from asterisk_ext.domain.access import Act, Actor, require
 from asterisk_ext.domain.call_events import Bridge, Event
 from asterisk_ext.domain.call_events import Snapshot as Channel
 from asterisk_ext.domain.call_filter import Counters, Filter, count
+from asterisk_ext.domain.call_media import Detail, RtpStatistics, media_of
 from asterisk_ext.domain.call_news import Changed, Difference, Ended, Snapshot
 from asterisk_ext.domain.call_rows import Row
 from asterisk_ext.domain.call_table import Changes
-from asterisk_ext.domain.emergency import DEFAULT_NUMBERS, dialled_forms
+from asterisk_ext.domain.emergency import DEFAULT_NUMBERS, MARK, dialled_forms
 from asterisk_ext.domain.errors import Problem
 from asterisk_ext.domain.pbx import Pbx
 
 UNKNOWN = Problem(
-    "call.unknown", 404, "There is no call {linkedid} any more; nothing was hung up.", "Look at the table again."
+    "call.unknown", 404, "There is no call {linkedid} any more; nothing was done.", "Look at the table again."
 )
 EMERGENCY = Problem(
     "call.emergency",
@@ -46,10 +47,18 @@ class Journal(Protocol):
 
 
 class Channels(Protocol):
-    """The exchange whose channels can be ended."""
+    """The exchange whose channels can be asked about and ended."""
+
+    async def rtp_statistics(self, channel: str) -> RtpStatistics | None:
+        """None when the channel of this unique id has ended or has no RTP."""
+        ...
 
     async def hang_up(self, channel: str) -> None:
         """End the channel of this unique id; one that has ended already is no error."""
+        ...
+
+    async def variable(self, channel: str, name: str) -> str:
+        """A channel's variable; empty where it has none, or has ended."""
         ...
 
 
@@ -110,6 +119,15 @@ class LiveCalls:
             await self._until_other(number, freshness)
             await asyncio.sleep(self._pause)
 
+    async def detail(self, actor: Actor, linkedid: str) -> Detail:
+        """One call and how its legs' audio fares now. Refuses ``call.unknown``, also where ``actor`` may not see it."""
+        row = self._calls.row(linkedid)
+        if row is None or not scoped(actor, None).matches(row):
+            raise UNKNOWN.refuse(linkedid=linkedid)
+        legs = self._calls.living_names(linkedid)
+        told = await asyncio.gather(*(self._channels.rtp_statistics(leg) for leg, _ in legs))
+        return {"call": row, "media": [media_of(name, each) for (_, name), each in zip(legs, told, strict=True)]}
+
     async def hang_up(self, actor: Actor, linkedid: str) -> None:
         """End every leg of a call. Refuses ``call.unknown``, and ``call.emergency`` for a call to such a number."""
         require(actor, Act.HANG_UP)
@@ -117,11 +135,23 @@ class LiveCalls:
         legs = self._calls.living_in(linkedid)
         if row is None or not legs:
             raise UNKNOWN.refuse(linkedid=linkedid)
-        if self._is_emergency(row):
+        if await self._is_emergency(row, legs):
             raise EMERGENCY.refuse(linkedid=linkedid)
         await self._audit.note(actor, Act.HANG_UP, linkedid, server=row["server"], pbx=row["pbx"])
         for leg in legs:
             await self._channels.hang_up(leg)
+
+    async def cut(self, pbx: int, spared: Collection[str]) -> int:
+        """End all calls of a virtual PBX that are no emergency and not to a number ``spared``; how many there were."""
+        done = 0
+        for row in self._calls.rows():
+            legs = self._calls.living_in(row["linkedid"])
+            if row["pbx"] != str(pbx) or row["origin"]["dialled"] in spared or await self._is_emergency(row, legs):
+                continue
+            for leg in legs:
+                await self._channels.hang_up(leg)
+            done += 1
+        return done
 
     def apply(self, event: Event, now: float) -> None:
         self._calls.apply(event, now)
@@ -174,8 +204,13 @@ class LiveCalls:
             self._waiting += 1
             await self._news.wait()
 
-    def _is_emergency(self, row: Row) -> bool:
-        """Whether an emergency number was dialled, in a form that the tenant's phones may dial it."""
+    async def _is_emergency(self, row: Row, legs: Iterable[str]) -> bool:
+        """Whether an emergency number was dialled, in a form that the tenant's phones may dial, or transferred to."""
+        if self._dialled_emergency(row):
+            return True
+        return any([await self._channels.variable(leg, MARK) for leg in legs])
+
+    def _dialled_emergency(self, row: Row) -> bool:
         pbx = next((pbx for pbx in self._fleet.tenants() if str(pbx.id) == row["pbx"]), None)
         if pbx is None:
             return row["origin"]["dialled"] in dialled_forms(DEFAULT_NUMBERS, ("0",))

@@ -14,7 +14,15 @@ from asterisk_ext.domain.server import Report, Server
 T = TypeVar("T")
 
 MAINTENANCE = "maintenance"
+LIFE = "registry/life"
 SERVERS = "server/"
+EVIDENCE = "evidence/"
+"""Bans of each node's own, by node and address; only that node writes there."""
+LIFTS = "lift/"
+"""When an operator lifted an address everywhere, by address."""
+JOINS = "join/"
+CERTIFICATES = "certificate/"
+"""Serial numbers of the certificates that are good, by server."""
 TENANTS = "pbx/"
 USERS = "user/"
 TOKENS = "token/"
@@ -26,6 +34,22 @@ FIREWALL_TEMPLATES = "firewall/template/"
 FIREWALL_LISTS = "firewall/list/"
 AUDIOS = "audio/"
 AUDIO_USES = "audio_use/"
+
+
+def evidence_key(node: str, address: str) -> str:
+    return f"{EVIDENCE}{node}/{address}"
+
+
+def lift_key(address: str) -> str:
+    return f"{LIFTS}{address}"
+
+
+def join_key(server: str) -> str:
+    return f"{JOINS}{server}"
+
+
+def certificate_key(server: str) -> str:
+    return f"{CERTIFICATES}{server}"
 
 
 def server_key(name: str) -> str:

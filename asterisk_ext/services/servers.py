@@ -19,7 +19,7 @@ from asterisk_ext.domain.server import (
 )
 from asterisk_ext.ports import Clock, Fleet, Registry
 from asterisk_ext.services.audit import Audit
-from asterisk_ext.services.records import encode, server_key
+from asterisk_ext.services.records import certificate_key, encode, join_key, server_key
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,7 +66,7 @@ class Servers:
         entry = current.entries.get(server.name)
         return Row(
             server=server,
-            state=state(report, entry is not None, now),
+            state=self._state(server.name, report, entry is not None, now),
             report=report,
             silent_for=max(0.0, now - report.at) if report else 0.0,
             home=sum(pbx.home == server.name for pbx in tenants),
@@ -76,11 +76,19 @@ class Servers:
             visitors_from=tuple(current.sources_of(server.name)),
         )
 
+    def _state(self, name: str, report: Report | None, in_maintenance: bool, now: float) -> State:
+        found = state(report, in_maintenance, now)
+        if found is State.UNREACHABLE and self._fleet.item(join_key(name)) is not None:
+            # What it reported was before its record was made anew, or its machine is installed again.
+            return State.AWAITING
+        return found
+
     async def add(self, actor: Actor, server: Server) -> None:
         require(actor, Act.CHANGE_SERVER)
         check(server)
         if any(server.name == other.name or server.id == other.id for other in self._fleet.servers()):
             raise EXISTS.refuse(field="name", server=server.name)
+        await self._shut_out(server.name)
         await self._registry.create(server_key(server.name), encode(server))
         await self._note(actor, server.name, done="added")
 
@@ -105,7 +113,15 @@ class Servers:
         if row.visitors_from:
             raise IS_DESTINATION.refuse(server=name, source=row.visitors_from[0])
         await self._registry.delete(server_key(name), self._revision(name))
+        await self._shut_out(name)
         await self._note(actor, name, done="removed")
+
+    async def _shut_out(self, name: str) -> None:
+        """Certificates and tokens of a record of this name that is gone are void for good."""
+        for key in (certificate_key(name), join_key(name)):
+            item = await self._registry.get(key)
+            if item is not None:
+                await self._registry.delete(key, item.revision)
 
     def _revision(self, name: str) -> int:
         item = self._fleet.item(server_key(name))

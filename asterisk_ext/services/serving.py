@@ -18,11 +18,15 @@ from asterisk_ext.services.waiting import first
 
 
 class Serving:
-    def __init__(self, node: str, fleet: Fleet, projector: Projector, audios: AudioDelivery) -> None:
+    def __init__(
+        self, node: str, fleet: Fleet, projector: Projector, audios: AudioDelivery, period: float = 1.0
+    ) -> None:
+        """``period``: seconds between two looks whether what was projected is still there."""
         self._node = node
         self._fleet = fleet
         self._projector = projector
         self._audios = audios
+        self._period = period
         self.map_revision = 0
         """Revision of the maintenance map that Asterisk is served by."""
         self.tenants = 0
@@ -30,7 +34,11 @@ class Serving:
         self._moved = asyncio.Event()
 
     async def run(self) -> None:
-        """Project whenever the copy has changed, for ever."""
+        """Project whenever the copy has changed, or another file is where Asterisk was given its tenants; for ever.
+
+        A copy that was never filled, or was lost, says nothing of the tenants: Asterisk keeps those that it has.
+        """
+        await self._fleet.after(0)
         while True:
             revision, current = self._fleet.revision, self._fleet.maintenance()
             delivered = self._audios.delivered
@@ -43,7 +51,11 @@ class Serving:
                 self.map_revision = map_revision
                 self._moved.set()
                 self._moved = asyncio.Event()
-            await first(self._fleet.after(revision), self._audios.after(delivered))
+            await first(self._fleet.after(revision), self._audios.after(delivered), self._replaced())
+
+    async def _replaced(self) -> None:
+        while not self._projector.replaced():  # noqa: ASYNC110 - a file has no event
+            await asyncio.sleep(self._period)
 
     def _project(self, known: Sequence[Pbx], elsewhere: Collection[int]) -> None:
         audios = {pbx.id: self._audios.stems(pbx) for pbx in known}

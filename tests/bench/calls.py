@@ -79,9 +79,10 @@ def bytes_per_leg(lines: list[bytes], built: bool) -> float:
 def main() -> None:
     options = argparse.ArgumentParser()
     options.add_argument("--file", type=Path, default=RECORDING)
+    options.add_argument("--events", type=int, default=None, help="only so many of the file's")
     options.add_argument("--rounds", type=int, default=5)
     given = options.parse_args()
-    lines = gzip.decompress(given.file.read_bytes()).splitlines()
+    lines = gzip.decompress(given.file.read_bytes()).splitlines()[: given.events]
     plain, ours = best(lines, given.rounds, parse, track)
     table = track(lines)
     began = time.perf_counter()

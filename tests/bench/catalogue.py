@@ -5,16 +5,22 @@ from __future__ import annotations
 LAB = "bench"
 """The name of the lab that benches on a real fleet are given."""
 SMALL: dict[str, tuple[str, ...]] = {
-    "calls": ("--rounds", "1"),
+    "calls": ("--rounds", "1", "--events", "30000"),
+    "calls_watched": ("--calls", "300", "--clients", "10", "--seconds", "2"),
+    "calls_on_asterisk": ("--calls", "16", "--seconds", "1", "--rounds", "1", "--many", "40"),
     "fastagi": ("--seconds", "0.5"),
     "guard_scan": ("--lines", "20000", "--fail2ban-lines", "2000"),
     "guard_memory": ("--sources", "20000"),
     "guard_kernel": ("--rounds", "1"),
-    "guard_process": ("--rounds", "1", "--idle", "1"),
+    "guard_process": ("--bans", "3000", "--rounds", "1", "--idle", "1"),
     "guard_latency": ("--attackers", "3"),
     "firewall_countries": ("--prefixes", "2000", "--swaps", "2"),
+    "registry_watch": ("--watchers", "20", "--tenants", "1000", "--writes", "2", "--seconds", "2"),
     "firewall_rules": ("--questions", "50", "--packets", "1000"),
 }
 """With these arguments a bench takes seconds; without any it measures what docs/benchmarks.md tells."""
-ON_A_LAB: dict[str, tuple[str, ...]] = {"guard_on_asterisk": ("--attackers", "2")}
+ON_A_LAB: dict[str, tuple[str, ...]] = {
+    "guard_on_asterisk": ("--attackers", "2"),
+    "fleet_bans": ("--attacks", "1"),
+}
 """The same; the name of a lab with a node for each kernel driver comes before."""

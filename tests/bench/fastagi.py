@@ -1,22 +1,30 @@
 """FastAGI sessions a second: ``python -m tests.bench.fastagi [--seconds 4]``.
 
 The same exchange (a greeting of 25 lines, one command, its reply) against the gate and against a bare asyncio
-server that answers without looking: the floor. Server and client are a process each; CPU is the server's own.
+server that answers without looking: the floor; and against pyst2. Server and client are a process each; CPU is the
+server's own.
 """
 
 from __future__ import annotations
 
 import argparse
 import asyncio
+import contextlib
+import io
 import multiprocessing
+import os
 import resource
+import socketserver
 import statistics
+import threading
 import time
 from collections.abc import Awaitable, Callable
 from multiprocessing.connection import Connection
-from typing import NamedTuple
+from pathlib import Path
+from typing import NamedTuple, cast
 
 import uvloop
+from asterisk import agi as pyst2
 
 from agi.gate import Gate
 from agi.server import Server
@@ -49,6 +57,9 @@ class Measured(NamedTuple):
     p99: float
 
 
+SILENT = Path(os.devnull).open("w")  # noqa: SIM115 - for as long as the process lives
+
+
 class Passing:
     def gate_facts(self, pbx: int) -> GateFacts:
         return GateFacts(status=Status.ACTIVE, emergency_forms=frozenset(), announcements={})
@@ -77,6 +88,30 @@ async def serve_gate(ready: Callable[[int], None]) -> None:
     async with Server({"gate": Gate(Passing(), Nobody(), time.time)}, "127.0.0.1", 0) as server:
         ready(server.port)
         await asyncio.Event().wait()
+
+
+class Peer(socketserver.StreamRequestHandler):
+    """pyst2's own class, one thread a session, as its users write it for FastAGI."""
+
+    def handle(self) -> None:
+        out = io.TextIOWrapper(io.BufferedWriter(cast(io.RawIOBase, self.wfile)), write_through=True)
+        with out, contextlib.suppress(ConnectionError, ValueError):
+            session = pyst2.AGI(stdin=self.rfile, stdout=out, stderr=SILENT)
+            session.set_variable("AST_EXT_VERDICT", "pass")
+
+
+class Threads(socketserver.ThreadingTCPServer):
+    daemon_threads = True
+    request_queue_size = 1000
+
+
+async def serve_peer(ready: Callable[[int], None]) -> None:
+    # It wants SIGHUP's handler for itself in each thread, which only a process of one thread may give it.
+    pyst2.signal.signal = lambda *_: None
+    server = Threads(("127.0.0.1", 0), Peer)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    ready(server.server_address[1])
+    await asyncio.Event().wait()
 
 
 def serve(kind: Callable[[Callable[[int], None]], Awaitable[None]], pipe: Connection) -> None:
@@ -173,15 +208,19 @@ def main() -> None:
     options = argparse.ArgumentParser()
     options.add_argument("--seconds", type=float, default=4.0)
     seconds = options.parse_args().seconds
-    (echo, echo_held), (gate, gate_held) = measure(serve_echo, seconds), measure(serve_gate, seconds)
-    rows = [("who", "concurrent", "sessions/s", "of the echo", "ms CPU a session", "median ms", "p99 ms")]
-    for who, found in (("bare asyncio echo", echo), ("gate", gate)):
-        for concurrent, one in found.items():
-            share = one.rate / echo[concurrent].rate
+    kinds = {"bare asyncio echo": serve_echo, "gate": serve_gate, "pyst2 in threads": serve_peer}
+    found = {who: measure(kind, seconds) for who, kind in kinds.items()}
+    echo, peer = found["bare asyncio echo"][0], found["pyst2 in threads"][0]
+    rows: list[tuple[str, ...]] = [
+        ("who", "concurrent", "sessions/s", "of the echo", "of pyst2", "ms CPU a session", "median ms", "p99 ms")
+    ]
+    for who, (measured, _) in found.items():
+        for concurrent, one in measured.items():
+            shares = (f"{one.rate / other[concurrent].rate:.2f}" for other in (echo, peer))
             figures = (f"{one.cpu:.3f}", f"{one.median:.1f}", f"{one.p99:.1f}")
-            rows.append((who, str(concurrent), f"{one.rate:,.0f}", f"{share:.2f}", *figures))
+            rows.append((who, str(concurrent), f"{one.rate:,.0f}", *shares, *figures))
     show("FastAGI sessions", rows)
-    show("A held session", [("who", "KB"), ("bare asyncio echo", f"{echo_held:.1f}"), ("gate", f"{gate_held:.1f}")])
+    show("A held session", [("who", "KB"), *((who, f"{held:.1f}") for who, (_, held) in found.items())])
 
 
 if __name__ == "__main__":

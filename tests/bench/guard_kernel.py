@@ -31,6 +31,7 @@ from tests.own_network import Outside, in_own_network
 
 DRIVERS: dict[str, Callable[[], Kernel]] = {"nftables": NftablesKernel, "iptables": IptablesKernel}
 PLAIN, TRACKED, NONE = "one plain rule", "one plain rule that tracks connections", "no rule"
+DENYING = "default deny and one plain rule for one banned address: SIP and RTP open, not tracked"
 PLAIN_RULE = """
 table inet plain {
   chain input {
@@ -40,6 +41,24 @@ table inet plain {
 }
 """
 TRACKING_RULE = PLAIN_RULE.replace("drop", "drop; ct state invalid drop")
+DENYING_RULES = """
+table inet denying {
+  chain early {
+    type filter hook prerouting priority -300;
+    ip saddr 192.0.2.1 drop
+    udp dport 10000-20000 notrack accept
+    udp dport 5060 notrack accept
+  }
+  chain input {
+    type filter hook input priority 0; policy drop;
+    udp dport 10000-20000 accept
+    udp dport 5060 accept
+    iif lo accept
+    ct state established,related accept
+  }
+}
+"""
+PEERS = {PLAIN: PLAIN_RULE, TRACKED: TRACKING_RULE, DENYING: DENYING_RULES}
 PACKETS, FORGED, BANS = 5_000, 20_000, 20_000
 PHONE = "198.19.0.20"
 
@@ -52,7 +71,7 @@ def main() -> None:
     options = argparse.ArgumentParser()
     options.add_argument("--rounds", type=int, default=21)
     rounds = options.parse_args().rounds
-    networks = {name: Network(name) for name in (NONE, PLAIN, TRACKED, *DRIVERS)}
+    networks = {name: Network(name) for name in (NONE, *PEERS, *DRIVERS)}
     try:
         rates: dict[tuple[str, str], list[float]] = {}
         for _ in range(rounds):
@@ -70,16 +89,16 @@ def _show(rates: dict[tuple[str, str], list[float]], figures: dict[str, Any]) ->
     rows: list[tuple[str, ...]] = [
         (
             "rules",
-            *("SIP, packets/s", "of one plain rule", "of one that tracks"),
-            *("RTP, packets/s", "of one plain rule", "of one that tracks"),
+            *("SIP, packets/s", "of one plain rule", "of one that tracks", "of default deny"),
+            *("RTP, packets/s", "of one plain rule", "of one that tracks", "of default deny"),
         )
     ]
-    for name in (NONE, PLAIN, TRACKED, *DRIVERS):
+    for name in (NONE, *PEERS, *DRIVERS):
         told = []
         for port in ("5060", "12000"):
             mine = rates[name, port]
             told.append(f"{statistics.median(mine):,.0f}")
-            for peer in (PLAIN, TRACKED):
+            for peer in PEERS:
                 ratio = statistics.median(one / other for one, other in zip(mine, rates[peer, port], strict=True))
                 told.append(f"{ratio:.2f}")
         rows.append((name if name not in DRIVERS else f"{name}, {BANS:,} bans, a known phone", *told))
@@ -126,8 +145,7 @@ def _serve(name: str, asked: int, answer: int) -> None:
         kernel.restore({SourceSet.BAN: sources(BANS), SourceSet.KNOWN: {PHONE: 3600.0}})
         kernel.watch(3600.0)
     elif name != NONE:
-        rules = PLAIN_RULE if name == PLAIN else TRACKING_RULE
-        subprocess.run(["nft", "-f", "-"], input=rules, text=True, check=True)
+        subprocess.run(["nft", "-f", "-"], input=PEERS[name], text=True, check=True)
     with os.fdopen(asked) as requests, os.fdopen(answer, "w", buffering=1) as answers:
         answers.write("ready\n")
         while line := requests.readline().strip():

@@ -18,6 +18,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 from firewall.guard_state import Ban, Failure, GuardState
@@ -26,7 +27,7 @@ from tests.bench.table import show
 from tests.own_network import Outside, in_own_network
 
 ROOT = Path(__file__).resolve().parents[2]
-BANS, FAILURES_OF_A_BAN, IDLE_BANS, KNOWN = 50_000, 4, 20_000, 500
+FAILURES_OF_A_BAN, IDLE_BANS, KNOWN = 4, 20_000, 500
 IMPORTS = "import firewall.guard, asterisk_ext.cli.guard"
 PROBED = "198.19.77.77"
 PROBE_SECONDS = 0.002
@@ -36,28 +37,31 @@ LINE = '[2026-11-23 06:01:47.864] SECURITY[53] res_security_log.c: SecurityEvent
 
 def main() -> None:
     options = argparse.ArgumentParser()
+    options.add_argument("--bans", type=int, default=50_000)
     options.add_argument("--rounds", type=int, default=5)
     options.add_argument("--idle", type=float, default=60.0)
     given = options.parse_args()
     restore: list[tuple[str, ...]] = [("who", "median", "worst")]
     idle: list[tuple[str, ...]] = [("driver", "processor's time", "of a core")]
     with tempfile.TemporaryDirectory() as directory:
-        fill(Path(directory), BANS)
+        fill(Path(directory), given.bans)
         for driver in ("nftables", "iptables"):
             took = _in_network(lambda driver=driver: _restores(Path(directory), driver, given.rounds))  # type: ignore[misc]
             restore.append((f"guard, {driver}: process started → all dropped", *_figures(took[: given.rounds])))
             restore.append((f"… of which the interpreter and imports, {driver}", *_figures(took[given.rounds :])))
         for name, peer in (("nft -f", _nft_file), ("ipset restore", _ipset_restore)):
-            restore.append((name, *_figures(_in_network(lambda peer=peer: [peer() for _ in range(given.rounds)]))))  # type: ignore[misc]
-        show(f"{BANS:,} bans, each with its {FAILURES_OF_A_BAN} failures in the state", restore)
+            took = _in_network(partial(_several, peer, given.bans, given.rounds))
+            restore.append((name, *_figures(took)))
+        show(f"{given.bans:,} bans, each with its {FAILURES_OF_A_BAN} failures in the state", restore)
     if not given.idle:
         return
+    idle_bans = min(given.bans, IDLE_BANS)
     with tempfile.TemporaryDirectory() as directory:
-        fill(Path(directory), IDLE_BANS)
+        fill(Path(directory), idle_bans)
         for driver in ("nftables", "iptables"):
             (spent,) = _in_network(lambda driver=driver: [_idle(Path(directory), driver, given.idle)])  # type: ignore[misc]
             idle.append((driver, f"{spent * 1e3:.0f} ms in {given.idle:.0f} s", f"{spent / given.idle:.2%}"))
-        show(f"Idle, {IDLE_BANS:,} bans and {KNOWN} known addresses", idle)
+        show(f"Idle, {idle_bans:,} bans and {KNOWN} known addresses", idle)
 
 
 def fill(directory: Path, bans: int) -> None:
@@ -161,23 +165,27 @@ def _processor_seconds(pid: int) -> float:
     return int(Path(f"/proc/{pid}/schedstat").read_text().split()[0]) / 1e9
 
 
-def _nft_file() -> float:
+def _several(peer: Callable[[int], float], bans: int, rounds: int) -> list[float]:
+    return [peer(bans) for _ in range(rounds)]
+
+
+def _nft_file(bans: int) -> float:
     text = "\n".join(
         [
             "flush ruleset",
             "add table inet peer",
             "add set inet peer ban { type ipv4_addr; flags timeout; }",
-            f"add element inet peer ban {{ {', '.join(f'{source} timeout 1d' for source in sources(BANS))} }}",
+            f"add element inet peer ban {{ {', '.join(f'{source} timeout 1d' for source in sources(bans))} }}",
         ]
     )
     return _timed(["nft", "-f", "-"], text)
 
 
-def _ipset_restore() -> float:
+def _ipset_restore(bans: int) -> float:
     text = "\n".join(
         [
             f"create peer hash:ip timeout 0 maxelem {1 << 20}",
-            *(f"add peer {source} timeout 86400" for source in sources(BANS)),
+            *(f"add peer {source} timeout 86400" for source in sources(bans)),
             "",
         ]
     )

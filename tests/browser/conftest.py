@@ -5,23 +5,13 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
 
-import pytest
+import pytest_asyncio
 from aiohttp.test_utils import TestServer
-from playwright.async_api import Browser, Page, async_playwright
+from playwright.async_api import Browser, Page
 
 from admin_http.app import build
 from asterisk_ext.tasks import Tasks
 from tests.unit.admin_http.world import PASSWORD, World
-
-ARGUMENTS = [
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-]
 
 
 class Console:
@@ -45,7 +35,7 @@ class Console:
         await self.page.wait_for_url(self.base + "/")
 
 
-@pytest.fixture
+@pytest_asyncio.fixture(loop_scope="session")
 async def world(tmp_path: Path) -> AsyncIterator[World]:
     made = World(tmp_path / "copy.sqlite")
     async with Tasks() as tasks:
@@ -55,18 +45,10 @@ async def world(tmp_path: Path) -> AsyncIterator[World]:
     made.fleet.close()
 
 
-@pytest.fixture
-async def browser() -> AsyncIterator[Browser]:
-    async with async_playwright() as playwright:
-        chromium = await playwright.chromium.launch(executable_path="/usr/bin/chromium", args=ARGUMENTS)
-        yield chromium
-        await chromium.close()
-
-
 Look = Callable[..., Awaitable[Console]]
 
 
-@pytest.fixture
+@pytest_asyncio.fixture(loop_scope="session")
 async def look(world: World, browser: Browser) -> AsyncIterator[Look]:
     """Open a browser window of a size and log in as the user of a role."""
     async with TestServer(build(world.services)) as server:

@@ -12,7 +12,7 @@ from tests.browser.conftest import Look
 from tests.unit.admin_http.world import World
 from tests.uploads import sweep
 
-pytestmark = pytest.mark.browser
+pytestmark = [pytest.mark.browser, pytest.mark.asyncio(loop_scope="session")]
 
 
 @pytest.fixture

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import pytest
 from playwright.async_api import expect
 
 from asterisk_ext.guard_ports import Attempt, Banned, Spared
 from tests.browser.conftest import Look
 from tests.unit.admin_http.world import LINE, NOW, World
+
+pytestmark = [pytest.mark.browser, pytest.mark.asyncio(loop_scope="session")]
 
 EVIL = "<img src=x onerror=\"document.title='taken'\"><b>"
 ATTACKER = "203.0.113.45"

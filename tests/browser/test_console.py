@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 from playwright.async_api import expect
 
 from tests.browser.conftest import Look
 from tests.unit.admin_http.world import World, call, leg
 
-pytestmark = pytest.mark.browser
+pytestmark = [pytest.mark.browser, pytest.mark.asyncio(loop_scope="session")]
 
 PAGES = (
     "/", "/calls", "/servers", "/servers/add", "/servers/FLN-CORE-01", "/servers/FLN-CORE-01/maintenance", "/pbx",
@@ -78,25 +80,68 @@ async def test_what_a_caller_calls_himself_stays_text(look: Look, world: World) 
     row = console.page.locator('tr.call[data-id="9.9"]')
     await expect(row).to_contain_text(EVIL)
     assert await row.locator("img").count() == 0
-    await row.locator("[data-slot=hang]").click()
+    await row.locator("[data-slot=details]").click()
+    await console.page.click('tr.call-detail[data-id="9.9"] [data-slot=hang]')
     await expect(console.page.locator("dialog")).to_contain_text(EVIL)
     assert "taken" not in await console.page.title()
     assert console.complaints == []
+
+
+async def test_details_open_below_the_call_with_the_figures_of_its_worst_leg(look: Look, world: World) -> None:
+    console = await look("support")
+    await console.open("/calls")
+    row = console.page.locator('tr.call[data-id="1786601653.100"]')
+    await row.locator("[data-slot=details]").click()
+    below = console.page.locator('tr.call-detail[data-id="1786601653.100"]')
+    await expect(below.locator("[data-slot=loss]")).to_have_text(re.compile(r"\d"))
+    await expect(row.locator("[data-slot=details]")).to_have_text("Fechar")
+    await row.locator("[data-slot=details]").click()
+    await expect(below).to_have_count(0)
+    await row.locator("[data-slot=details]").click()
+    world.calls.end("1786601653.100")
+    await console.page.mouse.move(5, 5)
+    await expect(below).to_have_count(0)
+    assert console.complaints == []
+
+
+async def test_who_waits_on_hold_is_said_so(look: Look, world: World) -> None:
+    console = await look("support")
+    await console.open("/calls")
+    other = leg("PJSIP/1_201-00000002", "Up", "201", "Recepção")
+    waiting = call("9.9", "1", 0, "4899998888", "201", "Up", {**other, "held": True})
+    world.calls.say(waiting)
+    row = console.page.locator('tr.call[data-id="9.9"]')
+    await expect(row.locator(".leg [data-slot=state]")).to_have_text("Up · espera")
+    world.calls.say({**waiting, "destinations": [other]})
+    await expect(row.locator(".leg [data-slot=state]")).to_have_text("Up")
 
 
 async def test_hanging_up_asks_with_the_focus_on_the_safe_button(look: Look, world: World) -> None:
     console = await look("support")
     await console.open("/calls")
     await expect(console.page.locator("[data-live]")).to_contain_text("Ao vivo")
-    await console.page.click('tr.call[data-id="1786601653.100"] [data-slot=hang]')
+    await console.page.click('tr.call[data-id="1786601653.100"] [data-slot=details]')
+    await console.page.click('tr.call-detail[data-id="1786601653.100"] [data-slot=hang]')
     await expect(console.page.locator("dialog [data-keep]")).to_be_focused()
     await console.page.keyboard.press("Enter")
     await expect(console.page.locator("dialog")).to_be_hidden()
     assert world.calls.hung_up == []
-    await console.page.click('tr.call[data-id="1786601653.100"] [data-slot=hang]')
+    await console.page.click('tr.call-detail[data-id="1786601653.100"] [data-slot=hang]')
     await console.page.click("dialog button.danger")
     await expect(console.page.locator(".strip")).to_contain_text("1786601653.100 desligada")
     assert world.calls.hung_up == ["1786601653.100"]
+
+
+async def test_calls_stand_in_the_order_that_is_chosen(look: Look, world: World) -> None:
+    console = await look("support")
+    await console.open("/calls")
+    await expect(console.page.locator("[data-live]")).to_contain_text("Ao vivo")
+    await console.page.select_option("[name=order]", "caller")
+    callers = console.page.locator("tr.call [data-slot=caller]")
+    texts = await callers.all_text_contents()
+    assert texts == sorted(texts)
+    world.calls.say(call("9.9", "1", 0, "0000", "200", "Ring"))
+    await expect(callers.first).to_have_text("0000")
 
 
 async def test_filters_answer_at_once(look: Look) -> None:

@@ -14,7 +14,7 @@ from asterisk_ext.ports import Contact
 from tests.browser.conftest import Look
 from tests.unit.admin_http.world import World
 
-pytestmark = pytest.mark.browser
+pytestmark = [pytest.mark.browser, pytest.mark.asyncio(loop_scope="session")]
 
 HERE = "/servers/FLN-CORE-01/firewall"
 

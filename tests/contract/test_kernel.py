@@ -43,11 +43,14 @@ class Node:
         self.driver = driver
         self.kernel.apply(RULES)
 
-    def heard(self, source: str, port: int = 5060, packets: int = 3, size: int = 100) -> int:
-        """How many of so many datagrams from a source reach a UDP port of the node."""
+    def heard(
+        self, source: str, port: int = 5060, packets: int = 3, size: int = 100, own: socket.socket | None = None
+    ) -> int:
+        """How many of so many datagrams from a source, from ``own`` if given, reach a UDP port of the node."""
         node = Outside.NODE6 if ":" in source else Outside.NODE4
         family = socket.AF_INET6 if ":" in source else socket.AF_INET
-        with socket.socket(family, socket.SOCK_DGRAM) as phone, self.outside.socket(source) as sender:
+        with socket.socket(family, socket.SOCK_DGRAM) as phone, self.outside.socket(source) as new:
+            sender = own or new
             phone.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4 << 20)
             phone.bind((node, port))
             for _ in range(packets):
@@ -63,12 +66,12 @@ class Node:
         self.kernel.apply(replace(RULES, strangers=Strangers(FAILURES, total)))
         self.kernel.watch(seconds)
 
-    def sends(self, to: str, text: bytes) -> None:
+    def sends(self, to: str, text: bytes, port: int = 5060) -> None:
         """A datagram from SIP's port of the node."""
         family = socket.AF_INET6 if ":" in to else socket.AF_INET
         with socket.socket(family, socket.SOCK_DGRAM) as asterisk:
             asterisk.bind((Outside.NODE6 if ":" in to else Outside.NODE4, 5060))
-            asterisk.sendto(text, (to, 5060))
+            asterisk.sendto(text, (to, port))
 
     def heard_from_many(self, sources: int) -> int:
         """How many of one datagram each from so many sources reach SIP's port, sent as fast as can be."""
@@ -269,6 +272,38 @@ def test_a_slowed_source_is_limited_in_signalling_and_not_in_media(on_node: OnNo
         assert node.heard(FRIEND, packets=400) == 400
         node.kernel.lift([ENEMY])
         assert node.heard(ENEMY, packets=400) == 400
+
+    on_node(body)
+
+
+@pytest.mark.parametrize(("source", "slowed"), [(ENEMY, ENEMY), (ENEMY6, ENEMY6_SOURCE)])
+def test_whoever_forges_the_address_of_a_slowed_phone_takes_nothing_of_its_share(
+    on_node: OnNode, source: str, slowed: str
+) -> None:
+    def body(node: Node) -> None:
+        with node.outside.socket(source) as phone, node.outside.socket(source) as refused:
+            node.sends(source, b"SIP/2.0 200 OK\r\n", phone.getsockname()[1])
+            node.sends(source, b"SIP/2.0 401 Unauthorized\r\n", refused.getsockname()[1])
+            node.kernel.put(SourceSet.SLOW, {slowed: 60.0})
+            assert node.heard(source, packets=400) < 300
+            assert node.heard(source, packets=40, own=refused) < 40
+            assert node.heard(source, packets=40, own=phone) == 40
+            assert node.heard(source, packets=400, own=phone) < 300, "and it is limited by itself"
+
+    on_node(body)
+
+
+def test_who_is_banned_or_slowed_down_is_no_longer_let_in_as_known(on_node: OnNode) -> None:
+    def body(node: Node) -> None:
+        node.limit_strangers()
+        node.kernel.put(SourceSet.KNOWN, {FRIEND: 60.0, ENEMY: 60.0, ENEMY6_SOURCE: 60.0})
+        assert [node.heard(source, packets=400) for source in (FRIEND, ENEMY, ENEMY6)] == [400, 400, 400]
+        node.kernel.put(SourceSet.SLOW, {ENEMY: 60.0, ENEMY6_SOURCE: 60.0})
+        assert all(30 <= node.heard(source, packets=400) < 300 for source in (ENEMY, ENEMY6))
+        assert node.read(ENEMY, 40_000) == 40_000, "and is no stranger over a stream"
+        node.kernel.put(SourceSet.BAN, {ENEMY: 60.0, ENEMY6_SOURCE: 60.0})
+        assert [node.heard(source) for source in (FRIEND, ENEMY, ENEMY6)] == [3, 0, 0]
+        assert list(node.kernel.listed(SourceSet.KNOWN)) == [FRIEND]
 
     on_node(body)
 

@@ -1,44 +1,92 @@
-"""The registry's contract: the same for the fake, the embedded engine, and the embedded engine over HTTP."""
+"""The registry's contract: the same for the fake, the embedded engine, the embedded engine over HTTP, and etcd (one
+server, a cluster of three)."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
 from aiohttp import web
+from aiohttp.typedefs import Handler
+from pytest import MonkeyPatch
 from pytest_aiohttp import AiohttpServer
 
 from asterisk_ext.domain.errors import Refusal
-from asterisk_ext.ports import Change, Gap, Registry
-from asterisk_ext.registry import embedded, wire
+from asterisk_ext.domain.node_rights import NOT_YOURS
+from asterisk_ext.ports import MOVED, MOVED_MARK, Change, Gap, Registry
+from asterisk_ext.registry import embedded, etcd, wire
 from asterisk_ext.registry.embedded import EmbeddedRegistry
+from asterisk_ext.registry.etcd import EtcdRegistry
+from asterisk_ext.registry.etcd_link import Link
 from asterisk_ext.registry.fake import FakeRegistry
 from asterisk_ext.registry.remote import RemoteRegistry
 from asterisk_ext.registry.served import LARGEST, application
+from tests.etcd_servers import Cluster, cluster
+
+PATIENT = 20.0
+"""Seconds for an answer of etcd: nothing here is about its silence."""
 
 
 def clock() -> float:
     return 1_800_000_000.0
 
 
-@pytest.fixture(params=["fake", "embedded", "remote"])
+class Clusters:
+    """Servers of etcd, started for the first test that asks and emptied for every one."""
+
+    def __init__(self, stack: ExitStack, place: Path) -> None:
+        self._stack = stack
+        self._place = place
+        self._made: dict[int, Cluster] = {}
+
+    def emptied(self, size: int) -> Cluster:
+        if size not in self._made:
+            place = self._place / str(size)
+            place.mkdir()
+            self._made[size] = self._stack.enter_context(cluster(place, size))
+        self._made[size].wipe()
+        return self._made[size]
+
+
+@pytest.fixture(scope="module")
+def clusters(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Clusters]:
+    with ExitStack() as stack:
+        yield Clusters(stack, tmp_path_factory.mktemp("etcd"))
+
+
+async def served(
+    tmp_path: Path, aiohttp_server: AiohttpServer, name: str = "node1"
+) -> tuple[EmbeddedRegistry, RemoteRegistry]:
+    """An embedded registry, and what the node ``name`` reaches it by."""
+    own = EmbeddedRegistry(tmp_path / "registry.sqlite", clock)
+    root = web.Application(client_max_size=LARGEST)
+    root.add_subapp(wire.PREFIX, application(own, lambda request: name))
+    server = await aiohttp_server(root)
+    return own, RemoteRegistry(str(server.make_url("/")))
+
+
+@pytest.fixture(params=["fake", "embedded", "remote", "etcd", "etcd of three"])
 async def registry(
-    request: pytest.FixtureRequest, tmp_path: Path, aiohttp_server: AiohttpServer
+    request: pytest.FixtureRequest, tmp_path: Path, aiohttp_server: AiohttpServer, clusters: Clusters
 ) -> AsyncIterator[Registry]:
+    if request.param.startswith("etcd"):
+        servers = clusters.emptied(1 if request.param == "etcd" else 3)
+        own_etcd = EtcdRegistry(Link(servers.endpoints, None, PATIENT), clock)
+        yield own_etcd
+        await own_etcd.close()
+        return
     if request.param == "fake":
         yield FakeRegistry(clock)
         return
-    own = EmbeddedRegistry(tmp_path / "registry.sqlite", clock)
     if request.param == "embedded":
+        own = EmbeddedRegistry(tmp_path / "registry.sqlite", clock)
         yield own
         await own.close()
         return
-    root = web.Application(client_max_size=LARGEST)
-    root.add_subapp(wire.PREFIX, application(own, "fleet-secret"))
-    server = await aiohttp_server(root)
-    remote = RemoteRegistry(str(server.make_url("/")), "fleet-secret")
+    own, remote = await served(tmp_path, aiohttp_server)
     yield remote
     await remote.close()
     await own.close()
@@ -121,7 +169,9 @@ async def test_a_beat_is_remembered_with_its_time_and_is_not_a_change(registry: 
     _, before = await registry.snapshot("")
     await registry.beat("node1", 6.0, b"report")
     assert await registry.beats() == {"node1": (clock(), b"report")}
-    assert (await registry.snapshot(""))[1] == before
+    written = await registry.create("pbx/1", b"a")
+    assert await anext(registry.watch("", before)) == Change("pbx/1", b"a", written)
+    assert [item.key for item in (await registry.snapshot(""))[0]] == ["pbx/1"]
 
 
 async def test_a_blob_is_named_by_its_hash(registry: Registry) -> None:
@@ -138,6 +188,89 @@ async def test_a_blob_may_be_put_twice_and_is_gone_when_dropped_once(registry: R
     await registry.drop_blob(name)
 
 
+@pytest.mark.parametrize("registry", ["fake", "embedded", "etcd", "etcd of three"], indirect=True)
+async def test_a_registry_that_has_moved_refuses_every_write_until_its_mark_is_taken_away(registry: Registry) -> None:
+    seen = await registry.create("pbx/1", b"a")
+    mark = await registry.create(MOVED_MARK, b"elsewhere")
+    for write in (
+        registry.create("pbx/2", b"b"),
+        registry.compare_and_set("pbx/1", b"b", seen),
+        registry.delete("pbx/1", seen),
+    ):
+        with pytest.raises(Refusal) as refusal:
+            await write
+        assert refusal.value.problem is MOVED
+    await registry.delete(MOVED_MARK, mark)
+    await registry.create("pbx/2", b"b")
+
+
+async def test_other_nodes_are_told_that_the_registry_has_moved(tmp_path: Path, aiohttp_server: AiohttpServer) -> None:
+    own, remote = await served(tmp_path, aiohttp_server)
+    await own.create(MOVED_MARK, b"elsewhere")
+    with pytest.raises(Refusal) as refusal:
+        await remote.create("pbx/2", b"b")
+    assert refusal.value.problem is MOVED
+    await remote.close()
+    await own.close()
+
+
+@pytest.mark.parametrize("key", ["registry/life", MOVED_MARK, "certificate/node1", "evidence/node2/192.0.2.9"])
+async def test_a_node_cannot_replace_the_registry_admit_anybody_or_speak_for_another(
+    tmp_path: Path, aiohttp_server: AiohttpServer, key: str
+) -> None:
+    own, remote = await served(tmp_path, aiohttp_server)
+    with pytest.raises(Refusal) as refusal:
+        await remote.create(key, b"mine")
+    assert refusal.value.problem is NOT_YOURS
+    assert (await own.snapshot(""))[0] == []
+    await remote.close()
+    await own.close()
+
+
+async def test_a_node_reports_of_itself_only(tmp_path: Path, aiohttp_server: AiohttpServer) -> None:
+    own, remote = await served(tmp_path, aiohttp_server)
+    with pytest.raises(Refusal) as refusal:
+        await remote.beat("node2", 6.0, b"all is well")
+    assert refusal.value.problem is NOT_YOURS
+    assert await own.beats() == {}
+    await remote.close()
+    await own.close()
+
+
+@pytest.mark.parametrize("made", [True, False], ids=["it was made", "it was not"])
+async def test_a_write_whose_answer_was_lost_is_made_once(
+    tmp_path: Path, aiohttp_server: AiohttpServer, made: bool
+) -> None:
+    own = EmbeddedRegistry(tmp_path / "registry.sqlite", clock)
+    inner = application(own, lambda request: "node1")
+    lost = ["the first write's answer"]
+
+    @web.middleware
+    async def lose(request: web.Request, handler: Handler) -> web.StreamResponse:
+        if lost and request.path.endswith("/write"):
+            lost.clear()
+            if made:
+                await handler(request)
+            assert request.transport is not None
+            request.transport.abort()
+        return await handler(request)
+
+    root = web.Application(middlewares=[lose])
+    root.add_subapp(wire.PREFIX, inner)
+    remote = RemoteRegistry(str((await aiohttp_server(root)).make_url("/")))
+    revision = await remote.create("pbx/1", b"a")
+    item = await own.get("pbx/1")
+    assert item is not None
+    assert (item.value, item.revision, revision) == (b"a", 1, 1)
+    await remote.close()
+    await own.close()
+
+
+async def test_all_blobs_are_named(registry: Registry) -> None:
+    names = [await registry.put_blob(data) for data in (b"one", b"two")]
+    assert await registry.blobs() == sorted(names)
+
+
 async def test_a_blob_may_have_some_megabytes(registry: Registry) -> None:
     audio = bytes(range(256)) * 40_000
     assert await registry.get_blob(await registry.put_blob(audio)) == audio
@@ -151,8 +284,29 @@ async def test_the_fake_tells_a_gap_when_its_log_was_forgotten() -> None:
     assert await anext(registry.watch("", first)) == Gap()
 
 
+async def test_etcd_tells_a_gap_when_the_cluster_was_compacted(clusters: Clusters) -> None:
+    servers = clusters.emptied(1)
+    registry = EtcdRegistry(Link(servers.endpoints, None, PATIENT), clock)
+    first = await registry.create("pbx/1", b"a")
+    await registry.create("pbx/2", b"b")
+    await registry.create("pbx/3", b"c")
+    servers.compact()
+    assert await anext(registry.watch("", first)) == Gap()
+    await registry.close()
+
+
+async def test_a_snapshot_of_more_than_a_page_is_of_one_moment(clusters: Clusters, monkeypatch: MonkeyPatch) -> None:
+    monkeypatch.setattr(etcd, "PAGE", 2)
+    registry = EtcdRegistry(Link(clusters.emptied(1).endpoints, None, PATIENT), clock)
+    for number in range(5):
+        last = await registry.create(f"pbx/{number}", b"x")
+    items, revision = await registry.snapshot("pbx/")
+    assert ([item.key for item in items], revision) == ([f"pbx/{number}" for number in range(5)], last)
+    await registry.close()
+
+
 async def test_the_embedded_engine_tells_a_gap_to_who_comes_back_too_late(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, monkeypatch: MonkeyPatch
 ) -> None:
     monkeypatch.setattr(embedded, "LOG_LENGTH", 2)
     registry = EmbeddedRegistry(tmp_path / "registry.sqlite", clock)
@@ -173,14 +327,8 @@ async def test_what_was_acknowledged_is_there_after_a_restart(tmp_path: Path) ->
     await again.close()
 
 
-async def test_a_stranger_without_the_fleets_secret_reads_nothing(
-    tmp_path: Path, aiohttp_server: AiohttpServer
-) -> None:
-    own = EmbeddedRegistry(tmp_path / "registry.sqlite", clock)
-    root = web.Application(client_max_size=LARGEST)
-    root.add_subapp(wire.PREFIX, application(own, "fleet-secret"))
-    server = await aiohttp_server(root)
-    stranger = RemoteRegistry(str(server.make_url("/")), "guessed")
+async def test_who_is_no_node_of_the_fleet_reads_nothing(tmp_path: Path, aiohttp_server: AiohttpServer) -> None:
+    own, stranger = await served(tmp_path, aiohttp_server, name="")
     with pytest.raises(Refusal) as refusal:
         await stranger.get("pbx/1")
     assert refusal.value.error_id == "registry.unreachable"

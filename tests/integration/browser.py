@@ -5,19 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
-from playwright.async_api import ConsoleMessage, Page, async_playwright
-
-CHROMIUM = "/usr/bin/chromium"
-ARGUMENTS = [
-    "--headless",
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-]
+from playwright.async_api import Browser, ConsoleMessage, Page
 
 
 def is_complaint(message: ConsoleMessage) -> bool:
@@ -26,19 +14,16 @@ def is_complaint(message: ConsoleMessage) -> bool:
 
 
 @asynccontextmanager
-async def open_page(width: int = 1440, height: int = 900, language: str = "pt-BR") -> AsyncIterator[Page]:
+async def open_page(
+    browser: Browser, width: int = 1440, height: int = 900, language: str = "pt-BR"
+) -> AsyncIterator[Page]:
     """An empty page; leaving the context fails where a page broke a rule of its own or threw an error."""
     complaints: list[str] = []
-    async with async_playwright() as playwright:
-        browser = await playwright.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
-        try:
-            context = await browser.new_context(viewport={"width": width, "height": height}, locale=language)
-            page = await context.new_page()
-            page.on("console", lambda message: complaints.append(message.text) if is_complaint(message) else None)
-            page.on("pageerror", lambda error: complaints.append(str(error)))
-            yield page
-        finally:
-            await browser.close()
+    async with await browser.new_context(viewport={"width": width, "height": height}, locale=language) as context:
+        page = await context.new_page()
+        page.on("console", lambda message: complaints.append(message.text) if is_complaint(message) else None)
+        page.on("pageerror", lambda error: complaints.append(str(error)))
+        yield page
     assert complaints == []
 
 

@@ -122,8 +122,8 @@ class Ground:
         if self.plan.driver(node) == "nftables":
             told = self.net(node, "nft", "list", "counter", "inet", "asterisk_ext", "banned")
             return int(re.findall(r"packets (\d+)", told)[0])
-        told = self.net(node, "iptables-legacy", "-t", "raw", "-nvxL", "ASTERISK_EXT_EARLY")
-        return int(next(line for line in told.splitlines() if "asterisk_ext_ban4" in line).split()[0])
+        told = self.net(node, "iptables-legacy", "-t", "raw", "-nvxL")
+        return sum(int(line.split()[0]) for line in told.splitlines() if "asterisk_ext_ban4" in line)
 
     def kernel_bans(self, node: str) -> list[str]:
         """Who is out, read from the kernel by its own tools; one entry for each element."""

@@ -9,6 +9,7 @@ import re
 import socket
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from urllib.parse import quote
 
 _serial = itertools.count(1)
 
@@ -112,6 +113,15 @@ class Phone:
             self._transports.append(transport)
         return self
 
+    def send_media(self, packet: bytes) -> None:
+        """To the audio of the last call answered here."""
+        self._transports[1].sendto(packet, self.media_of_call())
+
+    def media_of_call(self) -> tuple[str, int]:
+        """Where the caller of the last call answered here hears."""
+        body = self.calls[-1].body
+        return body.split("c=IN IP4 ")[1].split()[0], int(body.split("m=audio ")[1].split()[0])
+
     def close(self) -> None:
         for transport in self._transports:
             transport.close()
@@ -147,11 +157,14 @@ class Phone:
         heard.rtp = bytes(self._rtp)
         return heard
 
-    async def hold(self) -> Heard:
-        """Put the caller of the last call answered here on hold: a re-INVITE that only sends (RFC 3264, 8.4)."""
+    async def hold(self, number: int = 1, way: str = "sendonly") -> Heard:
+        """Put the caller of the last call answered here on hold: a re-INVITE that only sends (RFC 3264, 8.4).
+
+        ``number`` is its CSeq; ``way`` is ``sendrecv`` where the caller is taken back.
+        """
         call = self.calls[-1]
         uri = call.get("Contact").strip("<>")
-        body = SDP.format(ip=self.ip, port=self.port + 10000, payload="8") + "a=sendonly\r\n"
+        body = SDP.format(ip=self.ip, port=self.port + 10000, payload="8") + f"a={way}\r\n"
         lines = (
             f"Max-Forwards: 70\r\nFrom: {call.get('To')};tag=u{self.port}\r\nTo: {call.get('From')}\r\n"
             f"Call-ID: {call.get('Call-ID')}\r\nContact: <sip:{self.account}@{self.ip}:{self.port}>\r\n"
@@ -160,27 +173,50 @@ class Phone:
         def request(method: str, body: str) -> bytes:
             via = f"Via: SIP/2.0/UDP {self.ip}:{self.port};branch=z9hG4bK{next(_serial)}h{self.port};rport\r\n"
             kind = "Content-Type: application/sdp\r\n" if body else ""
-            head = f"{method} {uri} SIP/2.0\r\n{via}{lines}CSeq: 1 {method}\r\n{kind}"
+            head = f"{method} {uri} SIP/2.0\r\n{via}{lines}CSeq: {number} {method}\r\n{kind}"
             return f"{head}Content-Length: {len(body)}\r\n\r\n{body}".encode()
 
         heard = Heard()
         self._send(request("INVITE", body))
-        heard.last = await self._final(heard, call.get("Call-ID"), 1, "INVITE", 5.0)
+        heard.last = await self._final(heard, call.get("Call-ID"), number, "INVITE", 5.0)
         self._send(request("ACK", ""))
         return heard
 
-    async def hand_on(self, user: str, to: str, *, talk: float = 1.0) -> int:
-        """Call ``user``, talk, then transfer it blindly to ``to``; the status that the REFER got."""
+    async def reach(self, user: str) -> Message:
+        """Call ``user`` and leave the call up; the answer."""
         uri = f"sip:{user}@{self._server[0]}:{self._server[1]}"
         body = SDP.format(ip=self.ip, port=self.port + 10000, payload=self.payload)
         heard = await self._transaction("INVITE", uri, uri, body)
         assert heard.last is not None
         assert heard.final == 200, heard.statuses
-        await asyncio.sleep(talk)
-        refer = f"Refer-To: <sip:{to}@{self._server[0]}>\r\n"
-        call_id, peer = heard.last.get("Call-ID"), heard.last.get("To")
-        self._send(self._request("REFER", uri, peer, call_id, 80, refer, "", ""))
+        return heard.last
+
+    async def refer(self, answer: Message, to: str, replacing: Message | None = None) -> int:
+        """Transfer the call that ``answer`` began to ``to``, or to the other end of the call ``replacing`` (RFC 3891);
+        the status that the REFER got."""
+        replaces = ""
+        if replacing is not None:
+            tag = replacing.get("To").partition("tag=")[2]
+            text = f"{replacing.get('Call-ID')};to-tag={tag};from-tag=t{self.port}"
+            replaces = f"?Replaces={quote(text, safe='')}"
+        refer = f"Refer-To: <sip:{to}@{self._server[0]}{replaces}>\r\n"
+        uri, call_id = f"sip:{self._server[0]}:{self._server[1]}", answer.get("Call-ID")
+        self._send(self._request("REFER", uri, answer.get("To"), call_id, 80, refer, "", ""))
         return (await self._final(Heard(), call_id, 80, "REFER", 10.0)).status
+
+    async def hand_on(self, user: str, to: str, *, talk: float = 1.0) -> int:
+        """Call ``user``, talk, then transfer it blindly to ``to``; the status that the REFER got."""
+        answer = await self.reach(user)
+        await asyncio.sleep(talk)
+        return await self.refer(answer, to)
+
+    def heard(self) -> bytes:
+        """All audio that has arrived since the last call was begun here."""
+        return bytes(self._rtp)
+
+    def pick_up(self) -> None:
+        """Answer the call that rings."""
+        self._respond(self.calls[-1], "200 OK", SDP.format(ip=self.ip, port=self.port + 10000, payload="8"))
 
     def hang_up(self) -> None:
         """Cancel the call that is being set up."""

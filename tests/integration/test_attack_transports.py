@@ -112,10 +112,8 @@ def dropped(ground: Ground, node: str) -> int:
     """Packets of either family that the kernel dropped because their sender is banned."""
     if ground.plan.driver(node) == "nftables":
         return ground.dropped(node)
-    told = ground.net(node, "ip6tables-legacy", "-t", "raw", "-nvxL", "ASTERISK_EXT_EARLY")
-    return ground.dropped(node) + int(
-        next(line for line in told.splitlines() if "asterisk_ext_ban6" in line).split()[0]
-    )
+    told = ground.net(node, "ip6tables-legacy", "-t", "raw", "-nvxL")
+    return ground.dropped(node) + sum(int(line.split()[0]) for line in told.splitlines() if "asterisk_ext_ban6" in line)
 
 
 def kernel_bans(ground: Ground, node: str) -> list[str]:

@@ -88,7 +88,7 @@ def test_blocked_calls_of_a_tenant_can_be_erased(lab: Lab) -> None:
 def test_a_hostile_upload_is_refused_by_the_command_line_as_by_the_console(lab: Lab) -> None:
     before = lab.told("node1", "audio", "list")
     for data, error_id in (
-        (b"#EXTM3U\nfile:///etc/asterisk-ext/fleet.secret\n", "audio.not_audio"),
+        (b"#EXTM3U\nfile:///etc/asterisk-ext/ari.secret\n", "audio.not_audio"),
         (b"", "audio.empty"),
         (sweep("wav", 2.0)[:50_000], "audio.truncated"),
         (sweep("ogg", 2.0) + b"PK\x03\x04" + bytes(100), "audio.foreign_bytes"),
@@ -108,6 +108,11 @@ def test_the_converter_can_read_no_secret_and_reach_nobody(lab: Lab) -> None:
     assert {int(fields[name], 16) for name in ("CapInh", "CapPrm", "CapEff", "CapBnd", "CapAmb")} == {0}
     links = lab.run("node1", "sh", "-c", f"nsenter --net --target $({found}) ip -o link")
     assert [line.split()[1] for line in links.stdout.splitlines()] == ["lo:"]
-    for path in ("/etc/asterisk-ext/fleet.secret", "/var/lib/asterisk-ext/registry.sqlite3", "/etc/asterisk"):
+    for path in (
+        "/etc/asterisk-ext/ari.secret",
+        "/var/lib/asterisk-ext/identity/node.pem",
+        "/var/lib/asterisk-ext/registry.sqlite3",
+        "/etc/asterisk",
+    ):
         denied = lab.run("node1", "setpriv", "--reuid=64102", "--regid=64102", "--clear-groups", "head", "-c1", path)
         assert denied.returncode != 0, path

@@ -5,17 +5,17 @@ from __future__ import annotations
 import asyncio
 
 import pytest
-from playwright.async_api import expect
+from playwright.async_api import Browser, expect
 
 from tests.integration.browser import log_in, open_page
 from tests.integration.fleet import Lab
 
-pytestmark = [pytest.mark.lab, pytest.mark.browser]
+pytestmark = [pytest.mark.lab, pytest.mark.browser, pytest.mark.asyncio(loop_scope="session")]
 
 
-async def test_a_person_on_duty_sees_servers_tenants_and_who_serves_them(lab: Lab) -> None:
+async def test_a_person_on_duty_sees_servers_tenants_and_who_serves_them(lab: Lab, browser: Browser) -> None:
     users = lab.status()["users"]
-    async with open_page() as page:
+    async with open_page(browser) as page:
         await log_in(page, lab.console(), "operator", users["operator"])
         await expect(page.get_by_text("2 de 2 servidores respondem").first).to_be_visible()
         await page.goto(lab.console() + "servers")
@@ -27,9 +27,11 @@ async def test_a_person_on_duty_sees_servers_tenants_and_who_serves_them(lab: La
         await expect(page.locator("tbody tr", has_text="Auto Peças Litoral")).to_contain_text("Bloqueio Parcial")
 
 
-async def test_a_call_appears_is_answered_and_goes_without_the_page_being_loaded_again(lab: Lab) -> None:
+async def test_a_call_appears_is_answered_and_goes_without_the_page_being_loaded_again(
+    lab: Lab, browser: Browser
+) -> None:
     users = lab.status()["users"]
-    async with open_page() as page:
+    async with open_page(browser) as page:
         await log_in(page, lab.console(), "support", users["support"])
         await page.goto(lab.console() + "calls")
         await page.evaluate("window.loadedOnce = true")
@@ -42,10 +44,10 @@ async def test_a_call_appears_is_answered_and_goes_without_the_page_being_loaded
         assert await page.evaluate("window.loadedOnce")
 
 
-async def test_a_blocked_address_is_seen_and_let_in_again_by_a_click(lab: Lab) -> None:
+async def test_a_blocked_address_is_seen_and_let_in_again_by_a_click(lab: Lab, browser: Browser) -> None:
     users = lab.status()["users"]
     lab.attack(failures=4, attacker="attacker3")
-    async with open_page() as page:
+    async with open_page(browser) as page:
         await log_in(page, lab.console(), "support", users["support"])
         await page.goto(lab.console() + "bans")
         row = page.locator("tr", has_text="198.18.66.3").first
@@ -56,9 +58,9 @@ async def test_a_blocked_address_is_seen_and_let_in_again_by_a_click(lab: Lab) -
     assert "198.18.66.3" not in lab.ext("node1", "ban", "list")
 
 
-async def test_maintenance_is_entered_and_left_from_the_console(lab: Lab) -> None:
+async def test_maintenance_is_entered_and_left_from_the_console(lab: Lab, browser: Browser) -> None:
     users = lab.status()["users"]
-    async with open_page() as page:
+    async with open_page(browser) as page:
         await log_in(page, lab.console(), "operator", users["operator"])
         await page.goto(lab.console() + "servers/node1/maintenance?destination=node2")
         await expect(page.get_by_text("node2").first).to_be_visible()
@@ -71,9 +73,9 @@ async def test_maintenance_is_entered_and_left_from_the_console(lab: Lab) -> Non
         await expect(page.locator("tbody tr", has_text="198.18.1.1").first).to_contain_text("Ativo")
 
 
-async def test_a_viewer_sees_no_callers_number_and_no_act(lab: Lab) -> None:
+async def test_a_viewer_sees_no_callers_number_and_no_act(lab: Lab, browser: Browser) -> None:
     users = lab.status()["users"]
-    async with open_page() as page:
+    async with open_page(browser) as page:
         await log_in(page, lab.console(), "viewer", users["viewer"])
         await page.goto(lab.console() + "calls")
         call = asyncio.create_task(asyncio.to_thread(lab.call, "carrier", "4831210114", seconds=3))
@@ -85,8 +87,8 @@ async def test_a_viewer_sees_no_callers_number_and_no_act(lab: Lab) -> None:
         await call
 
 
-async def test_a_wrong_password_opens_nothing(lab: Lab) -> None:
-    async with open_page(language="en-US") as page:
+async def test_a_wrong_password_opens_nothing(lab: Lab, browser: Browser) -> None:
+    async with open_page(browser, language="en-US") as page:
         await page.goto(lab.console() + "servers")
         await page.fill("input[name=name]", "operator")
         await page.fill("input[name=password]", "not the password")

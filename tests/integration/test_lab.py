@@ -78,8 +78,9 @@ def test_what_a_node_writes_stays_in_the_node(lab: Lab) -> None:
 
 
 def test_secrets_are_readable_by_their_service_alone(lab: Lab) -> None:
-    modes = lab.run("node1", "stat", "-c", "%a %U %G", "/etc/asterisk/ari.conf", "/etc/asterisk-ext/fleet.secret")
-    assert modes.stdout.splitlines() == ["600 asterisk asterisk", "640 root asterisk"]
+    secrets = ("/etc/asterisk/ari.conf", "/var/lib/asterisk-ext/identity/node.pem", "/etc/asterisk-ext/ari.secret")
+    modes = lab.run("node2", "stat", "-c", "%a %U %G", *secrets)
+    assert modes.stdout.splitlines() == ["600 asterisk asterisk", "600 asterisk asterisk", "640 root asterisk"]
     assert (STATE / lab.name).stat().st_mode & 0o077 == 0
 
 

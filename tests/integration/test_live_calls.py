@@ -14,9 +14,10 @@ pytestmark = [pytest.mark.lab, pytest.mark.usefixtures("no_call_of_an_earlier_te
 
 
 def up(rows: dict[str, dict[str, Any]], number: str) -> dict[str, Any] | None:
-    """The row of the answered call to ``number``."""
+    """The row of the call to ``number`` once both ends are up: Asterisk answers the caller only after the callee."""
     for row in rows.values():
-        if row["origin"]["dialled"] == number and any(leg["state"] == "Up" for leg in row["destinations"]):
+        caller = (row["origin"]["dialled"], row["origin"]["state"])
+        if caller == (number, "Up") and any(leg["state"] == "Up" for leg in row["destinations"]):
             return row
     return None
 

@@ -3,7 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import sqlite3
+from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
+
+import pytest
 
 from asterisk_ext.domain.pbx import Mode, Pbx
 from asterisk_ext.registry.fake import FakeRegistry
@@ -59,4 +64,82 @@ async def test_a_deleted_record_leaves_the_copy(tmp_path: Path) -> None:
         await copy.reached(first)
         await copy.reached(await registry.delete(records.tenant_key(1), first))
         assert (copy.tenants(), copy.items("pbx/")) == ([], [])
+    copy.close()
+
+
+DAMAGES: list[Callable[[Path], object]] = [
+    Path.unlink,
+    lambda path: path.write_bytes(b""),
+    lambda path: path.write_bytes(b"not a database" * 1000),
+    lambda path: _run(path, "DELETE FROM item"),
+    lambda path: _run(path, "DROP TABLE item; CREATE TABLE item (name TEXT)"),
+]
+
+
+def _run(path: Path, script: str) -> None:
+    with closing(sqlite3.connect(path)) as database:
+        database.executescript(script)
+
+
+async def filled(path: Path, registry: FakeRegistry) -> LocalCopy:
+    copy = LocalCopy(path, clock, patience=0.01)
+    async with Tasks() as tasks:
+        tasks.start("copy", copy.follow(registry))
+        await copy.reached(1)
+    return copy
+
+
+@pytest.mark.parametrize("damage", DAMAGES)
+async def test_a_damaged_copy_is_filled_anew_when_the_node_starts(
+    tmp_path: Path, damage: Callable[[Path], object]
+) -> None:
+    path, registry = tmp_path / "copy.sqlite", FakeRegistry(clock)
+    await registry.create(records.tenant_key(1), tenant(1))
+    (await filled(path, registry)).close()
+    damage(path)
+    again = LocalCopy(path, clock)
+    assert (again.revision, again.tenants()) == (0, [])
+    again.close()
+    again = await filled(path, registry)
+    assert [pbx.id for pbx in again.tenants()] == [1]
+    again.close()
+
+
+@pytest.mark.parametrize("damage", DAMAGES[3:])
+async def test_a_copy_damaged_under_a_running_node_forgets_nothing_and_is_filled_anew(
+    tmp_path: Path, damage: Callable[[Path], object]
+) -> None:
+    path, registry = tmp_path / "copy.sqlite", FakeRegistry(clock)
+    await registry.create(records.tenant_key(1), tenant(1))
+    copy = await filled(path, registry)
+    damage(path)
+    async with Tasks() as tasks:
+        tasks.keep("copy", lambda: copy.follow(registry), pause=0.01)
+        await copy.reached(await registry.create(records.tenant_key(2), tenant(2)))
+        assert [pbx.id for pbx in copy.tenants()] == [1, 2]
+    copy.close()
+
+
+async def test_a_locked_copy_is_written_when_it_is_free_again(tmp_path: Path) -> None:
+    path, registry = tmp_path / "copy.sqlite", FakeRegistry(clock)
+    await registry.create(records.tenant_key(1), tenant(1))
+    copy = await filled(path, registry)
+    async with Tasks() as tasks:
+        with closing(sqlite3.connect(path, isolation_level=None)) as other:
+            other.execute("BEGIN EXCLUSIVE")
+            tasks.keep("copy", lambda: copy.follow(registry), pause=0.01)
+            revision = await registry.create(records.tenant_key(2), tenant(2))
+            await asyncio.sleep(0.05)
+            assert [pbx.id for pbx in copy.tenants()] == [1]
+        await copy.reached(revision)
+        assert [pbx.id for pbx in copy.tenants()] == [1, 2]
+    copy.close()
+
+
+async def test_one_record_that_cannot_be_read_costs_no_other_its_place(tmp_path: Path) -> None:
+    path, registry = tmp_path / "copy.sqlite", FakeRegistry(clock)
+    await registry.create(records.tenant_key(1), tenant(1))
+    await registry.create(records.tenant_key(2), b'{"id": "two"}')
+    copy = await filled(path, registry)
+    assert [pbx.id for pbx in copy.tenants()] == [1]
     copy.close()

@@ -9,7 +9,8 @@ export function askBeforeHangUp(rows, calls, after) {
     const link = event.target.closest("[data-slot=hang]");
     if (!link || !dialog) return;
     event.preventDefault();
-    const call = calls.get(`${link.closest(".call").dataset.server} ${link.closest(".call").dataset.id}`);
+    const { server, id } = link.closest("tr").dataset;
+    const call = calls.get(`${server} ${id}`);
     if (!call) return;
     dialog.querySelector("form").action = link.getAttribute("href");
     slot(dialog, "caller").textContent = call.origin.caller || call.linkedid;

@@ -12,12 +12,13 @@ export const opened = new Set(); // calls whose every leg is shown
 
 export const emptyRow = () => callTemplate.cloneNode(true);
 
-function writeState(element, state) {
-  if (element.dataset.state === state) return;
-  element.dataset.state = state;
-  element.className = `state ${KINDS[state] ?? "muted"}`;
-  element.querySelector("use").setAttribute("href", `${say.icons}#${ICONS[state] ?? "ring"}`);
-  element.lastElementChild.textContent = state;
+function writeState(element, { state, held }) {
+  const words = held ? `${state} · ${say.wordHeld}` : state;
+  if (element.dataset.state === words) return;
+  element.dataset.state = words;
+  element.className = `state ${held ? "muted" : (KINDS[state] ?? "muted")}`;
+  element.querySelector("use").setAttribute("href", `${say.icons}#${held ? "bars" : (ICONS[state] ?? "ring")}`);
+  element.lastElementChild.textContent = words;
 }
 
 export function fill(row, call) {
@@ -32,19 +33,15 @@ export function fill(row, call) {
   write(slot(row, "server"), call.server ?? "");
   const from = row.querySelector(".c-chan");
   write(slot(from, "channel"), short(origin.channel));
-  writeState(slot(from, "state"), origin.state);
+  writeState(slot(from, "state"), origin);
   write(slot(row, "caller"), origin.caller);
   write(slot(row, "name"), origin.name);
   write(slot(row, "dialled"), origin.dialled);
   write(row.querySelector(".c-codec"), origin.codecs.join(" "));
   const rescue = emergency.has(origin.dialled);
   write(slot(row, "rescue"), rescue ? say.wordEmergency : "");
-  const hang = slot(row, "hang");
-  if (hang) {
-    hang.setAttribute("href", `/calls/${encodeURIComponent(call.linkedid)}/hangup?server=${encodeURIComponent(call.server ?? "")}`);
-    hang.classList.toggle("hidden-choice", rescue);
-    slot(row, "kept").classList.toggle("hidden-choice", !rescue);
-  }
+  const where = `/calls/${encodeURIComponent(call.linkedid)}?server=${encodeURIComponent(call.server ?? "")}`;
+  slot(row, "details").setAttribute("href", where);
   fillLegs(slot(row, "legs"), call);
 }
 
@@ -58,7 +55,7 @@ function fillLegs(list, call) {
     const item = list.children[index];
     write(slot(item, "codecs"), leg.codecs.join(" "));
     write(slot(item, "channel"), short(leg.channel));
-    writeState(slot(item, "state"), leg.state);
+    writeState(slot(item, "state"), leg);
     write(slot(item, "answerer"), leg.answerer ? `${leg.answerer} ${leg.name}`.trim() : "—");
   });
   if (more > 0) {

@@ -1,9 +1,9 @@
 #!/bin/bash
-# Unpacks the programs that the benches measure ours beside to $1. They are not installed: nothing of them is started
-# by the machine or touches its firewall.
+# Unpacks the programs that the benches measure ours beside, and etcd for the registry's tests, to $1. They are not
+# installed: nothing of them is started by the machine, listens at its ports or touches its firewall.
 set -euo pipefail
 place=$1
-packages=(fail2ban python3-pyinotify)
+packages=(fail2ban python3-pyinotify etcd-server)
 
 rm -rf "$place.new"
 mkdir -p "$place.new/packages"

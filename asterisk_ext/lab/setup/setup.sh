@@ -97,9 +97,9 @@ if ! { [ -z "${ASTERISK_EXT_ASTERISK_ROOT:-}" ] && asterisk_is_usable ''; } && !
     fi
 fi
 peers=${ASTERISK_EXT_CACHE:-/var/cache/asterisk-ext}/peers
-if [ ! -x "$peers/usr/bin/fail2ban-regex" ]; then
+if [ ! -x "$peers/usr/bin/fail2ban-regex" ] || [ ! -x "$peers/usr/bin/etcd" ]; then
     mkdir -p "$(dirname "$peers")"
-    step 'what the benches measure beside' \
+    step 'what tests and benches measure beside, and etcd' \
         'Look whether the mirrors in /etc/apt can be reached and whether the disk has room.' \
         bash "$here/peers.sh" "$peers"
 fi

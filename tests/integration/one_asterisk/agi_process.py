@@ -16,7 +16,7 @@ from agi.gate import Gate
 from agi.server import Server
 from asterisk_ext.domain.audio import Kind, Library, Recording
 from asterisk_ext.domain.emergency import dialled_forms
-from asterisk_ext.domain.gate import BlockedCall, GateFacts
+from asterisk_ext.domain.gate import BlockedCall, GateFacts, Policy
 from asterisk_ext.domain.pbx import Pbx
 from dialplan.audio.announcements import Announcements
 
@@ -50,7 +50,8 @@ class Printed:
 
 
 async def main(port: int, tenants: Path, sounds: str) -> None:
-    async with Server({"gate": Gate(Tenants(tenants, sounds), Printed(), time.time)}, "127.0.0.1", port):
+    policy = msgspec.json.decode(tenants.with_name("policy.json").read_bytes(), type=Policy)
+    async with Server({"gate": Gate(Tenants(tenants, sounds), Printed(), time.time, policy)}, "127.0.0.1", port):
         await asyncio.Event().wait()
 
 

@@ -5,6 +5,7 @@ Everything dies with one process, ``unshare --kill-child``; the machine's interf
 
 from __future__ import annotations
 
+import csv
 import ctypes
 import json
 import os
@@ -22,6 +23,7 @@ from typing import IO, TypeVar
 import msgspec
 
 from asterisk_ext.domain.audio import Kind, Library
+from asterisk_ext.domain.gate import Policy
 from asterisk_ext.domain.pbx import Pbx
 from asterisk_ext.lab.asterisk_install import find
 from dialplan.audio.defaults import install_default_audios
@@ -32,6 +34,12 @@ NODE, PHONES, CARRIER = "198.18.1.1", "198.18.10.1", "198.18.20.1"
 SOURCE = Path(__file__).resolve().parents[3]
 AGI = "tests.integration.one_asterisk.agi_process"
 NOTHING = Library()
+DEFAULT_POLICY = Policy()
+CDR_FIELDS = (
+    *("accountcode", "src", "dst", "dcontext", "clid", "channel", "dstchannel", "lastapp", "lastdata"),
+    *("start", "answer", "end", "duration", "billsec", "disposition", "amaflags", "uniqueid", "userfield"),
+)
+"""The columns of ``cdr_csv`` (``cdr/cdr_csv.c``)."""
 _CLONE_NEWNET = 0x40000000
 
 Made = TypeVar("Made")
@@ -40,7 +48,10 @@ Made = TypeVar("Made")
 class OneAsterisk:
     """Started by ``start``, gone after ``stop``; ``base`` is a scratch directory."""
 
-    def __init__(self, base: Path, hoster_dialplan: str = "", verbose: int = 4) -> None:
+    def __init__(
+        self, base: Path, hoster_dialplan: str = "", verbose: int = 4, policy: Policy = DEFAULT_POLICY
+    ) -> None:
+        self._policy = policy
         self._base = base
         self._install = find()
         self.root = base / "root"
@@ -51,11 +62,14 @@ class OneAsterisk:
         self._holder: subprocess.Popen[bytes] | None = None
         self._holder_pid = 0
         self._started: list[subprocess.Popen[str]] = []
+        self._asterisk: subprocess.Popen[str] | None = None
         self._agi: subprocess.Popen[str] | None = None
         self._agi_notes: Path = base / "blocked.jsonl"
         self._agi_out: IO[str] | None = None
         self.database = self.state / "realtime.sqlite3"
         self.projection = Projection(self.database)
+        self.more_files: dict[str, str] = {}
+        """Files of Asterisk's own directory beside those that every test has."""
         self.tenants_file = base / "tenants.json"
 
     def start(self, tenants: Iterable[Pbx]) -> None:
@@ -77,13 +91,19 @@ class OneAsterisk:
 
     def start_asterisk(self) -> None:
         """Start Asterisk and wait until it is fully up."""
-        self.spawn([*self._chroot(), "/usr/sbin/asterisk", "-f", "-U", "asterisk", "-G", "asterisk"])
+        self._asterisk = self.spawn([*self.chroot(), "/usr/sbin/asterisk", "-f", "-U", "asterisk", "-G", "asterisk"])
         until = time.monotonic() + 30
         while time.monotonic() < until:
             if "fully booted" in self.cli("core waitfullybooted"):
                 return
             time.sleep(0.05)
         raise TimeoutError((self.root / "var/log/asterisk/messages").read_text())
+
+    def processor_time(self) -> float:
+        """Seconds that Asterisk has used of a processor."""
+        assert self._asterisk is not None
+        fields = Path(f"/proc/{_child_of(self._asterisk.pid)}/stat").read_text().rpartition(")")[2].split()
+        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
     def stop_asterisk(self) -> None:
         self.cli("core stop now")
@@ -125,6 +145,7 @@ class OneAsterisk:
         self._agi_out = self._agi_notes.open("a")
         sounds = "/var/lib/asterisk-ext/sounds"
         words = [sys.executable, "-m", program, str(port), str(self.tenants_file), sounds]
+        self._tell("policy.json", self._policy)
         self._agi = self.spawn(words, cwd=SOURCE, stdout=self._agi_out)
         until = time.monotonic() + 10
         while time.monotonic() < until:
@@ -149,11 +170,26 @@ class OneAsterisk:
             self._agi_out.close()
         self._agi = None
 
+    def end(self, process: subprocess.Popen[str]) -> None:
+        """Kill what ``spawn`` has started: nsenter and its child."""
+        if process.poll() is None:
+            os.kill(_child_of(process.pid), signal.SIGKILL)
+            process.wait(5)
+
     def blocked_calls(self) -> list[dict[str, object]]:
-        return [json.loads(line) for line in self._agi_notes.read_text().splitlines()]
+        """As they were noted last."""
+        notes = [json.loads(line) for line in self._agi_notes.read_text().splitlines()]
+        return list({(note["channel"], note["at"]): note for note in notes}.values())
+
+    def bills(self) -> list[dict[str, str]]:
+        """Asterisk's call detail records, by their columns; what is not answered is not billed."""
+        path = self._base / "log/cdr-csv/Master.csv"
+        if not path.exists():
+            return []
+        return [dict(zip(CDR_FIELDS, row, strict=False)) for row in csv.reader(path.read_text().splitlines())]
 
     def cli(self, command: str) -> str:
-        return self._inside([*self._chroot(), "/usr/sbin/asterisk", "-rx", command], check=False)
+        return self._inside([*self.chroot(), "/usr/sbin/asterisk", "-rx", command], check=False)
 
     def log(self) -> str:
         return (self.etc.parent / "log/messages").read_text()
@@ -207,11 +243,16 @@ class OneAsterisk:
         done = subprocess.run([*enter, *words], capture_output=True, text=True, check=check, timeout=30)
         return done.stdout + done.stderr
 
-    def _chroot(self) -> list[str]:
+    def chroot(self) -> list[str]:
         return ["chroot", str(self.root)]
 
     def _directories(self) -> None:
-        for place in (self.root, self.state, self.etc, self._base / "log", self._base / "upper", self._base / "work"):
+        for place in (
+            self.root,
+            self.state,
+            self.etc,
+            *(self._base / name for name in ("log/cdr-csv", "upper", "work")),
+        ):
             place.mkdir(parents=True)
 
     def _mount(self) -> None:
@@ -228,26 +269,28 @@ class OneAsterisk:
             self._inside(["mkdir", "-p", str(place)])
             self._inside(["mount", "--bind", str(source), str(place)])
         self._inside(["mkdir", "-p", str(self.root / "run/asterisk")])
-        self._inside([*self._chroot(), "chown", "asterisk:", "/run/asterisk"])
+        self._inside([*self.chroot(), "chown", "asterisk:", "/run/asterisk"])
 
     def _configure(self) -> None:
-        modules = self._install.modules
+        modules, loaded = self._install.modules, (SOURCE / "asterisk_ext/lab/etc/modules.conf").read_text()
         main = {
             "asterisk.conf": f"[directories]\nastmoddir = {modules}\n[options]\nhideconnect = yes\n"
             f"verbose = {self._verbose}\n",
-            "modules.conf": (SOURCE / "asterisk_ext/lab/etc/modules.conf").read_text(),
+            "modules.conf": loaded.replace("noload = cdr_csv.so", ""),
             "rtp.conf": "[general]\nrtpstart = 20000\nrtpend = 29999\n",
-            "cdr.conf": "[general]\nenable = yes\nunanswered = yes\n",
-            "cdr_csv.conf": "",
+            "cdr.conf": "[general]\nenable = yes\nunanswered = yes\n[csv]\nusegmtime = yes\nloguniqueid = yes\n",
             "manager.conf": "[general]\nenabled = no\n",
             "pjsip.conf": f"[udp]\ntype = transport\nprotocol = udp\nbind = {NODE}:5060\n",
             "extensions.conf": f"[general]\nstatic = yes\n{self._hoster_dialplan}\n",
+            **self.more_files,
             "logger.conf": "[logfiles]\nmessages => notice,warning,error,verbose\n",
         }
         config = BaseConfig(
             database="/var/lib/asterisk-ext/realtime.sqlite3",
+            missed_calls="/var/lib/asterisk-ext/missed_calls",
             tracking=AriUser(user="asterisk-ext", password="tracking-password"),
             hangup=AriUser(user="asterisk-ext-hangup", password="hanging-up-password"),
+            policy=self._policy,
         )
         for name, included in includes().items():
             main[name] = main.get(name, "") + f'#include "{included}"\n'

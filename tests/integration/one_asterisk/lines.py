@@ -96,11 +96,11 @@ def assert_hears_and_is_refused(heard: Heard, audio: str) -> None:
     assert heard_audio(heard) == audio
 
 
-async def dial(line: Line, caller: str, number: str) -> Heard:
+async def dial(line: Line, caller: str, number: str, talk: float = 0.05) -> Heard:
     """Call with all the tenants' phones and the carrier there to answer."""
     carrier = await line.carrier()
     if caller == "carrier":
         await line.phone({"4831210114": "1_201", "4833741428": "2_201", "5132210300": "3_201"}[number])
-        return await carrier.call(number, talk=0.05, cancel_at=HEARD_ENOUGH)
+        return await carrier.call(number, talk=talk, cancel_at=HEARD_ENOUGH)
     await line.phone(caller.replace("_200", "_201"))
-    return await (await line.phone(caller)).call(number, talk=0.05, cancel_at=HEARD_ENOUGH)
+    return await (await line.phone(caller)).call(number, talk=talk, cancel_at=HEARD_ENOUGH)

@@ -12,7 +12,6 @@ import pytest
 from asterisk_ext.domain.pbx import Status, Trunk
 from tests.integration.one_asterisk.asterisk import NODE, PHONES, OneAsterisk
 from tests.integration.one_asterisk.lines import (
-    HEARD_ENOUGH,
     PORTS,
     TENANTS,
     Line,
@@ -158,40 +157,6 @@ async def test_a_partly_blocked_tenants_caller_hears_the_whole_audio_as_early_me
     assert (listed["pbx"], listed["number"], listed["audio"]) == (2, "04833334444", "partial_block")
 
 
-SECTION_5 = [
-    ("1_200", "04833334444", ""),
-    ("1_200", "201", ""),
-    ("carrier", "4831210114", ""),
-    ("2_200", "04833334444", "partial_block"),
-    ("2_200", "201", ""),
-    ("carrier", "4833741428", ""),
-    ("3_200", "04833334444", "total_block"),
-    ("3_200", "201", "total_block"),
-    ("carrier", "5132210300", "neutral"),
-    *((account, number, "") for account in ("1_200", "2_200", "3_200") for number in ("190", "0192", "+55193", "112")),
-]
-
-
-@pytest.mark.parametrize(("caller", "number", "audio"), SECTION_5)
-async def test_the_policy_table_holds(gate: OneAsterisk, line: Line, caller: str, number: str, audio: str) -> None:
-    heard = await dial(line, caller, number)
-    if audio:
-        assert_hears_and_is_refused(heard, audio)
-    else:
-        assert heard.final == 200
-
-
-@pytest.mark.parametrize(("caller", "number", "audio"), [*SECTION_5[:9], ("3_200", "190", "")])
-async def test_the_policy_table_holds_without_our_service(
-    asterisk: OneAsterisk, line: Line, caller: str, number: str, audio: str
-) -> None:
-    heard = await dial(line, caller, number)
-    if audio:
-        assert_hears_and_is_refused(heard, audio)
-    else:
-        assert heard.final == 200
-
-
 async def test_when_an_emergency_trunk_cannot_be_reached_the_next_one_carries_the_call(
     gate: OneAsterisk, line: Line
 ) -> None:
@@ -281,16 +246,6 @@ async def test_hostile_numbers_reach_nothing(gate: OneAsterisk, line: Line, numb
     assert [victim.calls for victim in victims if victim.calls] == []
     assert not (gate.root / "tmp/owned").exists()
     assert (await phone.call("201", talk=0.05)).final == 200
-
-
-async def test_a_forward_that_leaves_is_an_outbound_call(gate: OneAsterisk, line: Line) -> None:
-    carrier = await line.carrier()
-    called = await line.phone("2_201")
-    called.answer, called.contact = 302, f"sip:04833334444@{NODE}"
-    heard = await (await line.phone("2_200")).call("201", cancel_at=HEARD_ENOUGH)
-    assert carrier.calls == []
-    assert 200 not in heard.statuses
-    assert heard_audio(heard) == "partial_block"
 
 
 async def test_more_calls_than_the_tenant_may_have_are_refused_but_never_an_emergency(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import sqlite3
+import sys
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import closing
 from dataclasses import replace
@@ -12,12 +13,14 @@ from pathlib import Path
 import pytest
 
 from asterisk_ext.domain.pbx import Status
-from dialplan.last_good import keep, restore
-from dialplan.projection import Projection
-from dialplan.rebuild import rebuild
-from tests.integration.one_asterisk.asterisk import OneAsterisk
+from dialplan.last_good import fault, keep, restore
+from dialplan.reopen import RELOAD, reopen
+from tests.integration.one_asterisk.asterisk import SOURCE, OneAsterisk
 from tests.integration.one_asterisk.lines import TENANTS, Line, assert_hears_and_is_refused, dial
+from tests.integration.sip_phone import Phone
 from tests.unit.dialplan.damages import DAMAGES
+
+RELOADED = "Reloading module 'res_config_sqlite3.so'"
 
 
 @pytest.fixture(scope="module")
@@ -77,26 +80,71 @@ async def test_while_the_database_is_locked_everything_goes_on(asterisk: OneAste
         assert_hears_and_is_refused(await dial(line, "2_200", "04833334444"), "partial_block")
 
 
-async def test_a_rebuilt_database_is_taken_up_without_a_restart(asterisk: OneAsterisk, line: Line) -> None:
-    await line.phone("1_200")
-    blocked = [replace(TENANTS[0], status=Status.TOTAL_BLOCK), *TENANTS[1:]]
-
-    def reload() -> None:
-        asterisk.owned_by_asterisk()
-        assert "reloaded successfully" in asterisk.cli("module reload res_config_sqlite3.so")
-
+@pytest.fixture
+async def watched(asterisk: OneAsterisk) -> AsyncIterator[OneAsterisk]:
+    """With the process that looks after the database, and neither a node service nor a gate."""
+    asterisk.hold(TENANTS)
+    keep(asterisk.database, asterisk.state / "realtime.good.sqlite3")
+    console = [*asterisk.chroot(), "/usr/sbin/asterisk"]
     settings = asterisk.etc / "asterisk-ext.res_config_sqlite3.conf"
-    fresh = await asyncio.to_thread(rebuild, settings, asterisk.state, blocked, reload)
+    words = [str(asterisk.database), str(asterisk.state / "realtime.good.sqlite3"), str(settings), *console]
+    told = asterisk.log().count(RELOADED)
+    watch = asterisk.spawn([sys.executable, "-m", "dialplan.watch", *words], cwd=SOURCE)
+    await reloaded(asterisk, told)
+    yield asterisk
+    asterisk.end(watch)
+
+
+@pytest.mark.parametrize("damage", DAMAGES)
+async def test_under_a_running_asterisk_the_copy_takes_the_place_of_a_faulty_database(
+    watched: OneAsterisk, line: Line, damage: Callable[[Path], None]
+) -> None:
+    await line.phone("3_200")
+    told = watched.log().count(RELOADED)
+    damage(watched.database)
+    await reloaded(watched, told)
+    assert fault(watched.database) == ""
+    assert (await dial(line, "3_200", "190")).final == 200
+    assert_hears_and_is_refused(await dial(line, "2_200", "04833334444"), "partial_block")
+    assert watched.projection.replaced()
+    watched.hold([replace(TENANTS[0], status=Status.TOTAL_BLOCK), *TENANTS[1:]])
     assert_hears_and_is_refused(await dial(line, "1_200", "201"), "total_block")
-    assert (await dial(line, "1_200", "190")).final == 200
-    with closing(Projection(fresh)) as projection:
-        projection.apply(TENANTS)
+
+
+async def test_asterisk_goes_on_while_its_database_is_opened_anew_under_traffic(
+    asterisk: OneAsterisk, line: Line
+) -> None:
+    asterisk.hold(TENANTS)
+    phones = [await line.phone(account) for account in ("1_200", "1_201", "1_202", "2_200")]
+    done = asyncio.Event()
+
+    async def register(phone: Phone) -> None:
+        while not done.is_set():
+            await phone.register()
+
+    async with asyncio.timeout(30), asyncio.TaskGroup() as tasks:
+        for phone in phones:
+            tasks.create_task(register(phone))
+        for _ in range(10):
+            settings = asterisk.etc / "asterisk-ext.res_config_sqlite3.conf"
+            await asyncio.to_thread(reopen, settings, lambda: asterisk.cli(RELOAD))
+        done.set()
     assert (await dial(line, "1_200", "201")).final == 200
+    assert (await dial(line, "3_200", "190")).final == 200
+
+
+async def reloaded(asterisk: OneAsterisk, before: int) -> None:
+    """Asterisk was told twice since: to let go of its database, and to open it."""
+    async with asyncio.timeout(10):
+        while asterisk.log().count(RELOADED) < before + 2:  # noqa: ASYNC110 - a log has no event
+            await asyncio.sleep(0.05)
+    await asyncio.to_thread(asterisk.cli, "core show uptime")
 
 
 async def test_a_database_deleted_under_a_running_asterisk_is_no_reason_why_190_fails(
     asterisk: OneAsterisk, line: Line
 ) -> None:
+    asterisk.hold(TENANTS)
     await line.phone("3_200")
     for path in asterisk.state.glob("realtime*"):
         path.unlink()

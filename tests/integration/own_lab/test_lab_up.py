@@ -53,7 +53,7 @@ def test_a_lab_changes_nothing_of_the_machine_while_it_is_up_nor_afterwards(name
     assert not (STATE / name).exists()
 
 
-def test_the_death_of_the_first_process_ends_the_whole_lab(name: str) -> None:
+def test_the_death_of_the_first_process_ends_the_whole_lab_and_another_can_be_brought_up(name: str) -> None:
     before = machine.look()
     assert up(name).returncode == 0
     first = state.first_process(STATE / name)
@@ -63,15 +63,6 @@ def test_the_death_of_the_first_process_ends_the_whole_lab(name: str) -> None:
     wait_for_end(handle)
     assert machine.processes_of(name) == []
     assert machine.look() == before
-
-
-def test_a_lab_can_be_brought_up_again_after_a_crash(name: str) -> None:
-    assert up(name).returncode == 0
-    first = state.first_process(STATE / name)
-    assert first is not None
-    handle = os.pidfd_open(first)
-    os.kill(first, signal.SIGKILL)
-    wait_for_end(handle)
     assert up(name).returncode == 0
 
 

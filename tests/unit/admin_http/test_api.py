@@ -377,3 +377,17 @@ async def test_a_mounted_application_guards_itself(world: World) -> None:
             assert "Content-Security-Policy" not in response.headers
         async with client.get("/registry/v1/nothing") as response:
             assert (response.status, await response.text()) == (404, "404: Not Found")
+
+
+async def test_a_calls_audio_is_told_and_its_numbers_are_masked_for_viewers(client: Client, token: Token) -> None:
+    async with client.get(f"{ROOT}/calls", headers=await token("support")) as response:
+        call = next(row for row in await response.json() if len(row["origin"]["caller"]) > 6)
+    path = f"{ROOT}/calls/{call['linkedid']}"
+    async with client.get(path, headers=await token("support")) as response:
+        detail = await response.json()
+    assert detail["call"] == call
+    assert [(leg["loss_percent"], leg["jitter_ms"], leg["mes"]) for leg in detail["media"]] == [(1.0, 2.0, None)]
+    async with client.get(path, headers=await token("viewer")) as response:
+        assert call["origin"]["caller"] not in await response.text()
+    async with client.get(path, headers=await token("viewer", 9999)) as response:
+        assert (response.status, (await response.json())["error_id"]) == (404, "call.unknown")

@@ -151,7 +151,7 @@ async def test_an_unknown_token_is_refused_with_a_reason(client: Client) -> None
 
 
 async def test_another_node_reads_the_calls_with_the_fleets_secret_and_changes_no_server(client: Client) -> None:
-    headers = {"Authorization": f"Bearer {PEER}"}
+    headers = {"X-Test-Node": PEER}
     async with client.get("/api/v1/calls", headers=headers) as response:
         assert len(await response.json()) == 5
     async with client.delete("/api/v1/servers/RIO-CORE-01", headers=headers) as response:
@@ -159,7 +159,7 @@ async def test_another_node_reads_the_calls_with_the_fleets_secret_and_changes_n
 
 
 async def test_another_nodes_user_is_named_with_the_fleets_secret_only(client: Client, token: Token) -> None:
-    peer = {"Authorization": f"Bearer {PEER}", "X-Acting-User": "Jos%C3%A9"}
+    peer = {"X-Test-Node": PEER, "X-Acting-User": "Jos%C3%A9"}
     async with client.get("/api/v1/me", headers=peer) as response:
         assert (await response.json())["name"] == "José"
     async with client.get("/api/v1/me", headers=await token("viewer") | {"X-Acting-User": "root"}) as response:

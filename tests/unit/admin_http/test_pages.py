@@ -63,6 +63,7 @@ async def test_no_page_needs_a_weaker_policy(visit: Visit, path: str) -> None:
 
 ACTS = (
     "/servers/add", "/servers/RIO-CORE-01/edit", "/servers/RIO-CORE-01/remove",
+    "/servers/FLN-CORE-01/join",
     "/servers/FLN-CORE-01/maintenance/enter", "/servers/FLN-CORE-01/maintenance/leave", "/pbx/1/status", "/bans/add",
     *(
         f"/servers/FLN-CORE-01/firewall/{act}"
@@ -228,8 +229,11 @@ async def test_a_call_is_hung_up_after_asking_and_an_emergency_call_is_not_offer
     assert world.calls.hung_up == ["1786601653.100"]
     status, page = await browser.act("/calls/1786601653.100/hangup")
     assert (status, "call.unknown" in page) == (404, True)
-    row = re.search(r'<tr class="call" data-id="1786600912.114".*?</tr>', await browser.read("/calls"), re.S)
-    assert row and re.search(r'class="hang hidden-choice"', row[0])
+    offered = re.compile(r'class="button danger small-button (hidden-choice)?\s*"')
+    emergency = offered.search(await browser.read("/calls/1786600912.114"))
+    other = offered.search(await browser.read("/calls/1786601555.302"))
+    assert emergency and emergency[1]
+    assert other and not other[1]
 
 
 async def test_hostile_names_stay_text(visit: Visit, world: World) -> None:
@@ -314,3 +318,12 @@ async def test_every_state_of_a_server_has_its_word(visit: Visit) -> None:
     for state in State:
         assert f'<option value="{state}"' in page
     assert "Aguardando instalação do servidor" in page and "Sem contato" in page
+
+
+@pytest.mark.parametrize(
+    ("order", "first"), [("", "1786601660.8"), ("oldest", "1786600912.114"), ("odd", "1786601660.8")]
+)
+async def test_without_a_script_calls_stand_in_the_order_asked_for(visit: Visit, order: str, first: str) -> None:
+    page = await (await visit("support")).read(f"/calls?order={order}")
+    found = re.search(r'<tr class="call" data-id="([^"]+)"', page)
+    assert found and found[1] == first

@@ -11,6 +11,7 @@ from zoneinfo import ZoneInfo
 from admin_http.services import Services
 from asterisk_ext.domain.access import ROOT, Act, Actor, Role, require
 from asterisk_ext.domain.audio import Limits
+from asterisk_ext.domain.call_media import Detail, RtpStatistics, media_of
 from asterisk_ext.domain.call_news import Changed, Difference, Ended, Silent, Snapshot
 from asterisk_ext.domain.call_rows import Destination
 from asterisk_ext.domain.call_rows import Row as Call
@@ -18,15 +19,17 @@ from asterisk_ext.domain.errors import Problem
 from asterisk_ext.domain.pbx import Did, Extension, Pbx, RingGroup, Trunk, digest
 from asterisk_ext.domain.server import Report, Server, Technology
 from asterisk_ext.guard_ports import Attempt, Banned, GuardEvent, Spared
-from asterisk_ext.ports import UNREACHABLE
+from asterisk_ext.ports import UNREACHABLE, Clock
 from asterisk_ext.registry.fake import FakeRegistry
 from asterisk_ext.services import records
 from asterisk_ext.services.audios import Audios
 from asterisk_ext.services.audit import Audit
 from asterisk_ext.services.bans import Bans
 from asterisk_ext.services.blocked_calls import BlockedCalls
+from asterisk_ext.services.call_history import CallHistory
 from asterisk_ext.services.countries import Countries
 from asterisk_ext.services.firewall import Firewalls
+from asterisk_ext.services.joining import Joining
 from asterisk_ext.services.live_calls import UNKNOWN
 from asterisk_ext.services.maintenance import Maintenance
 from asterisk_ext.services.pbx_blocks import PbxBlocks
@@ -64,7 +67,8 @@ def _stored_password() -> str:
 class FakeGuard:
     """``ports.Guard`` in a dictionary; ``silent`` makes it unreachable."""
 
-    def __init__(self, clock: object) -> None:
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
         self.silent = False
         self.banned: dict[str, Banned] = {}
         self.spares: list[Spared] = []
@@ -93,6 +97,10 @@ class FakeGuard:
         ban = Banned(address=address, since=NOW, until=NOW + 86_400, failures=0, reason=reason)
         self.banned[address] = ban
         return ban
+
+    async def ban_for_fleet(self, address: str, seconds: float, node: str) -> None:
+        now = self._clock()
+        self.banned[address] = Banned(address, now, now + seconds, 0, node, "fleet")
 
     async def lift(self, address: str, by: str) -> None:
         slowed = [row for row in self.spares if (row.address, row.reason) == (address, "slowed")]
@@ -135,6 +143,13 @@ class FakeLiveCalls:
             self.watchers.discard(queue)
             self.left.set()
 
+    async def detail(self, actor: Actor, linkedid: str, server: str = "") -> Detail:
+        found = [call for call in self.here(actor).calls if call["linkedid"] == linkedid]
+        if not found:
+            raise UNKNOWN.refuse(linkedid=linkedid)
+        told = RtpStatistics(rxcount=99, rxploss=1, txjitter=0.002)
+        return {"call": found[0], "media": [media_of(found[0]["origin"]["channel"], told)]}
+
     async def hang_up(self, actor: Actor, linkedid: str, server: str = "") -> None:
         require(actor, Act.HANG_UP)
         if linkedid not in self.calls:
@@ -158,6 +173,13 @@ class FakeLiveCalls:
             queue.put_nowait(Ended(linkedid, (gone["server"] or "") if gone else ""))
 
 
+class FakeDoor:
+    keeper = "FLN-CORE-01"
+    url = ""
+    port = 8481
+    fingerprint = "f" * 64
+
+
 class World:
     """The fleet at ``now``; node1 runs the console."""
 
@@ -177,27 +199,31 @@ class World:
         self.firewall_guard, self.phones = FakeFirewallGuard(), FakePhones()
         self.blocked = CallsInMemory()
         self.audios = Audios(self.registry, self.fleet, self.audit, FakeConverter(), Limits(), self.clock)
+        self.call_history = CallHistory("FLN-CORE-01", lambda: 2, self.fleet, self.clock)
+        self.call_history.look()
         self.services = Services(
             firewall=Firewalls(
                 "FLN-CORE-01", self.registry, self.fleet, self.firewall_guard, self.phones, self.audit, self.clock
             ),
             servers=self.servers,
+            joining=Joining(self.registry, self.fleet, self.audit, FakeDoor(), self.clock),
             maintenance=Maintenance(self.registry, self.fleet, self.audit, self.clock, patience=0),
             virtual_pbxs=self.tenants,
             pbx_parts=PbxParts(self.fleet, self.tenants),
             pbx_blocks=PbxBlocks(self.fleet, self.tenants),
             users=self.users,
             audit=self.audit,
-            bans=Bans("FLN-CORE-01", self.guard, self.audit, self.peers, self.fleet),
+            bans=Bans("FLN-CORE-01", self.guard, self.audit, self.peers, self.fleet, self.registry, self.clock),
             countries=self.countries,
             live_calls=self.calls,
+            call_history=self.call_history,
             blocked_calls=BlockedCalls("FLN-CORE-01", self.blocked, self.peers, self.fleet, self.audit),
             audios=self.audios,
             shipped=shipped_recordings(),
             fleet=self.fleet,
             clock=self.clock,
             node="FLN-CORE-01",
-            is_peer=lambda token: token == PEER,
+            peer_of=lambda request: "node2" if request.headers.get("X-Test-Node") == PEER else "",
             zone=ZONE,
             version="0.1.0",
         )

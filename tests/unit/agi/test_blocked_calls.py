@@ -76,6 +76,17 @@ async def test_calls_are_listed_newest_first_by_tenant_and_by_page(path: Path, c
     assert [count.calls for count in await log.counts(1)] == [3]
 
 
+async def test_a_call_told_of_twice_is_listed_and_counted_once_as_it_was_told_last(path: Path, clock: Clock) -> None:
+    log = BlockedCallLog(path, clock)
+    log.note(replace(CALL, file="", recording="", heard=0.0))
+    await log.write()
+    log.note(CALL)
+    await log.write()
+    await log.add([CALL])
+    assert await log.calls(Wanted()) == [CALL]
+    assert [(count.calls, count.heard) for count in await log.counts()] == [(1, 7.5)]
+
+
 async def test_calls_leave_after_their_time(path: Path, clock: Clock) -> None:
     log = BlockedCallLog(path, clock, days=90)
     log.note(CALL)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import itertools
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 import pytest
 
@@ -74,15 +75,19 @@ class FakeDirectory:
 
 
 class Listed:
+    """As the list has it: what is said of the same call later takes the place of what was said before."""
+
     def __init__(self) -> None:
         self.calls: list[BlockedCall] = []
 
     def note(self, call: BlockedCall) -> None:
+        if self.calls and replace(self.calls[-1], file=call.file, recording=call.recording, heard=call.heard) == call:
+            self.calls.pop()
         self.calls.append(call)
 
 
 def gate(directory: FakeDirectory, listed: Listed, policy: Policy | None = None, caps: Caps | None = None) -> Gate:
-    return Gate(directory, listed, lambda: 1000.0, policy, caps)
+    return Gate(directory, listed, itertools.count(1000.0).__next__, policy, caps)
 
 
 async def run(script: Gate, session: FakeSession) -> FakeSession:
@@ -110,6 +115,18 @@ async def test_a_blocked_caller_gets_the_verdict_before_the_audio_and_is_never_a
     assert (call.at, call.pbx, call.number, call.audio, call.file) == (
         1000.0, 2, "4833334444", Audio.PARTIAL, "/sounds/partial_block",
     )  # fmt: skip
+
+
+async def test_a_call_is_listed_while_it_still_hears_its_audio() -> None:
+    listed = Listed()
+    session = FakeSession("2", "outbound", "4833334444")
+    session.until_played.clear()
+    playing = asyncio.create_task(run(gate(FakeDirectory(Status.PARTIAL_BLOCK), listed), session))
+    await session.playing.wait()
+    assert [(call.number, call.heard) for call in listed.calls] == [("4833334444", 0.0)]
+    session.until_played.set()
+    await playing
+    assert [call.file for call in listed.calls] == ["/sounds/partial_block"]
 
 
 async def test_where_an_audio_is_missing_the_next_best_is_played_and_listed() -> None:

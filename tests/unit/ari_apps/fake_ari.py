@@ -39,6 +39,8 @@ class FakeAri:
         app.router.add_get("/ari/events", self._events)
         app.router.add_get("/ari/channels", self._channels)
         app.router.add_get("/ari/channels/{id}", self._channel)
+        app.router.add_get("/ari/channels/{id}/variable", self._variable)
+        app.router.add_get("/ari/channels/{id}/rtp_statistics", self._rtp_statistics)
         app.router.add_delete("/ari/channels/{id}", self._hang_up)
         app.router.add_get("/ari/bridges", self._bridges)
         app.router.add_get("/ari/asterisk/info", self._info)
@@ -97,6 +99,17 @@ class FakeAri:
         if request.match_info["id"] not in self.channels:
             raise web.HTTPNotFound
         return _json(self.channels[request.match_info["id"]])
+
+    async def _variable(self, request: web.Request) -> web.Response:
+        there = self.channels.get(request.match_info["id"], {}).get("variables", {})
+        if request.query["variable"] not in there:
+            raise web.HTTPNotFound
+        return _json({"value": there[request.query["variable"]]})
+
+    async def _rtp_statistics(self, request: web.Request) -> web.Response:
+        if request.match_info["id"] not in self.channels:
+            raise web.HTTPNotFound
+        return _json({"rxcount": 99, "rxploss": 1, "txjitter": 0.002, "channel_uniqueid": "1.1", "rtt": 0.0})
 
     async def _hang_up(self, request: web.Request) -> web.Response:
         if self.channels.pop(request.match_info["id"], None) is None:

@@ -164,3 +164,25 @@ async def test_hanging_up_ends_every_leg_and_one_that_has_ended_is_no_error(worl
         "DELETE /ari/channels/100?reason=normal",
         "DELETE /ari/channels/200?reason=normal",
     ]
+
+
+async def test_a_channel_that_asterisk_marked_as_an_emergency_is_not_hung_up(world: World) -> None:
+    world.ari.channels["100"]["variables"] = {"AST_EXT_IN_EMERGENCY": "1"}
+    with pytest.raises(Refusal) as refusal:
+        await world.calls.hang_up(ROOT, "100")
+    assert refusal.value.error_id == "call.emergency"
+
+
+async def test_the_detail_of_a_call_asks_asterisk_for_its_rtp_statistics(world: World) -> None:
+    [leg] = (await world.calls.detail(ROOT, "100"))["media"]
+    assert (leg["received"], leg["lost"], leg["jitter_ms"], leg["round_trip_ms"]) == (99, 1, 2.0, None)
+    del world.ari.channels["100"]
+    [leg] = (await world.calls.detail(ROOT, "100"))["media"]
+    assert leg["received"] is None
+
+
+async def test_statistics_that_asterisk_does_not_tell_are_refused(world: World) -> None:
+    world.ari.refusing = True
+    with pytest.raises(Refusal) as refusal:
+        await world.calls.detail(ROOT, "100")
+    assert refusal.value.error_id == "call.no_statistics"

@@ -90,7 +90,7 @@ def test_emergency_calls_touch_no_service_and_no_database(context: str) -> None:
 def test_the_nodes_emergency_trunks_follow_the_tenants() -> None:
     assert (
         "Set(AST_EXT_TRUNKS=${CUT(AST_EXT_EMERGENCY,:,1)}&node_trunk1/&node_trunk2/)"
-        in contexts()["asterisk-ext-emergency-call"][0]
+        in contexts()["asterisk-ext-emergency-call"][1]
     )
 
 

@@ -11,7 +11,6 @@ from pathlib import Path
 import pytest
 
 from dialplan.last_good import fault, keep, main, restore
-from dialplan.rebuild import current, rebuild
 from tests.unit.dialplan.damages import DAMAGES, garbled
 from tests.unit.dialplan.tenants import clinic, compare, project, shop
 
@@ -82,34 +81,3 @@ def test_the_copy_holds_what_stands_in_the_write_ahead_log(path: Path, tmp_path:
         project(path, [clinic()])
         keep(path, copy)
     assert compare(copy, [clinic()]).empty
-
-
-@pytest.fixture
-def settings(path: Path, tmp_path: Path) -> Path:
-    settings = tmp_path / "asterisk-ext.res_config_sqlite3.conf"
-    settings.write_text(f"[asterisk_ext]\ndbfile => {path}\nbatch = 0\n")
-    return settings
-
-
-def test_a_rebuild_is_a_new_file_that_asterisk_is_told_of(path: Path, settings: Path) -> None:
-    told: list[str] = []
-    fresh = rebuild(settings, settings.parent, [shop()], lambda: told.append(settings.read_text()))
-    assert fresh.name == "realtime-1.sqlite3"
-    assert told == [f"[asterisk_ext]\ndbfile => {fresh}\nbatch = 0\n"]
-    assert compare(fresh, [shop()]).empty
-    assert path.exists(), "Asterisk may still be reading the one before"
-
-
-def test_the_last_but_one_file_goes_away(settings: Path) -> None:
-    made = [rebuild(settings, settings.parent, [shop()], lambda: None) for _ in range(3)]
-    assert current(settings) == made[2]
-    assert [path.exists() for path in made] == [False, True, True]
-
-
-def test_a_reload_that_fails_is_told_and_the_rebuild_can_be_run_again(settings: Path) -> None:
-    def fails() -> None:
-        raise OSError("Asterisk does not answer")
-
-    with pytest.raises(OSError, match="does not answer"):
-        rebuild(settings, settings.parent, [shop()], fails)
-    assert compare(rebuild(settings, settings.parent, [shop()], lambda: None), [shop()]).empty

@@ -41,7 +41,7 @@ def test_flac_tells_how_long_it_is() -> None:
 @pytest.mark.parametrize(
     "data",
     [
-        b"#EXTM3U\n#EXT-X-TARGETDURATION:10\n#EXTINF:10,\nfile:///etc/asterisk-ext/fleet.secret\n",
+        b"#EXTM3U\n#EXT-X-TARGETDURATION:10\n#EXTINF:10,\nfile:///etc/asterisk-ext/ari.secret\n",
         b"ffconcat version 1.0\nfile '/etc/passwd'\n",
         b'<svg xmlns="http://www.w3.org/2000/svg"><script/></svg>',
         HTML,

@@ -24,20 +24,23 @@ def test_the_tenant_is_the_tenantid_or_the_account_code_or_what_the_endpoint_beg
 
 
 @pytest.mark.parametrize(
-    ("name", "number", "answerer"),
+    ("name", "number", "wanted", "answerer"),
     [
-        ("PJSIP/1_200-00000005", "200", "200"),
-        ("PJSIP/1_200_webrtc-00000005", "200", "200"),
-        ("PJSIP/1_204-00000005", "600", "204"),
-        ("PJSIP/1_trunk14-00000005", "4899990000", "4899990000"),
-        ("PJSIP/7-carrier-00000005", "", "7-carrier"),
+        ("PJSIP/1_200-00000005", "200", "600", "200"),
+        ("PJSIP/1_200_webrtc-00000005", "200", "600", "200"),
+        ("PJSIP/1_204-00000005", "600", "600", "204"),
+        ("PJSIP/1_trunk14-00000005", "4899990000", "04833330000", "4899990000"),
+        ("PJSIP/1_trunk14-00000005", "s", "04833330000", "04833330000"),
+        ("PJSIP/7-carrier-00000005", "", "", "7-carrier"),
     ],
 )
-def test_the_answerer_is_the_extension_or_number_that_picked_up(name: str, number: str, answerer: str) -> None:
+def test_the_answerer_is_the_extension_or_number_that_picked_up(
+    name: str, number: str, wanted: str, answerer: str
+) -> None:
     leg = Leg(channel("5", name)._replace(number=number), 0)
-    assert leg.answerer is None
+    assert leg.answerer(wanted) is None
     leg.answered = True
-    assert leg.answerer == answerer
+    assert leg.answerer(wanted) == answerer
 
 
 @pytest.mark.parametrize(
@@ -65,4 +68,19 @@ def test_formats_are_read_as_a_list_of_codecs(formats: str, expected: tuple[str,
     [("1_200", "200"), ("PJSIP/1_200", "200"), ("4899990000@1_trunk14", "4899990000"), ("200@pbx-1", "200"), ("", "")],
 )
 def test_a_dial_string_tells_the_number(dialstring: str, number: str) -> None:
+    assert dialled_by(dialstring) == number
+
+
+@pytest.mark.parametrize(
+    ("dialstring", "number"),
+    [
+        ("1_200", "200"),
+        ("4899990000@1_trunk14", "4899990000"),
+        ("1_trunk14/sip:4899990000@192.0.2.1:5060", "4899990000"),
+        ("1_202/sip:1_202@192.0.2.9:6004", "202"),
+        ("1_202/sips:x7f3a@192.0.2.9;transport=tls", "202"),
+        ("reception", "reception"),
+    ],
+)
+def test_the_number_in_a_dial_string_is_that_of_the_phone_or_the_one_sent_outside(dialstring: str, number: str) -> None:
     assert dialled_by(dialstring) == number

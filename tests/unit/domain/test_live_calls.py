@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from asterisk_ext.domain.call_events import Bridge, Changed, Created, Dialled, Ended
+from asterisk_ext.domain.call_events import Bridge, Changed, Created, Dialled, Ended, Held
 from asterisk_ext.domain.live_calls import KEEP_BUSY, REMEMBER, LiveCalls
 from tests.unit.domain.channels import AT, channel, legs
 
@@ -274,3 +274,41 @@ def test_an_event_that_changes_nothing_visible_is_no_difference(calls: LiveCalls
     number = calls.number
     calls.apply(Changed(channel("200", state="Ringing", of="100"), LATER), 1)
     assert calls.number == number
+
+
+def test_a_codec_changed_in_mid_call_without_an_event_is_shown_by_the_next_resync(calls: LiveCalls) -> None:
+    calls.apply(Created(channel("100", state="Up", formats="(alaw)"), AT), 1)
+    calls.merge([channel("100", state="Up", formats="(ulaw)")], [], asked=5, now=6)
+    assert calls.rows()[0]["origin"]["codecs"] == ["ulaw"]
+
+
+def held(calls: LiveCalls) -> list[str]:
+    """Whose party waits."""
+    row = calls.row("100")
+    assert row
+    return [leg["channel"] for leg in (row["origin"], *row["destinations"]) if leg.get("held")]
+
+
+def test_who_waits_on_hold_is_the_other_one_until_he_is_taken_back(calls: LiveCalls) -> None:
+    ring(calls, "200")
+    answer(calls, "200")
+    assert held(calls) == []
+    calls.apply(Held(channel("200", state="Up", of="100"), True, LATER), 2)
+    assert held(calls) == [channel("100").name]
+    calls.apply(Held(channel("200", state="Up", of="100"), False, LATER), 3)
+    assert held(calls) == []
+    calls.apply(Held(channel("100", state="Up"), True, LATER), 4)
+    assert held(calls) == [channel("200").name]
+
+
+def test_among_three_and_where_both_hold_nobody_is_said_to_wait(calls: LiveCalls) -> None:
+    ring(calls, "200", "201")
+    answer(calls, "200")
+    calls.apply(Held(channel("200", state="Up", of="100"), True, LATER), 2)
+    calls.apply(Held(channel("100", state="Up"), True, LATER), 2)
+    calls.apply(Ended("201", 26, LATER), 2)
+    assert held(calls) == []
+    calls.apply(Held(channel("100", state="Up"), False, LATER), 3)
+    assert held(calls) == [channel("100").name]
+    calls.apply(Changed(channel("202", state="Up", of="100"), LATER), 4)
+    assert held(calls) == []

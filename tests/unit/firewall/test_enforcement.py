@@ -105,9 +105,35 @@ def test_a_slow_down_is_listed_with_its_accounts_survives_a_restart_and_is_lifte
         guard.engine.lift(OFFICE)
 
 
+def test_who_is_slowed_down_is_known_again_with_the_first_success_after_it(guard: Guard) -> None:
+    guard.succeed(OFFICE)
+    guard.fail(OFFICE, 1, 2, 3, 4)
+    guard.now += 400
+    guard.succeed(OFFICE)
+    assert guard.kernel.listed(SourceSet.KNOWN) == {}, "or the limit would not hold"
+    guard.again()
+    assert guard.kernel.listed(SourceSet.KNOWN) == {}
+    guard.now += 6 * HOUR - 401
+    guard.succeed(OFFICE)
+    guard.now += 2
+    guard.succeed(OFFICE)
+    assert guard.kernel.listed(SourceSet.KNOWN) == {OFFICE: PROTECTED_SECONDS}
+
+
+def test_who_is_let_in_again_is_known_as_long_as_it_was_to_be(guard: Guard) -> None:
+    guard.succeed(OFFICE)
+    guard.engine.ban(OFFICE, HOUR)
+    guard.now += 400
+    guard.succeed(OFFICE, "1_201")
+    assert guard.kernel.listed(SourceSet.KNOWN) == {}, "a ban comes before all"
+    guard.engine.lift(OFFICE)
+    assert guard.kernel.listed(SourceSet.KNOWN) == {OFFICE: PROTECTED_SECONDS}
+
+
 def test_after_others_have_flushed_everything_all_sets_are_as_they_were(guard: Guard) -> None:
     guard.engine.ban(ATTACKER, HOUR)
     guard.succeed(OFFICE)
+    guard.succeed("198.51.100.21")
     guard.fail(OFFICE, 1, 2, 3, 4)
     guard.fail("203.0.113.7", 1)
     guard.engine.allow("192.0.2.0/24")

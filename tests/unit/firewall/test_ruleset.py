@@ -30,10 +30,20 @@ add set inet asterisk_ext suspect_rate4 { type ipv4_addr; size 131072; flags dyn
 add set inet asterisk_ext suspect_rate6 { type ipv6_addr; size 131072; flags dynamic,timeout; timeout 5s; }
 add set inet asterisk_ext connect4 { type ipv4_addr; size 131072; flags dynamic,timeout; timeout 5s; }
 add set inet asterisk_ext connect6 { type ipv6_addr; size 131072; flags dynamic,timeout; timeout 5s; }
+add set inet asterisk_ext segment4 { type ipv4_addr; size 131072; flags dynamic,timeout; timeout 5s; }
+add set inet asterisk_ext segment6 { type ipv6_addr; size 131072; flags dynamic,timeout; timeout 5s; }
 add set inet asterisk_ext stream4 { type ipv4_addr; size 131072; flags dynamic,timeout; timeout 5s; }
 add set inet asterisk_ext stream6 { type ipv6_addr; size 131072; flags dynamic,timeout; timeout 5s; }
 add set inet asterisk_ext met4 { type ipv4_addr; size 65536; flags dynamic,timeout; timeout 86400s; }
 add set inet asterisk_ext met6 { type ipv6_addr; size 65536; flags dynamic,timeout; timeout 86400s; }
+add set inet asterisk_ext contact4 { type ipv4_addr . inet_service; size 131072; \
+flags dynamic,timeout; timeout 3600s; }
+add set inet asterisk_ext contact6 { type ipv6_addr . inet_service; size 131072; \
+flags dynamic,timeout; timeout 3600s; }
+add set inet asterisk_ext contact4_rate { type ipv4_addr . inet_service; size 65535; \
+flags dynamic,timeout; timeout 1m; }
+add set inet asterisk_ext contact6_rate { type ipv6_addr . inet_service; size 65535; \
+flags dynamic,timeout; timeout 1m; }
 add set inet asterisk_ext friend4 { type ipv4_addr; flags interval; }
 add set inet asterisk_ext friend6 { type ipv6_addr; flags interval; }
 add set inet asterisk_ext watched { type nf_proto; flags timeout; }
@@ -52,7 +62,11 @@ add chain inet asterisk_ext trial_in_udp
 add chain inet asterisk_ext trial_in_tcp
 add chain inet asterisk_ext trial_in
 add chain inet asterisk_ext trial_out
+add chain inet asterisk_ext sip_contact
+add chain inet asterisk_ext sip_long
+add chain inet asterisk_ext sip_slowed
 add chain inet asterisk_ext sip
+add chain inet asterisk_ext sip_tcp
 add chain inet asterisk_ext early { type filter hook prerouting priority -300; policy accept; }
 add chain inet asterisk_ext early_out { type filter hook output priority -300; policy accept; }
 add chain inet asterisk_ext inbound { type filter hook input priority 0; policy drop; }
@@ -68,31 +82,72 @@ flush chain inet asterisk_ext trial_in_udp
 flush chain inet asterisk_ext trial_in_tcp
 flush chain inet asterisk_ext trial_in
 flush chain inet asterisk_ext trial_out
+flush chain inet asterisk_ext sip_contact
+flush chain inet asterisk_ext sip_long
+flush chain inet asterisk_ext sip_slowed
 flush chain inet asterisk_ext sip
+flush chain inet asterisk_ext sip_tcp
 flush chain inet asterisk_ext early
 flush chain inet asterisk_ext early_out
 flush chain inet asterisk_ext inbound
 flush chain inet asterisk_ext outbound
 """
 SIP = """\
-add rule inet asterisk_ext sip ip saddr @slow4 update @slow4_rate { ip saddr \
+add rule inet asterisk_ext sip_contact update @contact4_rate { ip saddr . udp sport \
 limit rate over 30/second burst 60 packets } counter name "slowed" drop
-add rule inet asterisk_ext sip ip6 saddr & ffff:ffff:ffff:ffff:: @slow6 update @slow6_rate \
+add rule inet asterisk_ext sip_contact update @contact6_rate { ip6 saddr . udp sport \
+limit rate over 30/second burst 60 packets } counter name "slowed" drop
+{contact}\
+add rule inet asterisk_ext sip_long udp length > 7000 counter name "denied" drop
+add rule inet asterisk_ext sip_slowed ip saddr . udp sport @contact4 goto sip_contact
+add rule inet asterisk_ext sip_slowed ip6 saddr . udp sport @contact6 goto sip_contact
+add rule inet asterisk_ext sip_slowed update @slow4_rate { ip saddr \
+limit rate over 30/second burst 60 packets } counter name "slowed" drop
+add rule inet asterisk_ext sip_slowed update @slow6_rate \
 { ip6 saddr & ffff:ffff:ffff:ffff:: limit rate over 30/second burst 60 packets } counter name "slowed" drop
-add rule inet asterisk_ext sip udp length > 7000 counter name "denied" drop
-"""
-SIP_NOTRACK = "add rule inet asterisk_ext sip notrack\n"
-EARLY = """\
+{slowed}\
+add rule inet asterisk_ext sip @th,32,16 & 0xf000 != 0 jump sip_long
+add rule inet asterisk_ext sip ip saddr @known4 {notrack}accept
+add rule inet asterisk_ext sip ip6 saddr & ffff:ffff:ffff:ffff:: @known6 {notrack}accept
+add rule inet asterisk_ext sip ip saddr @ban4 counter name "banned" drop
+add rule inet asterisk_ext sip ip6 saddr & ffff:ffff:ffff:ffff:: @ban6 counter name "banned" drop
+add rule inet asterisk_ext sip ip saddr @slow4 goto sip_slowed
+add rule inet asterisk_ext sip ip6 saddr & ffff:ffff:ffff:ffff:: @slow6 goto sip_slowed
+{rest}\
+add rule inet asterisk_ext sip_tcp ip saddr @known4 return
+add rule inet asterisk_ext sip_tcp ip6 saddr & ffff:ffff:ffff:ffff:: @known6 return
+add rule inet asterisk_ext sip_tcp ip saddr @slow4 return
+add rule inet asterisk_ext sip_tcp ip6 saddr & ffff:ffff:ffff:ffff:: @slow6 return
+add rule inet asterisk_ext early udp dport 10000-20000 ip saddr != @ban4 {notrack}accept
+add rule inet asterisk_ext early udp dport 10000-20000 ip6 saddr & ffff:ffff:ffff:ffff:: != @ban6 {notrack}accept
+add rule inet asterisk_ext early udp dport 5060 goto sip
 add rule inet asterisk_ext early ip saddr @ban4 counter name "banned" drop
 add rule inet asterisk_ext early ip6 saddr & ffff:ffff:ffff:ffff:: @ban6 counter name "banned" drop
 """
-MEDIA = "add rule inet asterisk_ext early udp dport 10000-20000 {}accept\n"
-TO_SIP = "add rule inet asterisk_ext early udp dport { 5060 } goto sip\n"
-NOTRACK = """\
-add rule inet asterisk_ext early_out udp sport 5060 notrack
-add rule inet asterisk_ext early_out udp sport 10000-20000 notrack
+
+
+def early(*, notrack: bool) -> str:
+    """What comes before connection tracking."""
+    rule = "add rule inet asterisk_ext {} notrack\n" if notrack else ""
+    told = {
+        "{contact}": rule.format("sip_contact"),
+        "{slowed}": rule.format("sip_slowed"),
+        "{rest}": rule.format("sip"),
+    }
+    text = SIP.replace("{notrack}", "notrack " if notrack else "")
+    for place, rules in told.items():
+        text = text.replace(place, rules)
+    return text
+
+
+CONTACTS = """\
+add rule inet asterisk_ext early_out udp sport { 5060 } @th,64,96 0x5349502f322e302032303020 \
+update @contact4 { ip daddr . udp dport }
+add rule inet asterisk_ext early_out udp sport { 5060 } @th,64,96 0x5349502f322e302032303020 \
+update @contact6 { ip6 daddr . udp dport }
 """
-UNTRACKED = SETS + SIP + SIP_NOTRACK + EARLY + MEDIA.format("notrack ") + TO_SIP + NOTRACK
+MEDIA_OUT = "add rule inet asterisk_ext early_out udp sport 10000-20000 notrack accept\n"
+SIP_OUT = "add rule inet asterisk_ext early_out udp sport 5060 notrack\n"
 OPEN_TO_ALL = """\
 add rule inet asterisk_ext inbound udp dport 10000-20000 accept
 add rule inet asterisk_ext inbound udp dport 5060 accept
@@ -132,20 +187,8 @@ flush set inet asterisk_ext trial
 
 
 def test_the_first_rules_deny_by_default_and_open_what_a_node_needs() -> None:
-    assert (
-        to_nft(Ruleset())
-        == SETS
-        + OPEN
-        + SIP
-        + SIP_NOTRACK
-        + EARLY
-        + MEDIA.format("notrack ")
-        + TO_SIP
-        + NOTRACK
-        + OPEN_TO_ALL
-        + INBOUND
-        + TO_RULES
-    )
+    rules = early(notrack=True) + MEDIA_OUT + CONTACTS + SIP_OUT + OPEN_TO_ALL
+    assert to_nft(Ruleset()) == SETS + OPEN + rules + INBOUND + TO_RULES
 
 
 def test_everything_is_open_between_the_nodes_of_the_fleet() -> None:
@@ -159,9 +202,7 @@ def test_everything_is_open_between_the_nodes_of_the_fleet() -> None:
 
 
 def test_where_addresses_are_translated_sip_and_media_are_tracked() -> None:
-    assert (
-        to_nft(Ruleset(untracked=False)) == SETS + OPEN + SIP + EARLY + MEDIA.format("") + TO_SIP + INBOUND + TO_RULES
-    )
+    assert to_nft(Ruleset(untracked=False)) == SETS + OPEN + early(notrack=False) + CONTACTS + INBOUND + TO_RULES
 
 
 def test_what_is_not_open_to_everybody_is_tracked_so_that_answers_come_back() -> None:
@@ -173,8 +214,6 @@ def test_what_is_not_open_to_everybody_is_tracked_so_that_answers_come_back() ->
 
 STRANGERS = """\
 iif lo return
-ip saddr @known4 return
-ip6 saddr & ffff:ffff:ffff:ffff:: @known6 return
 ip saddr @met4 return
 ip6 saddr & ffff:ffff:ffff:ffff:: @met6 return
 ip saddr @friend4 return
@@ -201,7 +240,7 @@ def test_strangers_may_send_as_many_requests_at_once_as_make_a_ban_and_once_susp
 
 def test_who_is_asked_by_asterisk_is_no_stranger_and_who_is_answered_still_is() -> None:
     text = to_nft(Ruleset(sip_tcp=(), strangers=Strangers()))
-    assert rules_of(text, "early_out")[:2] == [
+    assert rules_of(text, "early_out")[3:5] == [
         "udp sport { 5060 } @th,64,64 != 0x5349502f322e3020 update @met4 { ip daddr }",
         "udp sport { 5060 } @th,64,64 != 0x5349502f322e3020 update @met6 { ip6 daddr & ffff:ffff:ffff:ffff:: }",
     ]
@@ -223,7 +262,8 @@ def test_both_drivers_limit_strangers_by_the_same_figures() -> None:
         ("20000/sec", "20000"),
         ("1/sec", "2"),
         ("1/sec", "1"),
-        ("1200b/s", None),
+        ("4/sec", "2"),
+        ("1000b/s", None),
     ]
 
 

@@ -7,6 +7,7 @@ from collections import defaultdict
 from collections.abc import AsyncIterator
 
 from asterisk_ext.domain.blocked_calls import BlockedCount, Wanted
+from asterisk_ext.domain.call_media import Detail
 from asterisk_ext.domain.call_news import Changed, Difference, Ended, Snapshot
 from asterisk_ext.domain.call_rows import Row
 from asterisk_ext.domain.gate import BlockedCall
@@ -44,6 +45,12 @@ class FakePeers:
         finally:
             del self.listened_to[server.name]
             self._tell()
+
+    async def call(self, server: Server, linkedid: str) -> Detail:
+        self._answer(server)
+        if linkedid not in self.rows[server.name]:
+            raise UNKNOWN.refuse(linkedid=linkedid)
+        return {"call": self.rows[server.name][linkedid], "media": []}
 
     async def hang_up(self, server: Server, linkedid: str, by: str) -> None:
         self._answer(server)

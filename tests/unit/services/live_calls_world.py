@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from asterisk_ext.domain.access import Act, Actor
+from asterisk_ext.domain.call_media import RtpStatistics
+from asterisk_ext.domain.emergency import MARK
 from asterisk_ext.domain.pbx import Pbx
 
 
@@ -28,6 +30,15 @@ class FakeAudit:
 class FakeChannels:
     def __init__(self) -> None:
         self.hung_up: list[str] = []
+        self.marked: set[str] = set()
+        """Those that carry the mark of an emergency."""
+        self.statistics: dict[str, RtpStatistics] = {}
+
+    async def variable(self, channel: str, name: str) -> str:
+        return "1" if channel in self.marked and name == MARK else ""
+
+    async def rtp_statistics(self, channel: str) -> RtpStatistics | None:
+        return self.statistics.get(channel)
 
     async def hang_up(self, channel: str) -> None:
         self.hung_up.append(channel)

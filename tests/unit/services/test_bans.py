@@ -18,7 +18,7 @@ ADDRESS = "192.0.2.9"
 class Fleet:
     def __init__(self, world: World) -> None:
         self.guard, self.peers, self.world = FakeGuard(world.clock), FakePeers(), world
-        self.bans = Bans("node1", self.guard, world.audit, self.peers, world.fleet)
+        self.bans = Bans("node1", self.guard, world.audit, self.peers, world.fleet, world.registry, world.clock)
 
     def ban_on(self, *servers: str) -> None:
         for server in servers:

@@ -33,6 +33,9 @@ class FakeProjector:
         self.news.clear()
         return self.given[-1]
 
+    def replaced(self) -> bool:
+        return False
+
 
 async def test_a_new_name_is_looked_up_and_its_trunk_projected_again() -> None:
     leads_to = {"sip.carrier.example": ("198.18.20.1", "2001:2::20:1")}

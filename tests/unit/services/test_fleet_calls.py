@@ -195,3 +195,25 @@ async def test_hanging_up_what_is_not_there_or_not_ones_own_to_end_is_refused(wo
         await world.calls.hang_up(ROOT, "2.1", "node2")
     assert refused.value.error_id == "server.silent"
     assert world.peers.hung_up == []
+
+
+async def test_the_detail_of_a_call_comes_from_the_server_where_it_is(world: World) -> None:
+    world.begin("100")
+    world.peers.rows["node2"]["200"] = row("200", "node2")
+    world.peers.rows["node3"]["300"] = row("300", "node3", pbx="2")
+    assert (await world.calls.detail(ROOT, "100"))["call"]["server"] == "node1"
+    assert (await world.calls.detail(ROOT, "200"))["call"]["server"] == "node2"
+    assert (await world.calls.detail(TENANT, "300", "node3"))["call"]["server"] == "node3"
+
+
+@pytest.mark.parametrize(
+    ("actor", "linkedid", "server"), [(TENANT, "100", ""), (TENANT, "200", "node2"), (ROOT, "200", "node3")]
+)
+async def test_the_detail_of_a_call_that_is_not_there_to_be_seen_is_refused(
+    world: World, actor: Actor, linkedid: str, server: str
+) -> None:
+    world.begin("100")
+    world.peers.rows["node2"]["200"] = row("200", "node2")
+    with pytest.raises(Refusal) as refusal:
+        await world.calls.detail(actor, linkedid, server)
+    assert refusal.value.error_id == "call.unknown"

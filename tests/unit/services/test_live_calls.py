@@ -10,6 +10,7 @@ from asterisk_ext.domain.call_events import Changed as ChannelChanged
 from asterisk_ext.domain.call_events import Created
 from asterisk_ext.domain.call_events import Ended as ChannelEnded
 from asterisk_ext.domain.call_filter import Filter
+from asterisk_ext.domain.call_media import RtpStatistics
 from asterisk_ext.domain.call_news import Changed, Difference, Ended, Snapshot
 from asterisk_ext.domain.errors import Refusal
 from asterisk_ext.domain.pbx import Pbx
@@ -186,6 +187,26 @@ async def test_hanging_up_ends_all_legs_and_is_noted_without_any_number(world: W
     assert world.audit.noted == [("root", Act.HANG_UP, "100", {"server": "node1", "pbx": "1"})]
 
 
+async def test_the_detail_of_a_call_tells_how_each_living_legs_audio_fares(world: World) -> None:
+    world.begin("100")
+    world.calls.apply(Created(channel("200", "PJSIP/1_201-00000200", of="100"), AT), 1)
+    world.channels.statistics["100"] = RtpStatistics(rxcount=99, rxploss=1, txjitter=0.002)
+    detail = await world.calls.detail(VIEWER, "100")
+    assert detail["call"]["linkedid"] == "100"
+    assert [(leg["channel"], leg["loss_percent"], leg["jitter_ms"]) for leg in detail["media"]] == [
+        ("PJSIP/1_100-00000100", 1.0, 2.0),
+        ("PJSIP/1_201-00000200", None, None),
+    ]
+
+
+@pytest.mark.parametrize(("actor", "linkedid"), [(TENANT, "100"), (ROOT, "900")])
+async def test_a_call_that_is_another_tenants_or_over_is_unknown(world: World, actor: Actor, linkedid: str) -> None:
+    world.begin("100")
+    with pytest.raises(Refusal) as refusal:
+        await world.calls.detail(actor, linkedid)
+    assert refusal.value.error_id == "call.unknown"
+
+
 @pytest.mark.parametrize(
     ("actor", "linkedid", "error_id"),
     [
@@ -205,3 +226,24 @@ async def test_what_may_not_be_hung_up_is_refused(world: World, actor: Actor, li
     assert refusal.value.error_id == error_id
     assert world.channels.hung_up == []
     assert world.audit.noted == []
+
+
+async def test_a_call_that_was_transferred_to_an_emergency_is_not_hung_up(world: World) -> None:
+    world.begin("100", exten="4899990000")
+    world.calls.apply(Created(channel("200", of="100"), AT), 1)
+    world.channels.marked = {"200"}
+    with pytest.raises(Refusal) as refusal:
+        await world.calls.hang_up(ROOT, "100")
+    assert refusal.value.error_id == "call.emergency"
+    assert world.channels.hung_up == []
+
+
+async def test_cutting_ends_a_tenants_calls_but_emergencies_and_those_to_the_support_line(world: World) -> None:
+    world.begin("1.1", pbx=2, exten="4899990000")
+    world.begin("1.2", pbx=2, exten="9192")
+    world.begin("1.3", pbx=2, exten="4830300000")
+    world.begin("1.4", pbx=2, exten="201")
+    world.begin("1.5", pbx=1, exten="201")
+    world.channels.marked = {"1.4"}
+    assert await world.calls.cut(2, ("4830300000",)) == 1
+    assert world.channels.hung_up == ["1.1"]

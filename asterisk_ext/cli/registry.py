@@ -1,0 +1,138 @@
+"""``asterisk-ext registry``: where the fleet's registry is kept, and which of its lives the nodes follow."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import sqlite3
+import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, closing
+from pathlib import Path
+
+import click
+
+from asterisk_ext import config
+from asterisk_ext.cli.options import settings
+from asterisk_ext.domain.errors import Problem
+from asterisk_ext.domain.registry_life import Life
+from asterisk_ext.membership import IDENTITY
+from asterisk_ext.ports import MOVED_MARK, Registry
+from asterisk_ext.registry.embedded import EmbeddedRegistry
+from asterisk_ext.registry.engine import DATABASE, open_engine, open_etcd
+from asterisk_ext.services import registry_life
+from asterisk_ext.store import LocalCopy
+from asterisk_ext.trust.identity import Identity, has_joined
+
+NOT_THERE = Problem(
+    "registry.not_here",
+    409,
+    "Nothing was changed: {node} does not keep the fleet's registry.",
+    "Run the command on the server whose settings have `registry.serve`.",
+)
+BAD_DESTINATION = Problem(
+    "registry.bad_destination",
+    422,
+    "Nothing was moved: {to!r} is no registry.",
+    "Give `embedded`, or the servers of a cluster as etcd://198.18.1.1:2379,198.18.1.2:2379 (etcds:// with TLS).",
+)
+
+
+@click.group()
+def registry() -> None:
+    """The fleet's registry: move it to another engine, accept one that was restored."""
+
+
+@registry.command()
+@settings
+@click.option("--to", required=True, help="`embedded`, or etcd://HOST:PORT[,HOST:PORT…]; etcds:// speaks TLS.")
+def migrate(settings: Path, to: str) -> None:
+    """Move the whole registry to another engine; calls, audios and bans are not touched.
+
+    The old one takes no changes any more. Then set `registry.engine` on every server and restart its node service.
+    """
+    whole = config.load(settings)
+    endpoints = destination_of(to)
+    moved = asyncio.run(_migrate(whole, to, endpoints))
+    click.echo(f"{moved.records} records and {moved.audios} audios moved to {to}; epoch {moved.epoch}")
+    engine = f'engine = "etcd", etcd = {endpoints}' if endpoints else 'engine = "embedded"'
+    click.echo(f"now set in [registry] of every server: {engine}, and restart its node service")
+
+
+@registry.command()
+@settings
+def accept(settings: Path) -> None:
+    """Have every node follow this registry as it is: after a backup was restored, or one was emptied.
+
+    Prints what this server's copy knew otherwise: those changes are lost.
+    """
+    whole = config.load(settings)
+    life, lost = asyncio.run(_accept(whole))
+    for key in lost:
+        click.echo(f"lost: {key}")
+    click.echo(f"accepted as epoch {life.epoch}; {len(lost)} records differ from what this server knew")
+
+
+def destination_of(to: str) -> list[str]:
+    """The endpoints of a cluster, none for the embedded engine; refuses ``registry.bad_destination``."""
+    if to == "embedded":
+        return []
+    scheme, _, hosts = to.partition("://")
+    names = [host for host in hosts.split(",") if host]
+    if scheme not in ("etcd", "etcds") or not names:
+        raise BAD_DESTINATION.refuse(field="to", to=to)
+    return [f"{'https' if scheme == 'etcds' else 'http'}://{name}" for name in names]
+
+
+async def _migrate(whole: config.Config, to: str, endpoints: list[str]) -> registry_life.Moved:
+    async with _kept_here(whole) as source, _destination(whole, endpoints) as destination:
+        return await registry_life.move(source, destination, to)
+
+
+async def _accept(whole: config.Config) -> tuple[Life, list[str]]:
+    async with _kept_here(whole) as kept:
+        with closing(LocalCopy(Path(whole.node.state) / "copy.sqlite3", time.time)) as copy:
+            lost = registry_life.lost(copy.items(""), (await kept.snapshot(""))[0])
+            return await registry_life.renew(kept, copy.life), lost
+
+
+@asynccontextmanager
+async def _kept_here(whole: config.Config) -> AsyncIterator[Registry]:
+    if not whole.registry.serve:
+        raise NOT_THERE.refuse(node=whole.node.name)
+    engine = open_engine(whole.registry, Path(whole.node.state), _identity(whole), time.time)
+    try:
+        yield engine
+    finally:
+        await engine.close()
+
+
+def _identity(whole: config.Config) -> Identity | None:
+    place = Path(whole.node.state) / IDENTITY
+    return Identity(place) if has_joined(place) else None
+
+
+@asynccontextmanager
+async def _destination(whole: config.Config, endpoints: list[str]) -> AsyncIterator[Registry]:
+    if endpoints:
+        engine: Registry = open_etcd(endpoints, time.time, _identity(whole))
+    else:
+        state = Path(whole.node.state)
+        await asyncio.to_thread(_make_room, state / DATABASE)
+        engine = EmbeddedRegistry(state / DATABASE, time.time)
+    try:
+        yield engine
+    finally:
+        await engine.close()
+
+
+def _make_room(database: Path) -> None:
+    """An embedded registry that had moved away remembers only: it goes aside. The new one is the service's."""
+    if database.exists():
+        with closing(sqlite3.connect(database)) as old:
+            mark = old.execute("SELECT revision FROM item WHERE key = ?", (MOVED_MARK,)).fetchone()
+        if mark:
+            database.rename(database.with_suffix(f".moved-{mark[0]}"))
+    owner = database.parent.stat()
+    database.touch(mode=0o600)
+    os.chown(database, owner.st_uid, owner.st_gid)

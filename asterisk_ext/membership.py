@@ -1,0 +1,124 @@
+"""This node's place in the fleet: its certificate, the registry, its copy of it, and the way to the other nodes."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager, closing
+from dataclasses import dataclass
+from pathlib import Path
+
+from aiohttp import web
+
+from asterisk_ext.config import Config
+from asterisk_ext.peer import HttpPeers
+from asterisk_ext.ports import Clock, Registry
+from asterisk_ext.registry import engine
+from asterisk_ext.services.joining import Admitting, Signer
+from asterisk_ext.services.records import certificate_key
+from asterisk_ext.services.registry_life import begin
+from asterisk_ext.services.reporting import PERIOD
+from asterisk_ext.services.waiting import first
+from asterisk_ext.store import LocalCopy
+from asterisk_ext.tasks import Tasks
+from asterisk_ext.trust import door, identity
+from asterisk_ext.trust.admission import Admission
+from asterisk_ext.trust.authority import Authority, authority_at
+
+IDENTITY, AUTHORITY = "identity", "authority"
+RENEWAL = 3600.0
+"""Seconds between looks at the certificate's age."""
+
+
+@dataclass(frozen=True, slots=True)
+class Membership:
+    name: str
+    identity: identity.Identity
+    authority: Authority | None
+    """On the server that keeps it."""
+    registry: Registry
+    copy: LocalCopy
+    peers: HttpPeers
+    admission: Admission
+    door: door.Door
+    clock: Clock
+
+    def serve(self, app: web.Application) -> None:
+        """Let the other nodes use the registry that is kept here, and new ones join."""
+        engine.serve(self.registry, app, self.admission.peer_of)
+        if self.authority is not None:
+            app.add_subapp(door.PREFIX, door.application(self._admitting(), self.authority.pem, self.admission.peer_of))
+
+    def keep(self, tasks: Tasks) -> None:
+        tasks.keep("copy of the registry", self._follow)
+        tasks.keep("reports of the nodes", lambda: self.copy.hear(self.registry), pause=PERIOD)
+        tasks.keep("removed nodes", self.admission.run)
+        tasks.keep("certificate", self._stay_known)
+
+    async def _follow(self) -> None:
+        self.identity.take_up()
+        if self.authority is not None:
+            await begin(self.registry, self.copy.life)
+        await self.copy.follow(self.registry)
+
+    async def _stay_known(self) -> None:
+        """Renew in time, for ever; the keeper of the authority admits itself whenever its record was made anew."""
+        while True:
+            revision = self.copy.revision
+            await self._renew()
+            await first(self.copy.after(revision), asyncio.sleep(RENEWAL))
+
+    async def _renew(self) -> None:
+        if self.authority is not None and not self.copy.item(certificate_key(self.name)):
+            await self._renew_here()
+        elif self.identity.is_due(self.clock()):
+            if self.authority is not None:
+                await self._renew_here()
+            elif (home := self.identity.home) is not None:
+                request = identity.request_for(self.name)
+                self.identity.renew(request.key, await door.renewed(home, self.identity.asking, request))
+
+    async def _renew_here(self) -> None:
+        request = identity.request_for(self.name)
+        address = next((server.ip for server in self.copy.servers() if server.name == self.name), "")
+        certificate, serial = self._signing().sign(request.text, self.name, address)
+        await self._admitting().admit_also(self.name, serial)
+        self.identity.renew(request.key, certificate)
+
+    def _admitting(self) -> Admitting:
+        return Admitting(self.registry, self.copy, self._signing(), self.clock)
+
+    def _signing(self) -> Signer:
+        assert self.authority is not None  # noqa: S101 - only its keeper signs
+        return door.Signing(self.authority, self.clock)
+
+
+@asynccontextmanager
+async def membership(config: Config, clock: Clock) -> AsyncIterator[Membership]:
+    """Waits until this machine has joined a fleet, where it does not keep one itself."""
+    state, name = Path(config.node.state), config.node.name
+    authority = authority_at(state / AUTHORITY, clock()) if config.registry.serve else None
+    if authority is not None and not identity.has_joined(state / IDENTITY):
+        own = identity.request_for(name)
+        signed = authority.sign(own.text, name, "", clock())
+        identity.keep(state / IDENTITY, own.key, signed.pem, authority.pem, None)
+    await _joined(state / IDENTITY)
+    shown = identity.Identity(state / IDENTITY)
+    home = shown.home
+    async with AsyncExitStack() as stack:
+        registry = engine.open_engine(config.registry, state, shown, clock)
+        stack.push_async_callback(registry.close)
+        copy = stack.enter_context(closing(LocalCopy(state / "copy.sqlite3", clock)))
+        peers = HttpPeers(shown.asking)
+        stack.push_async_callback(peers.close)
+        known = identity.fingerprint(shown.authority)
+        where = door.Door(home.keeper if home else name, home.url if home else "", config.fleet.port, known)
+        yield Membership(name, shown, authority, registry, copy, peers, Admission(copy), where, clock)
+
+
+async def _joined(place: Path) -> None:
+    if not identity.has_joined(place):
+        logging.getLogger(__name__).warning("waiting for `asterisk-ext node join`")
+    while not identity.has_joined(place):  # noqa: ASYNC110 - another process writes the files
+        await asyncio.sleep(1)

@@ -1,0 +1,107 @@
+"""The way to an etcd cluster: every endpoint known, one in use, a deadline on every call."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, TypeVar
+from urllib.parse import urlsplit
+
+import grpc
+from aetcd.rpc import rpc_pb2_grpc as stubs
+
+from asterisk_ext.domain.errors import Problem
+from asterisk_ext.ports import UNREACHABLE, UNSURE
+
+T = TypeVar("T")
+
+PATIENCE = 2.0
+"""Seconds that one endpoint has to answer a call; then the next is asked."""
+ROUNDS = 2
+"""How often each endpoint is asked before the registry counts as unreachable."""
+OPTIONS = (
+    ("grpc.keepalive_time_ms", 10_000),  # etcd ends connections that ping faster than every 5 s
+    ("grpc.keepalive_timeout_ms", 5_000),
+    ("grpc.keepalive_permit_without_calls", 1),
+    ("grpc.http2.max_pings_without_data", 0),
+    ("grpc.max_receive_message_length", 64 * 1024 * 1024),
+    ("grpc.initial_reconnect_backoff_ms", 100),
+    ("grpc.min_reconnect_backoff_ms", 100),
+    ("grpc.max_reconnect_backoff_ms", 1_000),
+)
+HAS_LEADER = (("hasleader", "true"),)
+"""Has a server that lost its leader refuse rather than be silent."""
+BAD_ENDPOINT = Problem(
+    "registry.bad_endpoint",
+    500,
+    "{endpoint!r} is no address of an etcd server.",
+    "Give addresses such as https://198.18.1.1:2379.",
+)
+_ELSEWHERE = (grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.DEADLINE_EXCEEDED, grpc.StatusCode.CANCELLED)
+
+
+@dataclass(frozen=True, slots=True)
+class Presented:
+    """PEM of the authority, and of our own certificate and key."""
+
+    authority: bytes
+    certificate: bytes
+    key: bytes
+
+
+class Link:
+    """The channels to all ``endpoints``; the one that answered last is asked first.
+
+    Each has ``patience`` seconds to answer a write and twice as long to answer a question.
+    """
+
+    def __init__(self, endpoints: Sequence[str], identity: Presented | None, patience: float = PATIENCE) -> None:
+        self.patience = patience
+        self._channels = [_channel(endpoint, identity) for endpoint in endpoints]
+        self._current = 0
+
+    async def close(self) -> None:
+        for channel in self._channels:
+            await channel.close(grace=None)
+
+    @property
+    def patient_rounds(self) -> int:
+        return ROUNDS * len(self._channels)
+
+    def kv(self) -> Any:
+        return stubs.KVStub(self._channels[self._current])
+
+    def watching(self) -> Any:
+        return stubs.WatchStub(self._channels[self._current])
+
+    def move_on(self) -> None:
+        """Use the next endpoint from now on."""
+        self._current = (self._current + 1) % len(self._channels)
+
+    async def ask(self, call: Callable[[Any], Awaitable[T]], *, writes: bool = False) -> tuple[T, bool]:
+        """The answer of the first endpoint that gives one, and whether an earlier one may have acted unheard.
+
+        Refuses ``registry.unreachable``, or ``registry.unsure`` where a write may have been made all the same.
+        """
+        unheard = False
+        for _ in range(self.patient_rounds):
+            try:
+                return await call(self.kv()), unheard
+            except grpc.aio.AioRpcError as error:
+                if error.code() not in _ELSEWHERE and "leader" not in (error.details() or ""):
+                    raise UNREACHABLE.refuse() from error
+                unheard = unheard or writes
+                self.move_on()
+        raise (UNSURE if unheard else UNREACHABLE).refuse()
+
+
+def _channel(endpoint: str, identity: Presented | None) -> grpc.aio.Channel:
+    parts = urlsplit(endpoint)
+    if parts.scheme not in ("http", "https") or not parts.netloc or parts.path.strip("/"):
+        raise BAD_ENDPOINT.refuse(endpoint=endpoint)
+    if parts.scheme == "http":
+        return grpc.aio.insecure_channel(parts.netloc, options=OPTIONS)
+    credentials = grpc.ssl_channel_credentials(
+        *((identity.authority, identity.key, identity.certificate) if identity else ())
+    )
+    return grpc.aio.secure_channel(parts.netloc, credentials, options=OPTIONS)

@@ -1,0 +1,224 @@
+"""Machines join by a token and real TLS, are let in by their certificates, and are shut out when they are removed."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+import time
+from collections.abc import AsyncIterator
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+import aiohttp
+import pytest
+from aiohttp import web
+from cryptography import x509
+
+from asterisk_ext.domain import join
+from asterisk_ext.domain.access import ROOT
+from asterisk_ext.domain.errors import Refusal
+from asterisk_ext.domain.server import Server, Technology
+from asterisk_ext.registry import served, wire
+from asterisk_ext.registry.embedded import EmbeddedRegistry
+from asterisk_ext.registry.remote import RemoteRegistry
+from asterisk_ext.services.audit import Audit
+from asterisk_ext.services.joining import Admitting, Joining
+from asterisk_ext.services.servers import Servers
+from asterisk_ext.store import LocalCopy
+from asterisk_ext.tasks import Tasks
+from asterisk_ext.trust import door, identity
+from asterisk_ext.trust.admission import Admission
+from asterisk_ext.trust.authority import LIFE, authority_at
+
+
+@dataclass
+class Keeper:
+    """The server that keeps the registry and the authority, listening with TLS at a port of 127.0.0.1."""
+
+    place: Path
+    now: float = field(default_factory=time.time)
+    url: str = ""
+
+    async def open(self, tasks: Tasks) -> None:
+        self.authority = authority_at(self.place / "authority", self.now)
+        self.registry = EmbeddedRegistry(self.place / "registry.sqlite3", self.clock)
+        self.copy = LocalCopy(self.place / "copy.sqlite3", self.clock)
+        audit = Audit(self.registry, self.copy, self.clock)
+        own = identity.request_for("node1")
+        signing = door.Signing(self.authority, self.clock)
+        pem, _ = signing.sign(own.text, "node1", "127.0.0.1")
+        identity.keep(self.place / "identity", own.key, pem, self.authority.pem, None)
+        self.identity = identity.Identity(self.place / "identity")
+        admission = Admission(self.copy)
+        self.app = web.Application()
+        self.app.add_subapp(wire.PREFIX, served.application(self.registry, admission.peer_of))
+        admitting = Admitting(self.registry, self.copy, signing, self.clock)
+        self.app.add_subapp(door.PREFIX, door.application(admitting, self.authority.pem, admission.peer_of))
+        self.runner = web.AppRunner(self.app, shutdown_timeout=0.1)
+        await self.runner.setup()
+        with socket.create_server(("127.0.0.1", 0)) as free:
+            port = free.getsockname()[1]
+        await web.TCPSite(self.runner, "127.0.0.1", port, ssl_context=self.identity.serving).start()
+        self.url = f"https://127.0.0.1:{port}"
+        where = door.Door("node1", self.url, port, identity.fingerprint(self.authority.pem))
+        self.joining = Joining(self.registry, self.copy, audit, where, self.clock)
+        self.servers = Servers(self.registry, self.copy, audit, self.clock)
+        tasks.keep("copy", lambda: self.copy.follow(self.registry))
+        tasks.keep("removed nodes", admission.run)
+
+    async def close(self) -> None:
+        await self.runner.cleanup()
+        self.copy.close()
+        await self.registry.close()
+
+    def clock(self) -> float:
+        return self.now
+
+    async def add(self, name: str, id: int = 2) -> str:
+        await self.servers.add(ROOT, Server(id=id, name=name, technology=Technology.NODE, ip="127.0.0.1"))
+        return await self.joining.issue(ROOT, name)
+
+    async def joined(self, text: str, name: str, place: Path) -> identity.Identity:
+        """As `asterisk-ext node join` does."""
+        token = door.token_of(text, name)
+        request = identity.request_for(name)
+        certificate, authority = await door.knock(token, request)
+        identity.keep(place, request.key, certificate, authority, identity.Home(token.url, token.keeper))
+        return identity.Identity(place)
+
+    def reached_by(self, node: identity.Identity) -> RemoteRegistry:
+        return RemoteRegistry(self.url, node.asking, "node1")
+
+
+@pytest.fixture
+async def keeper(tmp_path: Path) -> AsyncIterator[Keeper]:
+    (tmp_path / "keeper").mkdir()
+    made = Keeper(tmp_path / "keeper")
+    async with Tasks() as tasks:
+        await made.open(tasks)
+        yield made
+    await made.close()
+
+
+async def test_who_has_joined_reads_and_writes_the_registry_over_mutual_tls(keeper: Keeper, tmp_path: Path) -> None:
+    node = await keeper.joined(await keeper.add("node2"), "node2", tmp_path / "node2")
+    registry = keeper.reached_by(node)
+    await registry.create("firewall/draft/node2", b"{}")
+    assert await registry.get("firewall/draft/node2") is not None
+    await registry.close()
+
+
+async def test_without_a_certificate_of_the_fleet_nothing_is_told(keeper: Keeper, tmp_path: Path) -> None:
+    other = authority_at(tmp_path / "other", keeper.now)
+    request = identity.request_for("node2")
+    forged = other.sign(request.text, "node2", "127.0.0.1", keeper.now)
+    identity.keep(tmp_path / "forged", request.key, forged.pem, keeper.authority.pem, None)
+    for stranger in (RemoteRegistry(keeper.url, False), keeper.reached_by(identity.Identity(tmp_path / "forged"))):
+        with pytest.raises(Refusal) as refusal:
+            await stranger.snapshot("")
+        assert refusal.value.error_id == "registry.unreachable"
+        await stranger.close()
+
+
+async def test_a_removed_node_is_shut_out_at_once_and_its_open_stream_ends(keeper: Keeper, tmp_path: Path) -> None:
+    node = await keeper.joined(await keeper.add("node2"), "node2", tmp_path / "node2")
+    registry = keeper.reached_by(node)
+    watching = asyncio.ensure_future(anext(registry.watch("nothing/", (await registry.snapshot(""))[1])))
+    await registry.get("server/node2")
+    assert not watching.done()
+    await keeper.servers.remove(ROOT, "node2")
+    with pytest.raises((Refusal, StopAsyncIteration)):
+        await asyncio.wait_for(watching, 5)
+    with pytest.raises(Refusal):
+        await registry.get("server/node2")
+    await registry.close()
+
+
+async def test_a_removed_nodes_certificate_is_void_for_a_new_record_of_its_name(keeper: Keeper, tmp_path: Path) -> None:
+    stolen = await keeper.joined(await keeper.add("node2"), "node2", tmp_path / "stolen")
+    await keeper.servers.remove(ROOT, "node2")
+    fresh = await keeper.joined(await keeper.add("node2"), "node2", tmp_path / "fresh")
+    old, new = keeper.reached_by(stolen), keeper.reached_by(fresh)
+    assert await new.get("server/node2") is not None
+    with pytest.raises(Refusal):
+        await old.get("server/node2")
+    await old.close()
+    await new.close()
+
+
+async def test_a_token_is_good_once(keeper: Keeper, tmp_path: Path) -> None:
+    token = await keeper.add("node2")
+    await keeper.joined(token, "node2", tmp_path / "node2")
+    with pytest.raises(Refusal) as refusal:
+        await keeper.joined(token, "node2", tmp_path / "thief")
+    assert refusal.value.problem is join.REFUSED
+    assert not (tmp_path / "thief").exists()
+
+
+async def test_a_token_is_void_after_an_hour_after_another_and_without_its_record(
+    keeper: Keeper, tmp_path: Path
+) -> None:
+    first = await keeper.add("node2")
+    second = await keeper.joining.issue(ROOT, "node2")
+    third = await keeper.add("node3", id=3)
+    await keeper.servers.remove(ROOT, "node3")
+    keeper.now += join.VALID_FOR
+    for text, name in ((first, "node2"), (second, "node2"), (third, "node3")):
+        with pytest.raises(Refusal) as refusal:
+            await keeper.joined(text, name, tmp_path / "late")
+        assert refusal.value.problem is join.REFUSED
+
+
+async def test_a_token_is_for_the_machine_of_its_name_only(keeper: Keeper, tmp_path: Path) -> None:
+    with pytest.raises(Refusal) as refusal:
+        await keeper.joined(await keeper.add("node2"), "node3", tmp_path / "node3")
+    assert refusal.value.problem is join.OTHER_NAME
+
+
+async def test_nothing_is_sent_to_who_is_not_the_tokens_authority(keeper: Keeper, tmp_path: Path) -> None:
+    text = await keeper.add("node2")
+    token = join.read(text)
+    with pytest.raises(Refusal) as refusal:
+        await keeper.joined(join.written(replace(token, fingerprint="0" * 64)), "node2", tmp_path / "node2")
+    assert refusal.value.problem is join.STRANGER
+    await keeper.joined(text, "node2", tmp_path / "node2")
+
+
+@pytest.mark.parametrize("text", ["", "not a token", "e30", "WzFd", "é", "eyJ1cmwiOiAiaHR0cDovL3gifQ"])
+def test_what_is_no_token_is_refused(text: str) -> None:
+    with pytest.raises(Refusal) as refusal:
+        join.read(text)
+    assert refusal.value.problem is join.UNREADABLE
+
+
+async def test_a_certificate_bears_the_records_name_whatever_the_machine_asked_for(
+    keeper: Keeper, tmp_path: Path
+) -> None:
+    token = join.read(await keeper.add("node2"))
+    certificate, _ = await door.knock(token, identity.request_for("node1"))
+    subject = x509.load_pem_x509_certificate(certificate.encode()).subject
+    assert subject.rfc4514_string() == "CN=node2"
+
+
+async def test_a_certificate_is_renewed_by_itself_before_it_ends_and_taken_up_without_a_restart(
+    keeper: Keeper, tmp_path: Path
+) -> None:
+    node = await keeper.joined(await keeper.add("node2"), "node2", tmp_path / "node2")
+    assert not node.is_due(keeper.now)
+    assert node.is_due(keeper.now + LIFE.total_seconds() * 0.7)
+    before, home = node.pem, node.home
+    assert home is not None
+    request = identity.request_for("node2")
+    node.renew(request.key, await door.renewed(home, node.asking, request))
+    assert node.pem != before
+    registry = keeper.reached_by(node)
+    assert await registry.get("server/node2") is not None
+    await registry.close()
+
+
+async def test_only_a_node_is_given_a_fresh_certificate(keeper: Keeper) -> None:
+    async with (
+        aiohttp.ClientSession() as session,
+        session.post(f"{keeper.url}{door.PREFIX}/renew", json={"request": "x"}, ssl=False) as response,
+    ):
+        assert response.status == door.NO_NODE.status

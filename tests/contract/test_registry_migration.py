@@ -1,0 +1,93 @@
+"""`asterisk-ext registry`: a whole registry moved to a real etcd and back, and one accepted after a restore."""
+
+from __future__ import annotations
+
+import asyncio
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner, Result
+
+from asterisk_ext.cli.registry import registry as command
+from asterisk_ext.domain.registry_life import Life
+from asterisk_ext.registry.embedded import EmbeddedRegistry
+from asterisk_ext.services.records import LIFE, decode, encode
+from asterisk_ext.store import LocalCopy
+from tests.etcd_servers import Cluster, cluster
+
+
+@pytest.fixture
+def servers(tmp_path: Path) -> Iterator[Cluster]:
+    with cluster(tmp_path, 1) as made:
+        yield made
+
+
+def asked(state: Path, *arguments: str, lines: str = "") -> Result:
+    settings = state / "config.toml"
+    settings.write_text(f'[node]\nstate = "{state}"\n[registry]\n{lines}\n')
+    return CliRunner().invoke(command, [arguments[0], "--config", str(settings), *arguments[1:]])
+
+
+async def filled(database: Path) -> str:
+    embedded = EmbeddedRegistry(database, lambda: 0.0)
+    await embedded.create(LIFE, encode(Life(1, "first")))
+    await embedded.create("audio/a", b"{}")
+    audio = await embedded.put_blob(b"audio" * 500_000)
+    await embedded.close()
+    return audio
+
+
+def test_a_registry_moves_to_etcd_and_back_with_its_records_and_audios(tmp_path: Path, servers: Cluster) -> None:
+    audio = asyncio.run(filled(tmp_path / "registry.sqlite3"))
+    address = servers.endpoints[0].removeprefix("http://")
+    there = asked(tmp_path, "migrate", "--to", f"etcd://{address}")
+    assert there.exit_code == 0, there.output
+    assert f"1 records and 1 audios moved to etcd://{address}; epoch 2" in there.output
+    etcd_settings = f'engine = "etcd"\netcd = ["{servers.endpoints[0]}"]'
+    back = asked(tmp_path, "migrate", "--to", "embedded", lines=etcd_settings)
+    assert back.exit_code == 0, back.output
+
+    async def look() -> None:
+        embedded = EmbeddedRegistry(tmp_path / "registry.sqlite3", lambda: 0.0)
+        items, _ = await embedded.snapshot("")
+        assert [item.key for item in items] == ["audio/a", LIFE]
+        assert decode(items[1].value, Life).epoch == 3
+        assert await embedded.get_blob(audio) == b"audio" * 500_000
+        await embedded.close()
+
+    asyncio.run(look())
+
+
+def test_a_destination_that_is_none_is_refused_and_nothing_moves(tmp_path: Path) -> None:
+    asyncio.run(filled(tmp_path / "registry.sqlite3"))
+    refused = asked(tmp_path, "migrate", "--to", "zookeeper://10.0.0.1")
+    assert "registry.bad_destination" in str(getattr(refused.exception, "error_id", ""))
+
+
+def test_only_the_server_that_keeps_the_registry_moves_it(tmp_path: Path) -> None:
+    refused = asked(tmp_path, "migrate", "--to", "embedded", lines="serve = false")
+    assert getattr(refused.exception, "error_id", "") == "registry.not_here"
+
+
+def test_a_restored_backup_is_accepted_as_a_new_epoch_and_what_it_lacks_is_listed(tmp_path: Path) -> None:
+    database = tmp_path / "registry.sqlite3"
+    asyncio.run(filled(database))
+    shutil.copy(database, tmp_path / "backup")
+
+    async def go_on() -> None:
+        embedded = EmbeddedRegistry(database, lambda: 0.0)
+        last = await embedded.create("user/ana", b"{}")
+        copy = LocalCopy(tmp_path / "copy.sqlite3", lambda: 0.0)
+        following = asyncio.ensure_future(copy.follow(embedded))
+        await copy.reached(last)
+        following.cancel()
+        copy.close()
+        await embedded.close()
+
+    asyncio.run(go_on())
+    shutil.copy(tmp_path / "backup", database)
+    accepted = asked(tmp_path, "accept")
+    assert accepted.exception is None, accepted.exc_info
+    assert accepted.output == "lost: user/ana\naccepted as epoch 2; 1 records differ from what this server knew\n"

@@ -1,0 +1,47 @@
+"""Whose bans a node makes its own."""
+
+from __future__ import annotations
+
+import pytest
+
+from asterisk_ext.domain.shared_ban import Evidence, wanted
+
+NOW = 1000.0
+KNOWN = ("node1", "node2", "node3")
+
+
+def told(node: str, *, proven: bool, since: float = 900.0, until: float = 2000.0) -> Evidence:
+    return Evidence(node=node, address="192.0.2.9", since=since, until=until, proven=proven)
+
+
+@pytest.mark.parametrize(
+    ("evidence", "is_wanted"),
+    [
+        ([told("node2", proven=True)], True),
+        ([told("node2", proven=False)], False),
+        ([told("node2", proven=False), told("node3", proven=False)], True),
+        ([told("node2", proven=False), told("node1", proven=False)], True),
+        ([told("node2", proven=False), told("node1", proven=True)], True),
+        ([told("node1", proven=True)], False),
+        ([told("node2", proven=True, until=NOW)], False),
+        ([told("stranger", proven=True)], False),
+    ],
+    ids=[
+        "another node proved it",
+        "forged packets reach one node",
+        "two others saw it",
+        "another and this one saw it",
+        "this one proved what another saw",
+        "this node's own needs no word of others",
+        "it has ended",
+        "a removed node says nothing",
+    ],
+)
+def test_a_node_bans_on_others_word_what_is_proved_or_seen_twice(evidence: list[Evidence], is_wanted: bool) -> None:
+    assert ("192.0.2.9" in wanted(evidence, {}, KNOWN, "node1", NOW)) is is_wanted
+
+
+def test_what_an_operator_lifted_is_banned_again_only_for_what_came_later() -> None:
+    before, after = told("node2", proven=True, since=900.0), told("node3", proven=True, since=960.0)
+    assert wanted([before], {"192.0.2.9": 950.0}, KNOWN, "node1", NOW) == {}
+    assert wanted([before, after], {"192.0.2.9": 950.0}, KNOWN, "node1", NOW)["192.0.2.9"].node == "node3"

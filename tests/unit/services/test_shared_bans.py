@@ -1,0 +1,149 @@
+"""Bans of one node hold on the others, and lifting one sticks everywhere."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from asterisk_ext.domain.access import ROOT
+from asterisk_ext.domain.server import Server, Technology
+from asterisk_ext.guard_ports import Attempt, Banned
+from asterisk_ext.registry.fake import FakeRegistry
+from asterisk_ext.services.audit import Audit
+from asterisk_ext.services.bans import Bans
+from asterisk_ext.services.records import encode, server_key
+from asterisk_ext.services.shared_bans import SharedBans
+from asterisk_ext.store import LocalCopy
+from asterisk_ext.tasks import Tasks
+from tests.unit.admin_http.world import NOW, FakeGuard
+from tests.unit.services.fake_peers import FakePeers
+
+ADDRESS = "192.0.2.9"
+
+
+class Node:
+    def __init__(self, name: str, registry: FakeRegistry, place: Path) -> None:
+        self.name, self.registry, self.now = name, registry, NOW
+        self.guard = FakeGuard(self.clock)
+        self.copy = LocalCopy(place / f"{name}.sqlite3", self.clock)
+        self.shared = SharedBans(name, self.guard, registry, self.copy, self.clock)
+        self.bans = Bans(
+            name, self.guard, Audit(registry, self.copy, self.clock), FakePeers(), self.copy, registry, self.clock
+        )
+
+    def clock(self) -> float:
+        return self.now
+
+    def ban(self, transport: str, origin: str = "log") -> None:
+        attempt = Attempt(NOW, "PJSIP", transport, "1_200", "ChallengeResponseFailed", "")
+        self.guard.banned[ADDRESS] = Banned(ADDRESS, NOW, NOW + 3600, 4, "", origin, (attempt,))
+
+    async def catch_up(self) -> None:
+        """As after a while out of reach: the whole of the registry, then what follows from it."""
+        _, revision = await self.registry.snapshot("")
+        if self.copy.revision < revision:
+            async with Tasks() as tasks:
+                tasks.start("copy", self.copy.follow(self.registry))
+                await self.copy.reached(revision)
+        await self.shared.make_all()
+        await self.shared.tell_all()
+
+    def holds(self) -> bool:
+        return ADDRESS in self.guard.banned
+
+
+@pytest.fixture
+async def nodes(tmp_path: Path) -> AsyncIterator[list[Node]]:
+    registry = FakeRegistry(lambda: NOW)
+    for number in (1, 2, 3):
+        server = Server(id=number, name=f"node{number}", technology=Technology.NODE, ip=f"198.18.1.{number}")
+        await registry.create(server_key(server.name), encode(server))
+    made = [Node(f"node{number}", registry, tmp_path) for number in (1, 2, 3)]
+    for node in made:
+        await node.catch_up()
+    yield made
+    for node in made:
+        node.copy.close()
+
+
+async def all_catch_up(nodes: list[Node]) -> None:
+    for node in nodes:
+        await node.catch_up()
+
+
+@pytest.mark.parametrize(("transport", "holds"), [("TCP", True), ("TLS", True), ("WSS", True), ("UDP", False)])
+async def test_a_proven_ban_holds_on_every_node_and_an_unproven_one_where_it_was_made(
+    nodes: list[Node], transport: str, holds: bool
+) -> None:
+    nodes[0].ban(transport)
+    await all_catch_up(nodes)
+    await all_catch_up(nodes)
+    assert [node.holds() for node in nodes] == [True, holds, holds]
+
+
+async def test_what_two_nodes_saw_holds_on_a_third(nodes: list[Node]) -> None:
+    nodes[0].ban("UDP")
+    nodes[1].ban("UDP")
+    await all_catch_up(nodes)
+    await all_catch_up(nodes)
+    assert [node.holds() for node in nodes] == [True, True, True]
+
+
+async def test_an_operators_ban_holds_on_every_node(nodes: list[Node]) -> None:
+    nodes[0].ban("UDP", origin="operator")
+    await all_catch_up(nodes)
+    await all_catch_up(nodes)
+    assert [node.holds() for node in nodes] == [True, True, True]
+
+
+async def test_lifting_sticks_everywhere_and_on_a_node_that_was_out_of_reach(nodes: list[Node]) -> None:
+    nodes[0].ban("TCP")
+    await all_catch_up(nodes)
+    await all_catch_up(nodes)
+    nodes[1].now += 5
+    await nodes[1].bans.lift(ROOT, ADDRESS)
+    await nodes[1].catch_up()
+    assert [node.holds() for node in nodes] == [True, False, True]
+    await all_catch_up(nodes)
+    await all_catch_up(nodes)
+    assert [node.holds() for node in nodes] == [False, False, False]
+
+
+async def test_who_is_banned_again_after_a_lift_is_banned_everywhere_again(nodes: list[Node]) -> None:
+    nodes[0].ban("TCP")
+    await all_catch_up(nodes)
+    await nodes[0].bans.lift(ROOT, ADDRESS)
+    await all_catch_up(nodes)
+    nodes[2].guard.banned[ADDRESS] = Banned(ADDRESS, NOW + 60, NOW + 3600, 4, "", "operator")
+    await all_catch_up(nodes)
+    await all_catch_up(nodes)
+    assert [node.holds() for node in nodes] == [True, True, True]
+
+
+async def test_a_ban_that_one_server_lifted_by_itself_is_not_made_there_again(nodes: list[Node]) -> None:
+    nodes[0].ban("TCP")
+    await all_catch_up(nodes)
+    await all_catch_up(nodes)
+    await nodes[1].guard.lift(ADDRESS, "root")
+    await nodes[1].catch_up()
+    assert [node.holds() for node in nodes] == [True, False, True]
+
+
+async def test_an_ended_ban_leaves_the_registry(nodes: list[Node]) -> None:
+    nodes[0].ban("TCP")
+    await nodes[0].catch_up()
+    await nodes[0].catch_up()
+    assert (await nodes[0].registry.snapshot("evidence/"))[0] != []
+    del nodes[0].guard.banned[ADDRESS]
+    await nodes[0].catch_up()
+    assert (await nodes[0].registry.snapshot("evidence/"))[0] == []
+
+
+async def test_what_happens_at_the_guard_is_told_at_once(nodes: list[Node]) -> None:
+    node = nodes[0]
+    node.ban("TCP")
+    await asyncio.wait_for(node.shared.tell(), 5)
+    assert (await node.registry.snapshot("evidence/"))[0] != []
