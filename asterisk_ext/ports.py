@@ -75,6 +75,13 @@ SILENT = Problem(
     "Look at its state in the list of servers and try again.",
 )
 
+ONLY_LOOKS = Problem(
+    "server.only_looks",
+    403,
+    "{server} did nothing: this server is no console of the fleet, so it may only look at the others.",
+    "Do it on a console of the fleet.",
+)
+
 
 MOVED_MARK = "registry/moved"
 """While this record exists a registry refuses every write but that of the record itself."""
@@ -194,7 +201,8 @@ class Peers(Protocol):
         ...
 
     async def hang_up(self, server: Server, linkedid: str, by: str) -> None:
-        """End a call there for the user ``by``, whom that node notes in the audit; refuses as that node does."""
+        """End a call there for the user ``by``, whom that node notes in the audit; refuses as that node does, and
+        ``server.only_looks``."""
         ...
 
     async def bans(self, server: Server) -> list[Banned]: ...
@@ -206,7 +214,7 @@ class Peers(Protocol):
     async def spared(self, server: Server) -> list[Spared]: ...
 
     async def lift(self, server: Server, address: str, by: str) -> bool:
-        """Lift a ban there; whether there was one."""
+        """Lift a ban there; whether there was one. Refuses ``server.only_looks``."""
         ...
 
 

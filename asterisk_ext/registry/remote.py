@@ -12,7 +12,7 @@ import aiohttp
 import msgspec
 
 from asterisk_ext.domain.errors import Refusal
-from asterisk_ext.domain.node_rights import NOT_YOURS
+from asterisk_ext.domain.node_rights import NOT_A_CONSOLE, NOT_YOURS
 from asterisk_ext.ports import CONFLICT, MOVED, UNREACHABLE, UNSURE, Change, Gap, Item
 from asterisk_ext.registry import wire
 
@@ -141,8 +141,5 @@ class RemoteRegistry:
 
 
 def _refused(told: dict[str, Any]) -> Refusal:
-    if told["error_id"] == NOT_YOURS.error_id:
-        return NOT_YOURS.refuse(**told["params"])
-    if told["error_id"] == MOVED.error_id:
-        return MOVED.refuse()
-    return CONFLICT.refuse(key=told["params"]["key"])
+    known = {problem.error_id: problem for problem in (CONFLICT, MOVED, NOT_YOURS, NOT_A_CONSOLE)}
+    return known[told["error_id"]].refuse(**told["params"])

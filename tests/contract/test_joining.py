@@ -51,7 +51,7 @@ class Keeper:
         self.identity = identity.Identity(self.place / "identity")
         admission = Admission(self.copy)
         self.app = web.Application()
-        self.app.add_subapp(wire.PREFIX, served.application(self.registry, admission.peer_of))
+        self.app.add_subapp(wire.PREFIX, served.application(self.registry, admission.peer_of, tuple))
         admitting = Admitting(self.registry, self.copy, signing, self.clock)
         self.app.add_subapp(door.PREFIX, door.application(admitting, self.authority.pem, admission.peer_of))
         self.runner = web.AppRunner(self.app, shutdown_timeout=0.1)
