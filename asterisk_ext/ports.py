@@ -62,6 +62,12 @@ MOVED = Problem(
     "Nothing was changed: the fleet's registry was moved to another engine and this one only remembers.",
     "Set `registry.engine` on this server to where it was moved and start the node service again.",
 )
+STRANGER = Problem(
+    "registry.stranger",
+    403,
+    "Nothing was changed: the fleet does not admit this server; it was removed, or its certificate is void.",
+    "To have it back, add it on a console of the fleet and run `asterisk-ext node join` here.",
+)
 UNSURE = Problem(
     "registry.unsure",
     503,

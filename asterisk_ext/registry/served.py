@@ -12,7 +12,7 @@ from aiohttp.typedefs import Handler, Middleware
 
 from asterisk_ext.domain.errors import Refusal
 from asterisk_ext.domain.node_rights import check_beat, check_console, check_write
-from asterisk_ext.ports import Change, Gap, Registry
+from asterisk_ext.ports import STRANGER, Change, Gap, Registry
 from asterisk_ext.registry import wire
 
 NODE = web.RequestKey("node", str)
@@ -52,7 +52,7 @@ def _only_the_fleet(peer_of: Callable[[web.Request], str]) -> Middleware:
     async def middleware(request: web.Request, handler: Handler) -> web.StreamResponse:
         name = peer_of(request)
         if not name:
-            return web.json_response({"error_id": "registry.stranger", "status": 401}, status=401)
+            return web.json_response({"error_id": STRANGER.error_id}, status=wire.STRANGER_STATUS)
         request[NODE] = name
         return await handler(request)
 

@@ -15,7 +15,7 @@ from pytest import MonkeyPatch
 from pytest_aiohttp import AiohttpServer
 
 from asterisk_ext.domain.errors import Refusal
-from asterisk_ext.ports import MOVED, MOVED_MARK, Change, Gap, Registry
+from asterisk_ext.ports import MOVED, MOVED_MARK, STRANGER, Change, Gap, Registry
 from asterisk_ext.registry import embedded, etcd, wire
 from asterisk_ext.registry.embedded import EmbeddedRegistry
 from asterisk_ext.registry.etcd import EtcdRegistry
@@ -307,6 +307,6 @@ async def test_who_is_no_node_of_the_fleet_reads_nothing(tmp_path: Path, aiohttp
     own, stranger = await served(tmp_path, aiohttp_server, name="")
     with pytest.raises(Refusal) as refusal:
         await stranger.get("pbx/1")
-    assert refusal.value.error_id == "registry.unreachable"
+    assert refusal.value.problem is STRANGER
     await stranger.close()
     await own.close()
