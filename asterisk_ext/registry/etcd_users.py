@@ -7,8 +7,7 @@ the fleet's authority has signed.
 
 from __future__ import annotations
 
-import contextlib
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable
 from typing import Any
 
 import grpc
@@ -47,34 +46,41 @@ def ranges_of_consoles() -> list[Range]:
 class Users:
     def __init__(self, link: Link) -> None:
         self._link = link
+        self._users: set[str] = set()
+        self._roles: set[str] = set()
+        """Of the whole cluster, as they were found."""
 
     async def keep(self, keeper: str, nodes: Iterable[str], consoles: Collection[str]) -> None:
         """Make our users exactly ``nodes``, with the rights of consoles where they are, and have rights count.
 
         ``keeper`` administers the cluster. Doing it again repairs what was left half done; raises gRPC's error.
         """
+        self._users = set((await self._ask("UserList", rpc_pb2.AuthUserListRequest())).users)
+        self._roles = set((await self._ask("RoleList", rpc_pb2.AuthRoleListRequest())).roles)
         await self._begin(keeper)
         wanted = {node: {f"{ROLE}node:{node}"} | ({CONSOLE} if node in consoles else set()) for node in nodes}
         wanted.pop(keeper, None)
+        for name in self._users - {*wanted, keeper}:
+            await self._shut_out(name)
         await self._role(CONSOLE, ranges_of_consoles())
         for node, roles in wanted.items():
             await self._role(f"{ROLE}node:{node}", ranges_of_node(node))
             await self._user(node, roles)
-        for name in (await self._ask("UserList", rpc_pb2.AuthUserListRequest())).users:
-            held = await self._held(name)
-            if name not in (*wanted, keeper) and any(role.startswith(ROLE) for role in held):
-                await self._ask("UserDelete", rpc_pb2.AuthUserDeleteRequest(name=name))
-                await self._ask("RoleDelete", rpc_pb2.AuthRoleDeleteRequest(role=f"{ROLE}node:{name}"))
+
+    async def _shut_out(self, name: str) -> None:
+        if any(role.startswith(ROLE) for role in await self._held(name)):
+            await self._ask("UserDelete", rpc_pb2.AuthUserDeleteRequest(name=name))
+            await self._ask("RoleDelete", rpc_pb2.AuthRoleDeleteRequest(role=f"{ROLE}node:{name}"))
 
     async def _begin(self, keeper: str) -> None:
-        with _already():
+        if ADMINISTRATOR not in self._roles:
             await self._ask("RoleAdd", rpc_pb2.AuthRoleAddRequest(name=ADMINISTRATOR))
         for name in (ADMINISTRATOR, keeper):
             await self._user(name, {ADMINISTRATOR})
         await self._ask("AuthEnable", rpc_pb2.AuthEnableRequest())
 
     async def _user(self, name: str, roles: Collection[str]) -> None:
-        with _already():
+        if name not in self._users:
             options = auth_pb2.UserAddOptions(no_password=True)
             await self._ask("UserAdd", rpc_pb2.AuthUserAddRequest(name=name, options=options))
         held = await self._held(name)
@@ -87,7 +93,7 @@ class Users:
         return set((await self._ask("UserGet", rpc_pb2.AuthUserGetRequest(name=name))).roles)
 
     async def _role(self, name: str, writes: Iterable[Range]) -> None:
-        with _already():
+        if name not in self._roles:
             await self._ask("RoleAdd", rpc_pb2.AuthRoleAddRequest(name=name))
         held = [
             (permission.key, permission.range_end, permission.permType)
@@ -107,15 +113,8 @@ class Users:
                 await self._ask("RoleRevokePermission", request)
 
     async def _ask(self, what: str, request: Any) -> Any:
-        call = getattr(self._link.auth(), what)
-        return await call(request, timeout=self._link.patience)
-
-
-@contextlib.contextmanager
-def _already() -> Iterator[None]:
-    """What is there already needs not be added."""
-    try:
-        yield
-    except grpc.aio.AioRpcError as error:
-        if error.code() is not grpc.StatusCode.FAILED_PRECONDITION or "already exists" not in (error.details() or ""):
+        try:
+            return await getattr(self._link.auth(), what)(request, timeout=self._link.patience)
+        except grpc.aio.AioRpcError:
+            self._link.move_on()
             raise
