@@ -15,8 +15,9 @@ from aiohttp.typedefs import Handler
 from admin_http.keys import ACTOR, CATALOGUES, SERVICES, SESSION, SESSIONS, WORDS, is_api, is_mounted
 from admin_http.problems import LOGIN_NEEDED
 from admin_http.sessions import COOKIE
-from asterisk_ext.domain.access import PEER, ROOT, Actor
+from asterisk_ext.domain.access import ROOT, Actor
 from asterisk_ext.domain.errors import Problem
+from asterisk_ext.services import consoles
 
 FOREIGN = Problem(
     "csrf.foreign_origin",
@@ -54,8 +55,9 @@ async def identify(request: web.Request, handler: Handler) -> web.StreamResponse
     if at_the_local_socket(request):
         request[ACTOR] = ROOT
         return await handler(request)
-    if request.app[SERVICES].peer_of(request):
-        request[ACTOR] = replace(PEER, name=unquote(request.headers.get(FOR, "")) or PEER.name)
+    if node := request.app[SERVICES].peer_of(request):
+        asking = consoles.peer(request.app[SERVICES].fleet, node)
+        request[ACTOR] = replace(asking, name=unquote(request.headers.get(FOR, "")) or asking.name)
         return await handler(request)
     scheme, _, token = request.headers.get("Authorization", "").partition(" ")
     if scheme.lower() == "bearer" and is_api(request):

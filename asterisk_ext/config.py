@@ -45,6 +45,14 @@ class Registry(Section, frozen=True):
             "False on every other: they learn where it is by `asterisk-ext node join`."
         ),
     ] = True
+    consoles: Annotated[
+        tuple[str, ...],
+        Meta(
+            description="With `serve`: the other servers, by name, on which operators may change what concerns the "
+            "whole fleet. Any further one may look and writes only what is its own: who steals it does not own the "
+            "fleet."
+        ),
+    ] = ()
 
 
 class ServiceLimit(Section, frozen=True):

@@ -15,6 +15,7 @@ from asterisk_ext.config import Config
 from asterisk_ext.peer import HttpPeers
 from asterisk_ext.ports import Clock, Registry
 from asterisk_ext.registry import engine
+from asterisk_ext.services import consoles
 from asterisk_ext.services.joining import Admitting, Signer
 from asterisk_ext.services.records import certificate_key
 from asterisk_ext.services.registry_life import begin
@@ -43,10 +44,12 @@ class Membership:
     admission: Admission
     door: door.Door
     clock: Clock
+    consoles: tuple[str, ...] = ()
+    """On the registry's server: the others that are consoles."""
 
     def serve(self, app: web.Application) -> None:
         """Let the other nodes use the registry that is kept here, and new ones join."""
-        engine.serve(self.registry, app, self.admission.peer_of)
+        engine.serve(self.registry, app, self.admission.peer_of, lambda: consoles.of(self.copy))
         if self.authority is not None:
             app.add_subapp(door.PREFIX, door.application(self._admitting(), self.authority.pem, self.admission.peer_of))
 
@@ -63,10 +66,13 @@ class Membership:
         await self.copy.follow(self.registry)
 
     async def _stay_known(self) -> None:
-        """Renew in time, for ever; the keeper of the authority admits itself whenever its record was made anew."""
+        """Renew in time, for ever; the keeper of the authority admits itself whenever its record was made anew, and
+        sees to it that the fleet's consoles are those of its settings."""
         while True:
             revision = self.copy.revision
             await self._renew()
+            if self.authority is not None:
+                await consoles.appoint(self.registry, self.copy, (self.name, *self.consoles))
             await first(self.copy.after(revision), asyncio.sleep(RENEWAL))
 
     async def _renew(self) -> None:
@@ -114,7 +120,8 @@ async def membership(config: Config, clock: Clock) -> AsyncIterator[Membership]:
         stack.push_async_callback(peers.close)
         known = identity.fingerprint(shown.authority)
         where = door.Door(home.keeper if home else name, home.url if home else "", config.fleet.port, known)
-        yield Membership(name, shown, authority, registry, copy, peers, Admission(copy), where, clock)
+        others = config.registry.consoles
+        yield Membership(name, shown, authority, registry, copy, peers, Admission(copy), where, clock, others)
 
 
 async def _joined(place: Path) -> None:

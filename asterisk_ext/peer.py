@@ -11,14 +11,16 @@ import aiohttp
 import msgspec
 from yarl import URL
 
+from asterisk_ext.domain.access import FORBIDDEN
 from asterisk_ext.domain.blocked_calls import BlockedCount, Wanted
 from asterisk_ext.domain.call_media import Detail
 from asterisk_ext.domain.call_news import Changed, Difference, Ended, Snapshot
 from asterisk_ext.domain.call_rows import Row
+from asterisk_ext.domain.errors import Refusal
 from asterisk_ext.domain.gate import BlockedCall
 from asterisk_ext.domain.server import Server
 from asterisk_ext.guard_ports import Banned, Spared
-from asterisk_ext.ports import SILENT
+from asterisk_ext.ports import ONLY_LOOKS, SILENT
 from asterisk_ext.services.joining import address_of
 from asterisk_ext.services.live_calls import EMERGENCY, UNKNOWN
 
@@ -90,7 +92,7 @@ class HttpPeers:
             for problem in (UNKNOWN, EMERGENCY):
                 if refused.error_id == problem.error_id:
                     raise problem.refuse(linkedid=linkedid) from None
-            raise SILENT.refuse(server=server.name) from refused
+            raise _unwilling(server, refused) from refused
 
     async def bans(self, server: Server) -> list[Banned]:
         return _decoded(server, await self._ask(server, "GET", "bans"), list[Banned])
@@ -112,7 +114,7 @@ class HttpPeers:
         except _RefusedError as refused:
             if refused.status == 404:
                 return False
-            raise SILENT.refuse(server=server.name) from refused
+            raise _unwilling(server, refused) from refused
         return True
 
     async def _ask(self, server: Server, method: str, path: str, by: str = "") -> bytes:
@@ -138,6 +140,10 @@ class _RefusedError(Exception):
         super().__init__(status, error_id)
         self.status = status
         self.error_id = error_id
+
+
+def _unwilling(server: Server, refused: _RefusedError) -> Refusal:
+    return (ONLY_LOOKS if refused.error_id == FORBIDDEN.error_id else SILENT).refuse(server=server.name)
 
 
 def _url(server: Server, path: str) -> URL:

@@ -20,12 +20,14 @@ HEP_PORT = 9060
 
 
 def settings(node: Host, topology: Topology, install: Install, driver: str = config.Guard().driver) -> config.Config:
-    """The first node holds the registry and serves it to the others."""
-    first = topology.nodes[0]
+    """The first node holds the registry and serves it to the others; the second is a console like it."""
+    first, *others = topology.nodes
     friends = (*topology.nodes, *topology.of(Kind.CARRIER), *topology.of(Kind.OPERATOR))
     return config.Config(
         node=config.Node(name=node.name),
-        registry=config.Registry(serve=node == first),
+        registry=config.Registry(
+            serve=node == first, consoles=tuple(other.name for other in others[:1]) if node == first else ()
+        ),
         guard=config.Guard(
             driver=driver,
             capture_port=HEP_PORT,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from pathlib import Path
 
 from aiohttp import web
@@ -45,7 +45,12 @@ def open_etcd(endpoints: Sequence[str], clock: Callable[[], float], identity: Id
     return EtcdRegistry(Link(endpoints, Presented(*identity.pem) if identity else None), clock)
 
 
-def serve(engine: Registry, app: web.Application, peer_of: Callable[[web.Request], str]) -> None:
+def serve(
+    engine: Registry,
+    app: web.Application,
+    peer_of: Callable[[web.Request], str],
+    consoles: Callable[[], Collection[str]],
+) -> None:
     """Let the other nodes use it through this node's HTTP, where it is kept here."""
     if isinstance(engine, EmbeddedRegistry):
-        app.add_subapp(wire.PREFIX, served.application(engine, peer_of))
+        app.add_subapp(wire.PREFIX, served.application(engine, peer_of, consoles))

@@ -15,6 +15,7 @@ T = TypeVar("T")
 
 MAINTENANCE = "maintenance"
 LIFE = "registry/life"
+CONSOLES = "registry/consoles"
 SERVERS = "server/"
 EVIDENCE = "evidence/"
 """Bans of each node's own, by node and address; only that node writes there."""

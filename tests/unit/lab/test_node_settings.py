@@ -25,6 +25,12 @@ def test_the_first_node_keeps_the_registry_for_the_others() -> None:
     assert {other.serve for other in others} == {False}
 
 
+def test_the_second_node_is_a_console_too_and_further_ones_are_not() -> None:
+    for nodes, consoles in ((1, ()), (2, ("node2",)), (3, ("node2",))):
+        topology = plan(nodes)
+        assert settings(topology.nodes[0], topology, INSTALL).registry.consoles == consoles
+
+
 def test_each_node_serves_its_console_at_its_own_address_and_guards_it_from_its_own_service_user() -> None:
     topology = plan(2)
     whole = settings(topology.nodes[1], topology, INSTALL)
