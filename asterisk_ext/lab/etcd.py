@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import shutil
+import sys
 from functools import partial
 from pathlib import Path
 
@@ -12,7 +13,6 @@ from asterisk_ext.domain.errors import Problem
 from asterisk_ext.lab import machines, node_tree, private_files, services
 from asterisk_ext.lab.asterisk_install import CACHE_VARIABLE, DEFAULT_CACHE
 from asterisk_ext.lab.plan import Plan
-from asterisk_ext.lab.reach import can_connect
 from asterisk_ext.lab.supervisor import Supervisor
 from asterisk_ext.lab.topology import ETCD_PORT, Host, Topology
 from asterisk_ext.trust import cluster
@@ -61,8 +61,9 @@ async def _start(plan: Plan, supervisor: Supervisor, node: Host) -> None:
     log = node_tree.inside(base, "/var/log/asterisk-ext/etcd.log")
     command = services.as_user(node_tree.ETCD_UID, _command(plan.topology, node))
     running = await supervisor.start(node.name, "etcd", command, log)
-    reached = partial(can_connect, supervisor.holders["operator"], node.ipv4, ETCD_PORT)
-    await supervisor.until(running, reached, READY_SECONDS)
+    url = f"https://{node.ipv4}:{ETCD_PORT}"
+    ask = (sys.executable, "-m", "asterisk_ext.lab.etcd_health", url, f"{PLACE}/tls")
+    await supervisor.until(running, partial(supervisor.succeeds, node.name, ask), READY_SECONDS)
 
 
 def _command(topology: Topology, node: Host) -> tuple[str, ...]:

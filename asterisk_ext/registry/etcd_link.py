@@ -43,6 +43,8 @@ DENIED = Problem(
     "Nothing was changed: the registry's cluster lets this server write only what is its own.",
     "Do it on a console of the fleet.",
 )
+_RIGHTS_CHANGED = "auth store is old"
+"""etcd refuses what it was asked before its users were changed, and has done nothing of it."""
 _ELSEWHERE = (grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.DEADLINE_EXCEEDED, grpc.StatusCode.CANCELLED)
 
 
@@ -115,6 +117,8 @@ class Link:
             except grpc.aio.AioRpcError as error:
                 if error.code() is grpc.StatusCode.PERMISSION_DENIED:
                     raise DENIED.refuse() from error
+                if _RIGHTS_CHANGED in (error.details() or ""):
+                    continue
                 if error.code() not in _ELSEWHERE and "leader" not in (error.details() or ""):
                     raise UNREACHABLE.refuse() from error
                 unheard = unheard or writes

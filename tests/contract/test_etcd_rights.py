@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
@@ -174,3 +175,20 @@ async def test_a_renewed_certificate_is_shown_where_the_former_is_not_good_any_m
     shown.append(presented(fleet.authority, "node2", fleet.now))
     assert await node.get("pbx/1") is None
     await node.close()
+
+
+async def test_writes_go_on_while_the_clusters_users_change(fleet: Fleet) -> None:
+    keeper, console = fleet.reached_by("node1"), fleet.reached_by("node2")
+    done = asyncio.Event()
+
+    async def change() -> None:
+        for number in range(10):
+            await keeper.admit("node1", [*NODES, f"node{number + 4}"], CONSOLES)
+        done.set()
+
+    changing, written = asyncio.ensure_future(change()), 0
+    while not done.is_set():
+        await console.create(f"pbx/{written}", b"x")
+        written += 1
+    await changing
+    assert len((await keeper.snapshot("pbx/"))[0]) == written
