@@ -90,6 +90,9 @@ class Maintenance:
     def _entered(self, current: Map, source: str, destination: str, entry: Entry) -> Map:
         target = self._fleet.server(destination)
         report = self._fleet.reports().get(destination)
+        if target.technology.hosts and report is not None and not report.hosts:
+            why = "no Asterisk runs there"
+            raise maintenance.DEAD_END.refuse(field="destination", source=source, destination=destination, why=why)
         answers = state(report, False, self._clock()) is State.ACTIVE
         return maintenance.enter(current, self._fleet.server(source), target, answers, entry)
 

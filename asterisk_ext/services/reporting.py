@@ -3,15 +3,36 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Protocol
 
 from asterisk_ext.domain.server import LATE_AFTER, Report
 from asterisk_ext.ports import PhoneBook, Registry
-from asterisk_ext.services.audio_delivery import AudioDelivery
 from asterisk_ext.services.records import encode
-from asterisk_ext.services.serving import Serving
 
 PERIOD = 2.0
 """Seconds between reports."""
+
+
+class Served(Protocol):
+    """By which map this node serves how many virtual PBXs."""
+
+    @property
+    def map_revision(self) -> int: ...
+
+    @property
+    def tenants(self) -> int: ...
+
+    async def moved_on(self, revision: int, at_most: float) -> None: ...
+
+
+class Delivered(Protocol):
+    """Which choice of audios is in force here, and what of it could not be brought."""
+
+    @property
+    def revision(self) -> int: ...
+
+    @property
+    def missing(self) -> tuple[str, ...]: ...
 
 
 class Reporting:
@@ -19,11 +40,13 @@ class Reporting:
         self,
         node: str,
         version: str,
-        serving: Serving,
-        audios: AudioDelivery,
+        serving: Served,
+        audios: Delivered,
         phones: PhoneBook,
         calls: Callable[[], int],
+        hosts: bool = True,
     ) -> None:
+        self._hosts = hosts
         self._node = node
         self._version = version
         self._serving = serving
@@ -45,6 +68,7 @@ class Reporting:
             registered=await self._phones.registered(),
             calls=self._calls(),
             version=self._version,
+            hosts=self._hosts,
             audio_revision=self._audios.revision,
             audios_missing=self._audios.missing,
         )
