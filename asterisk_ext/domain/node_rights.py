@@ -10,8 +10,10 @@ NOT_YOURS = Problem(
     "{node} may not write {what}; nothing was changed.",
     "Do it on the server that keeps the registry.",
 )
-KEEPERS = ("registry/", "certificate/")
-"""Records that the registry's own server writes alone: its life, and who is admitted. Any console may remove a node."""
+KEEPERS = ("registry/", "certificate/", "dns/")
+"""Records that the registry's own server writes alone: its life, who is admitted, and what the DNS server says.
+
+Any console may remove a node."""
 
 
 def check_write(node: str, key: str, deletes: bool) -> None:
