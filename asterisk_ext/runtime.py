@@ -18,6 +18,7 @@ from ari_apps.client import Ari
 from ari_apps.live_calls import Follower
 from asterisk_ext import console, gate
 from asterisk_ext.config import Config, secret
+from asterisk_ext.maintenances import Maintenances
 from asterisk_ext.membership import membership
 from asterisk_ext.schedule import scheduled
 from asterisk_ext.services.audio_delivery import AudioDelivery
@@ -75,22 +76,20 @@ async def running(config: Config) -> AsyncIterator[None]:
         audios = AudioDelivery(name, copy, registry, SoundsOnDisk(Path(asterisk.sounds)), clock)
         trunks, phones = Trunks(name, copy, asterisk, clock), RegisteredPhones(asterisk.program)
         serving = Serving(name, copy, trunks.projector, audios)
-        reporting = Reporting(name, VERSION, serving, audios, phones, calls.count)
+        reporting = Reporting(name, VERSION, serving, audios, phones, calls.count_by_pbx, copy)
         fleet_calls, history = FleetCalls(name, calls, peers, copy, clock), CallHistory(name, calls.count, copy, clock)
+        maintenances = Maintenances(member, audit, fleet_calls)
         app = build(
             console.services(
                 config,
-                registry=registry,
-                copy=copy,
                 audit=audit,
                 guard=guard,
                 firewall=Firewalls(name, registry, copy, firewall, phones, audit, clock),
                 countries=countries,
-                peers=peers,
                 calls=fleet_calls,
                 history=history,
+                runner=maintenances.runner,
                 blocked=blocked,
-                clock=clock,
                 member=member,
             )
         )
@@ -111,6 +110,7 @@ async def running(config: Config) -> AsyncIterator[None]:
         await stack.enter_async_context(scheduled(jobs, http.zone))
         tasks.keep("live calls", Follower(looking, acting, calls, f"asterisk-ext-{name}", clock).run)
         tasks.keep("calls of the fleet", fleet_calls.run)
+        maintenances.keep(tasks)
         tasks.keep("chart of the last hour", history.run)
         if config.gate.cut_calls:
             tasks.keep("cutting calls", Cutting(copy, calls, config.gate.support_lines).run)
