@@ -59,6 +59,20 @@ class Membership:
         tasks.keep("removed nodes", self.admission.run)
         tasks.keep("certificate", self._stay_known)
 
+        if self.authority is not None and isinstance(self.registry, engine.Judge):
+            judge = self.registry
+            tasks.keep("rights in the registry's cluster", lambda: self._admit(judge))
+
+    async def _admit(self, judge: engine.Judge) -> None:
+        done: object = None
+        while True:
+            revision = self.copy.revision
+            wanted = ([server.name for server in self.copy.servers()], consoles.of(self.copy))
+            if self.copy.life is not None and wanted != done:
+                await judge.admit(self.name, *wanted)
+                done = wanted
+            await first(self.copy.after(revision))
+
     async def _follow(self) -> None:
         self.identity.take_up()
         if self.authority is not None:

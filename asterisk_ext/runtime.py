@@ -70,7 +70,7 @@ async def running(config: Config) -> AsyncIterator[None]:
         guard, firewall = NodeGuard(to_guard, config.guard.ban_hours), NodeFirewall(to_guard)
         install_default_audios(Path(asterisk.sounds))
         blocked = BlockedCallLog.of(state / "blocked_calls.sqlite3", clock, config.audio)
-        audit = Audit(registry, copy, clock)
+        audit = Audit(registry, copy, clock, name)
         countries = Countries(NodeCountries(to_guard), CountryFiles(state), config.countries.sources, audit, clock)
         calls = LiveCalls(name, acting, copy, audit)
         audios = AudioDelivery(name, copy, registry, SoundsOnDisk(Path(asterisk.sounds)), clock)

@@ -6,6 +6,7 @@ import json
 import signal
 import sys
 from pathlib import Path
+from typing import Literal
 
 import click
 
@@ -35,9 +36,24 @@ def lab() -> None:
     type=click.Choice(["nftables", "iptables"]),
     help="Of the guard; given several times, the nodes take them by turns.",
 )
-def up(name: str, nodes: int, calls: int, port: int, detach: bool, drivers: tuple[str, ...]) -> None:
+@click.option(
+    "--registry",
+    default="embedded",
+    show_default=True,
+    type=click.Choice(["embedded", "etcd"]),
+    help="Where the fleet's registry is kept; etcd runs on every node.",
+)
+def up(
+    name: str,
+    nodes: int,
+    calls: int,
+    port: int,
+    detach: bool,
+    drivers: tuple[str, ...],
+    registry: Literal["embedded", "etcd"],
+) -> None:
     """Bring the lab up; without --detach it stays until Ctrl-C and then leaves nothing behind."""
-    plan = plans.make(name=name, nodes=nodes, calls=calls, port=port, detach=detach, drivers=drivers)
+    plan = plans.make(name=name, nodes=nodes, calls=calls, port=port, detach=detach, drivers=drivers, registry=registry)
     for ending in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(ending, signal.default_int_handler)
     try:

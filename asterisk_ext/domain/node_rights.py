@@ -53,7 +53,7 @@ def check_beat(node: str, of: str) -> None:
 
 
 def _is_own(node: str, key: str, creates: bool) -> bool:
-    """What any node may write: its own bans' evidence, its own firewall, and further lines of the journal."""
-    if key.startswith(AUDIT):
+    """What any node may write: its own bans' evidence, its own firewall, and further lines of its journal."""
+    if key.startswith(f"{AUDIT}{node}/"):
         return creates
     return key.startswith(f"{EVIDENCE}{node}/") or key in [f"{place}{node}" for place in FIREWALL]

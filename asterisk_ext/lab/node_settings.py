@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 from pathlib import Path
+from typing import Literal
 
 import msgspec
 
@@ -19,19 +20,29 @@ SIP_TCP = ("5060", "5061", "8088", "8089")
 HEP_PORT = 9060
 
 
-def settings(node: Host, topology: Topology, install: Install, driver: str = config.Guard().driver) -> config.Config:
+def settings(
+    node: Host,
+    topology: Topology,
+    install: Install,
+    driver: str = config.Guard().driver,
+    engine: Literal["embedded", "etcd"] = "embedded",
+) -> config.Config:
     """The first node holds the registry and serves it to the others; the second is a console like it."""
     first, *others = topology.nodes
     friends = (*topology.nodes, *topology.of(Kind.CARRIER), *topology.of(Kind.OPERATOR))
     return config.Config(
         node=config.Node(name=node.name),
         registry=config.Registry(
-            serve=node == first, consoles=tuple(other.name for other in others[:1]) if node == first else ()
+            engine=engine,
+            etcd=topology.etcd if engine == "etcd" else (),
+            serve=node == first,
+            consoles=tuple(other.name for other in others[:1]) if node == first else (),
         ),
         guard=config.Guard(
             driver=driver,
             capture_port=HEP_PORT,
             node_service_uid=install.uid,
+            fleet=tuple(other.ipv4 for other in topology.nodes if other != node) if engine == "etcd" else (),
             never_ban=tuple(address for friend in friends for address in (friend.ipv4, friend.ipv6)),
             sip_tcp=SIP_TCP,
         ),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import secrets
 from pathlib import Path
+from typing import Literal
 
 import msgspec
 
@@ -24,6 +25,7 @@ class Plan(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True
     accounts: tuple[sample.Account, ...]
     users: dict[str, str]
     drivers: tuple[str, ...] = ()
+    registry: Literal["embedded", "etcd"] = "embedded"
     ari_secret: str
     ari_acting_secret: str
     hep_secret: str
@@ -68,7 +70,16 @@ class Plan(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True
         return {node.name: self.port + number for number, node in enumerate(self.topology.nodes)}
 
 
-def make(*, name: str, nodes: int, calls: int, port: int, detach: bool, drivers: tuple[str, ...] = ()) -> Plan:
+def make(
+    *,
+    name: str,
+    nodes: int,
+    calls: int,
+    port: int,
+    detach: bool,
+    drivers: tuple[str, ...] = (),
+    registry: Literal["embedded", "etcd"] = "embedded",
+) -> Plan:
     """A plan with fresh secrets."""
     names = tuple(node.name for node in topology.plan(nodes).nodes)
     return Plan(
@@ -78,6 +89,7 @@ def make(*, name: str, nodes: int, calls: int, port: int, detach: bool, drivers:
         port=port,
         detach=detach,
         drivers=drivers,
+        registry=registry,
         accounts=sample.accounts(names, new_secret),
         users=sample.users(new_secret),
         ari_secret=new_secret(),

@@ -52,6 +52,11 @@ def as_asterisk(install: Install, command: tuple[str, ...]) -> tuple[str, ...]:
     return _setpriv(install.uid, install.gid, "-all", command)
 
 
+def as_user(uid: int, command: tuple[str, ...]) -> tuple[str, ...]:
+    """Run as a user who is a group of his own, without any capability."""
+    return _setpriv(uid, uid, "-all", command)
+
+
 def _asterisk(install: Install) -> tuple[str, ...]:
     daemon = ("/usr/sbin/asterisk", "-f", "-C", "/etc/asterisk/asterisk.conf")
     if not install.own_tree:
@@ -69,7 +74,7 @@ def _guard(driver: str) -> tuple[str, ...]:
 def _converter() -> tuple[str, ...]:
     """Its own user without any capability, in a network of its own that leads nowhere."""
     program = ("asterisk-ext", "audio", "converter")
-    return ("unshare", "--net", *_setpriv(CONVERTER_UID, CONVERTER_UID, "-all", program))
+    return ("unshare", "--net", *as_user(CONVERTER_UID, program))
 
 
 def _node(install: Install) -> tuple[str, ...]:

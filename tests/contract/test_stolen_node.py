@@ -124,12 +124,16 @@ async def test_a_console_changes_what_an_operator_changes(console: Parties, key:
 
 async def test_a_stolen_node_adds_to_the_journal_and_rewrites_nothing_of_it(stolen: Parties) -> None:
     own, remote = stolen
-    line = await remote.create(f"{records.AUDIT}1", b"true")
+    key, others = f"{records.AUDIT}{STOLEN}/1", f"{records.AUDIT}node2/1"
+    line, another = await remote.create(key, b"true"), await own.create(others, b"true")
     before = await own.snapshot("")
     for change in (
-        remote.create(f"{records.AUDIT}1", b"mine"),
-        remote.compare_and_set(f"{records.AUDIT}1", b"mine", line),
-        remote.delete(f"{records.AUDIT}1", line),
+        remote.create(key, b"mine"),
+        remote.compare_and_set(key, b"mine", line),
+        remote.delete(key, line),
+        remote.create(f"{records.AUDIT}node2/2", b"mine"),
+        remote.compare_and_set(others, b"mine", another),
+        remote.delete(others, another),
     ):
         with pytest.raises(Refusal):
             await change

@@ -31,6 +31,13 @@ def test_the_second_node_is_a_console_too_and_further_ones_are_not() -> None:
         assert settings(topology.nodes[0], topology, INSTALL).registry.consoles == consoles
 
 
+def test_a_fleet_on_etcd_knows_every_server_of_the_cluster_and_lets_them_in() -> None:
+    topology = plan(3)
+    whole = settings(topology.nodes[1], topology, INSTALL, engine="etcd")
+    assert whole.registry.etcd == tuple(f"https://198.18.1.{number}:2379" for number in (1, 2, 3))
+    assert whole.guard.fleet == ("198.18.1.1", "198.18.1.3")
+
+
 def test_each_node_serves_its_console_at_its_own_address_and_guards_it_from_its_own_service_user() -> None:
     topology = plan(2)
     whole = settings(topology.nodes[1], topology, INSTALL)
