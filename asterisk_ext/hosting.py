@@ -55,7 +55,7 @@ async def hosting(config: Config, member: Membership, audit: Audit, clock: Clock
         if not asterisk.here:
             absent = NoAsterisk(copy)
             calls.none(clock())
-            reporting = Reporting(name, VERSION, absent, absent, absent, calls.count, hosts=False)
+            reporting = Reporting(name, VERSION, absent, absent, absent, calls.count_by_pbx, copy, hosts=False)
             yield Hosting(calls, absent, reporting, blocked, lambda tasks: None, nullcontext())
             return
         install_default_audios(Path(asterisk.sounds))
@@ -72,6 +72,6 @@ async def hosting(config: Config, member: Membership, audit: Audit, clock: Clock
             if config.gate.cut_calls:
                 tasks.keep("cutting calls", Cutting(copy, calls, config.gate.support_lines).run)
 
-        reporting = Reporting(name, VERSION, serving, audios, phones, calls.count)
+        reporting = Reporting(name, VERSION, serving, audios, phones, calls.count_by_pbx, copy)
         asked = gate.listening(config, copy, audios, blocked, clock)
         yield Hosting(calls, phones, reporting, blocked, keep, asked)

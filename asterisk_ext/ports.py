@@ -240,8 +240,8 @@ class PhoneBook(Protocol):
         """Every contact with an address."""
         ...
 
-    async def registered(self) -> int:
-        """How many accounts have a contact at this node."""
+    async def registered(self) -> Mapping[int, int]:
+        """How many accounts have a contact at this node, by virtual PBX."""
         ...
 
 

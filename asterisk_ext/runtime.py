@@ -15,6 +15,7 @@ from admin_http.listen import Secured, listening
 from asterisk_ext import console
 from asterisk_ext.config import Config
 from asterisk_ext.hosting import hosting
+from asterisk_ext.maintenances import Maintenances
 from asterisk_ext.membership import membership
 from asterisk_ext.schedule import scheduled
 from asterisk_ext.services.audit import Audit
@@ -56,20 +57,18 @@ async def running(config: Config) -> AsyncIterator[None]:
         asterisk = await stack.enter_async_context(hosting(config, member, audit, clock))
         calls = asterisk.calls
         fleet_calls, history = FleetCalls(name, calls, peers, copy, clock), CallHistory(name, calls.count, copy, clock)
+        maintenances = Maintenances(member, audit, fleet_calls)
         app = build(
             console.services(
                 config,
-                registry=registry,
-                copy=copy,
                 audit=audit,
                 guard=guard,
                 firewall=Firewalls(name, registry, copy, firewall, asterisk.phones, audit, clock),
                 countries=countries,
-                peers=peers,
                 calls=fleet_calls,
                 history=history,
+                runner=maintenances.runner,
                 blocked=asterisk.blocked,
-                clock=clock,
                 member=member,
             )
         )
@@ -86,6 +85,7 @@ async def running(config: Config) -> AsyncIterator[None]:
         jobs = {"country lists": (config.countries.schedule, countries.due)}
         await stack.enter_async_context(scheduled(jobs, http.zone))
         tasks.keep("calls of the fleet", fleet_calls.run)
+        maintenances.keep(tasks)
         tasks.keep("chart of the last hour", history.run)
         await stack.enter_async_context(asterisk.gate)
         socket, to_nodes = Path(config.node.run) / "admin.sock", Secured(config.fleet, member.identity.serving)

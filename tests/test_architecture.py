@@ -41,6 +41,7 @@ MAY_IMPORT = {
 KNOW_EVERYTHING = (
     "asterisk_ext/runtime.py",
     "asterisk_ext/console.py",
+    "asterisk_ext/maintenances.py",
     "asterisk_ext/membership.py",
     "asterisk_ext/trunks.py",
     "asterisk_ext/gate.py",

@@ -76,12 +76,6 @@ OTHERWISE = Problem(
     "{source}'s virtual PBXs were not moved to {host}: somebody else has moved them to {pointer} meanwhile.",
     "Look at the list of servers, then decide again.",
 )
-GIVEN_UP = Problem(
-    "maintenance.given_up",
-    409,
-    "The maintenance of {source} was given up: {why}",
-    "Nothing has moved. Look at the reason, then decide again.",
-)
 
 
 def decide(plan: Plan, seen: Seen, now: float) -> Decision:
@@ -139,13 +133,13 @@ def journalled(plan: Plan, decision: Decision, seen: Seen, now: float) -> Plan:
     closed = plan.closed or (plan.heading is Heading.HOME and Step.DONE in decision.true)
     noted = replace(plan, journal=stages, shares=_shares(plan, seen, now), closed=closed)
     if decision.act is Act.GIVE_UP and decision.problem is not None:
-        return given_up(noted, decision.problem.error_id, reason(plan, decision.problem, seen))
+        return given_up(noted, decision.problem.error_id, decision.problem.what.format_map(words_of(plan, seen)))
     return noted
 
 
-def reason(plan: Plan, problem: Problem, seen: Seen) -> str:
-    words = {"source": plan.source, "host": plan.host, "seconds": f"{PATIENCE:.0f}", "pointer": seen.pointer or "-"}
-    return problem.what.format_map(words)
+def words_of(plan: Plan, seen: Seen) -> dict[str, str]:
+    """What the problems of a decision speak of."""
+    return {"source": plan.source, "host": plan.host, "seconds": f"{PATIENCE:.0f}", "pointer": seen.pointer or "-"}
 
 
 def is_safe(plan: Plan, seen: Seen) -> bool | None:

@@ -20,8 +20,9 @@ NOT_A_CONSOLE = Problem(
 )
 EVIDENCE, AUDIT, CERTIFICATES = "evidence/", "audit/", "certificate/"
 FIREWALL = ("firewall/draft/", "firewall/rules/")
-KEEPERS = ("registry/", CERTIFICATES)
-"""Records that the registry's own server writes alone: its life, its consoles, and who is admitted."""
+KEEPERS = ("registry/", CERTIFICATES, "dns/")
+"""Records that the registry's own server writes alone: its life, its consoles, who is admitted, and what the DNS server
+says."""
 NOBODYS = (EVIDENCE, AUDIT)
 """Records in which nobody speaks for another, and which nobody rewrites."""
 

@@ -37,6 +37,12 @@ def check(fleet: Fleet, node: str, what: str) -> None:
         check_console(node, what, consoles)
 
 
+def may(fleet: Fleet, node: str) -> bool:
+    """Whether ``node`` may change what concerns the whole fleet, as far as its copy knows."""
+    known = of(fleet)
+    return not known or node in known
+
+
 async def appoint(registry: Registry, fleet: Fleet, names: Iterable[str]) -> None:
     """Make exactly these the fleet's consoles."""
     wanted = sorted(set(names))

@@ -13,6 +13,7 @@ class NoAsterisk:
 
     tenants = 0
     missing: tuple[str, ...] = ()
+    prepared: tuple[str, ...] = ()
 
     def __init__(self, fleet: Fleet) -> None:
         self._fleet = fleet
@@ -28,10 +29,10 @@ class NoAsterisk:
     async def contacts(self) -> list[Contact]:
         return []
 
-    async def registered(self) -> int:
-        return 0
+    async def registered(self) -> dict[int, int]:
+        return {}
 
-    async def moved_on(self, revision: int, at_most: float) -> None:
+    async def moved_on(self, revision: int, at_most: float, prepared: tuple[str, ...] = ()) -> None:
         """Wait until the map has another revision than this, or ``at_most`` seconds."""
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(at_most):

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from ipaddress import ip_address
 
 from asterisk_ext.domain.errors import Problem
@@ -77,8 +78,8 @@ class FakePhones:
     async def contacts(self) -> list[Contact]:
         return self.there
 
-    async def registered(self) -> int:
-        return len(self.there)
+    async def registered(self) -> Mapping[int, int]:
+        return Counter(int(contact.account.partition("_")[0]) for contact in self.there)
 
 
 class Listed(dict[str, tuple[str, ...]]):
