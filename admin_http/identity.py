@@ -6,7 +6,6 @@ import hmac
 import os
 import socket
 import struct
-from dataclasses import replace
 from urllib.parse import unquote, urlsplit
 
 from aiohttp import web
@@ -15,7 +14,7 @@ from aiohttp.typedefs import Handler
 from admin_http.keys import ACTOR, CATALOGUES, SERVICES, SESSION, SESSIONS, WORDS, is_api, is_mounted
 from admin_http.problems import LOGIN_NEEDED
 from admin_http.sessions import COOKIE
-from asterisk_ext.domain.access import PEER, ROOT, Actor
+from asterisk_ext.domain.access import ROOT, Actor
 from asterisk_ext.domain.errors import Problem
 
 FOREIGN = Problem(
@@ -55,7 +54,7 @@ async def identify(request: web.Request, handler: Handler) -> web.StreamResponse
         request[ACTOR] = ROOT
         return await handler(request)
     if request.app[SERVICES].peer_of(request):
-        request[ACTOR] = replace(PEER, name=unquote(request.headers.get(FOR, "")) or PEER.name)
+        request[ACTOR] = request.app[SERVICES].users.behind(unquote(request.headers.get(FOR, "")))
         return await handler(request)
     scheme, _, token = request.headers.get("Authorization", "").partition(" ")
     if scheme.lower() == "bearer" and is_api(request):

@@ -49,6 +49,8 @@ class Session(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
     """What the operator himself needs, besides the console from where he asks: his SSH session, say."""
 
     session: list[Question] = []
+    revision: int = 0
+    """Of the registry, which the answer must know of: how another node, which has just edited the draft, asks."""
 
 
 class Apply(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
@@ -58,6 +60,7 @@ class Apply(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
     acknowledged: int = 0
     session: list[Question] = []
     force: bool = False
+    revision: int = 0
 
 
 class Confirm(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
@@ -76,6 +79,7 @@ class Asked(msgspec.Struct, kw_only=True):
     address: str
     protocol: Protocol = Protocol.UDP
     port: int = 0
+    revision: int = 0
 
 
 class Told(msgspec.Struct, kw_only=True):
