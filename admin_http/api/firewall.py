@@ -21,7 +21,7 @@ from asterisk_ext.ports import SILENT
 from asterisk_ext.services import firewall as service
 from asterisk_ext.services import firewall_drafts, firewall_lists
 from asterisk_ext.services.firewall_elsewhere import UNSURE
-from asterisk_ext.services.firewall_lists import OwnList
+from asterisk_ext.services.firewall_lists import Listed
 from asterisk_ext.services.firewall_plan import View
 from asterisk_ext.services.firewall_table import Table
 
@@ -90,16 +90,16 @@ async def explain(services: Services, actor: Actor, name: str, query: Asked) -> 
     return Told(now=now, draft=draft)
 
 
-async def lists(services: Services, actor: Actor) -> dict[str, OwnList]:
+async def lists(services: Services, actor: Actor) -> dict[str, Listed]:
     return services.firewall.lists.table(actor)
 
 
-async def save_list(services: Services, actor: Actor, list: str, body: Entries) -> OwnList:
-    return await services.firewall.lists.save(actor, list, body.entries)
+async def save_list(services: Services, actor: Actor, list: str, body: Entries) -> Listed:
+    return await services.firewall.lists.save(actor, list, body.entries, body.revision)
 
 
-async def remove_list(services: Services, actor: Actor, list: str) -> None:
-    await services.firewall.lists.remove(actor, list)
+async def remove_list(services: Services, actor: Actor, list: str, query: Seen) -> None:
+    await services.firewall.lists.remove(actor, list, query.revision)
 
 
 async def templates(services: Services, actor: Actor) -> Sequence[str]:
@@ -107,10 +107,11 @@ async def templates(services: Services, actor: Actor) -> Sequence[str]:
 
 
 HERE = (server_domain.UNKNOWN, SILENT)
+ENTRIES = (firewall_origin.NOT_AN_ORIGIN, firewall_origin.HOST_BITS, firewall_origin.REVERSED)
 WRONG = (
     *(firewall_rule.UNKNOWN_TYPE, firewall_rule.BAD_PORT, firewall_rule.PORTS_REVERSED, firewall_rule.NO_PORTS),
     *(firewall_rule.DUPLICATE, firewall_rule.TOO_LONG, firewall_rule.TOO_MANY),
-    *(firewall_origin.NOT_AN_ORIGIN, firewall_origin.HOST_BITS, firewall_origin.REVERSED),
+    *ENTRIES,
     *(firewall_origin.UNKNOWN_COUNTRY, firewall_origin.UNKNOWN_LIST, firewall_origin.OVERLAPPING),
 )
 EDITS = (server_domain.UNKNOWN, firewall_drafts.CHANGED_MEANWHILE, *WRITES)
@@ -230,7 +231,7 @@ ROUTES = (
         handle=save_list,
         summary="Save an address list",
         act=CHANGE,
-        problems=(firewall_origin.BAD_LIST, *WRITES),
+        problems=(firewall_origin.BAD_LIST, *ENTRIES, firewall_lists.LIST_CHANGED, *WRITES),
     ),
     Route(
         method="DELETE",
@@ -238,7 +239,7 @@ ROUTES = (
         handle=remove_list,
         summary="Remove an address list that no rule names",
         act=CHANGE,
-        problems=(firewall_lists.IN_USE, *WRITES),
+        problems=(firewall_origin.UNKNOWN_LIST, firewall_lists.IN_USE, firewall_lists.LIST_CHANGED, *WRITES),
     ),
     Route(method="GET", path="/firewall/templates", handle=templates, summary="Templates of rules", act=SEE),
 )

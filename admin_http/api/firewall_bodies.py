@@ -72,7 +72,10 @@ class Template(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
 
 
 class Entries(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
+    """``revision`` is the list's as it was seen, 0 for a new one; without it the list is what it was, whatever that."""
+
     entries: list[str]
+    revision: int | None = None
 
 
 class Asked(msgspec.Struct, kw_only=True):

@@ -12,6 +12,7 @@ import click
 
 from asterisk_ext import config
 from asterisk_ext.cli.firewall_countries import countries
+from asterisk_ext.cli.firewall_lists import lists
 from asterisk_ext.cli.options import as_json, ask, settings, show_json, show_table
 from asterisk_ext.domain.firewall_rule import Direction, Verdict
 from asterisk_ext.domain.firewall_types import TYPES
@@ -25,6 +26,7 @@ def firewall() -> None:
 
 
 firewall.add_command(countries)
+firewall.add_command(lists)
 
 
 @firewall.command()

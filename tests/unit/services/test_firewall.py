@@ -178,6 +178,44 @@ async def test_a_list_that_rules_name_stays(ground: Ground) -> None:
     assert ground.firewalls.lists.all() == {}
 
 
+async def test_of_two_who_edit_a_list_at_once_the_second_is_told_and_nothing_of_his_is_saved(ground: Ground) -> None:
+    lists = ground.firewalls.lists
+    first = await lists.save(ANA, "offices", ["203.0.113.5"], 0)
+    assert (await refused(lists.save(BIA, "offices", ["192.0.2.1"], 0))).params["who"] == "ana"
+    await lists.save(ANA, "offices", ["203.0.113.5", "203.0.113.6"], first.revision)
+    for late in (
+        lists.save(BIA, "offices", ["192.0.2.1"], first.revision),
+        lists.remove(BIA, "offices", first.revision),
+    ):
+        refusal = await refused(late)
+        assert (refusal.error_id, refusal.params["count"]) == ("firewall.list_changed_meanwhile", 2)
+    assert lists.all() == {"offices": ("203.0.113.5", "203.0.113.6")}
+
+
+@pytest.mark.parametrize(
+    ("name", "entries", "error_id", "field"),
+    [
+        ("Offices", ["203.0.113.5"], "firewall.list_invalid", "name"),
+        ("offices", [" "], "firewall.list_invalid", "entries"),
+        ("offices", ["203.0.113.5/24"], "firewall.host_bits", "entries"),
+        ("offices", ["203.0.113.9-203.0.113.5"], "firewall.range_reversed", "entries"),
+        ("offices", ["country:BR"], "firewall.origin_unknown", "entries"),
+    ],
+)
+async def test_a_wrong_list_is_refused_with_its_field(
+    ground: Ground, name: str, entries: list[str], error_id: str, field: str
+) -> None:
+    refusal = await refused(ground.firewalls.lists.save(ANA, name, entries))
+    assert (refusal.error_id, refusal.field) == (error_id, field)
+    assert ground.firewalls.lists.all() == {}
+
+
+async def test_a_list_tells_whose_rules_name_it(ground: Ground) -> None:
+    await ground.firewalls.lists.save(ANA, "offices", ["203.0.113.5"])
+    await ground.firewalls.drafts.put(ANA, "node1", Rule(id="", type="ssh", origins=("list:offices",), ports="2222"))
+    assert ground.firewalls.lists.table(BIA)["offices"].servers == ["node1"]
+
+
 async def test_the_question_is_answered_by_the_rules_in_force_and_by_the_draft(ground: Ground) -> None:
     await ground.firewalls.drafts.put(ANA, "node1", NOBODY, number=1)
     now, then = await ground.firewalls.explain(ANA, "node1", Question("192.0.2.1", Protocol.UDP, 5060))
