@@ -84,7 +84,7 @@ async def running(config: Config) -> AsyncIterator[None]:
                 copy=copy,
                 audit=audit,
                 guard=guard,
-                firewall=Firewalls(name, registry, copy, firewall, member.firewalls, phones, audit, clock),
+                firewall=Firewalls(name, registry, copy, firewall, member.firewalls, phones, trunks, audit, clock),
                 countries=countries,
                 peers=peers,
                 calls=fleet_calls,

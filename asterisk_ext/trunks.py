@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from asterisk_ext.config import Asterisk
@@ -20,6 +21,10 @@ class Trunks:
         registrar = Registrations(Path(settings.registrations), asterisk_command(settings.program))
         self.projector = CarrierNames(KeptProjection(Path(settings.realtime), settings.sounds))
         self._registering = Registering(node, fleet, registrar, clock)
+
+    def addresses(self) -> Mapping[str, Sequence[str]]:
+        """``services.firewall_plan.Carriers``"""
+        return self.projector.addresses()
 
     def keep(self, tasks: Tasks) -> None:
         tasks.keep("names of carriers", self.projector.run)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from ipaddress import ip_address
 
 from asterisk_ext.domain.access import Actor
@@ -125,6 +125,13 @@ class FakePhones:
 
     async def registered(self) -> int:
         return len(self.there)
+
+
+class FakeCarriers(dict[str, Sequence[str]]):
+    """``services.firewall_plan.Carriers``"""
+
+    def addresses(self) -> Mapping[str, Sequence[str]]:
+        return self
 
 
 class Listed(dict[str, tuple[str, ...]]):
