@@ -84,7 +84,7 @@ async def running(config: Config) -> AsyncIterator[None]:
                 config,
                 audit=audit,
                 guard=guard,
-                firewall=Firewalls(name, registry, copy, firewall, member.firewalls, phones, audit, clock),
+                firewall=Firewalls(name, registry, copy, firewall, member.firewalls, phones, trunks, audit, clock),
                 countries=countries,
                 calls=fleet_calls,
                 history=history,

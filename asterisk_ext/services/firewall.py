@@ -17,7 +17,7 @@ from asterisk_ext.services.firewall_drafts import Drafts
 from asterisk_ext.services.firewall_elsewhere import NOT_HERE, Elsewhere, Order, as_there
 from asterisk_ext.services.firewall_guard import FirewallGuard
 from asterisk_ext.services.firewall_lists import Lists
-from asterisk_ext.services.firewall_plan import View, questions_for, view_of
+from asterisk_ext.services.firewall_plan import Carriers, View, questions_for, view_of
 from asterisk_ext.services.firewall_table import Kept, Table
 from asterisk_ext.services.friends import needs_of
 from asterisk_ext.services.records import FIREWALL_DRAFTS, FIREWALL_RULES, decode, encode
@@ -49,6 +49,7 @@ class Firewalls:
         guard: FirewallGuard,
         elsewhere: Elsewhere,
         phones: PhoneBook,
+        carriers: Carriers,
         audit: Audit,
         clock: Clock,
     ) -> None:
@@ -58,6 +59,7 @@ class Firewalls:
         self._guard = guard
         self._elsewhere = elsewhere
         self._phones = phones
+        self._carriers = carriers
         self._audit = audit
         self._clock = clock
         self._plans: dict[str, int] = {}
@@ -116,9 +118,10 @@ class Firewalls:
             return await self._elsewhere.plan(other, actor.name, asked_there, self._fleet.revision)
         table = await self.table(actor, server)
         contacts = await self._phones.contacts()
-        asked = questions_for(server, self._fleet, contacts, session, table.state)
+        carriers = self._carriers.addresses()
+        asked = questions_for(server, self._fleet, contacts, session, carriers)
         plan = await self._guard.plan(self._candidate(table), [one.question for one in asked])
-        view = view_of(plan, asked, table.changes)
+        view = view_of(plan, asked, table.changes, sorted(name for name in carriers if not carriers[name]))
         self._plans = dict([*self._plans.items(), (view.digest, view.cut_count)][-MOST_PLANS:])
         return view
 

@@ -43,7 +43,7 @@ from asterisk_ext.store import LocalCopy
 from dialplan.audio.defaults import shipped_recordings
 from tests.unit.services.fake_audios import CallsInMemory, FakeConverter
 from tests.unit.services.fake_countries import FakeCountries
-from tests.unit.services.fake_firewall import FakeElsewhere, FakeFirewallGuard, FakePhones
+from tests.unit.services.fake_firewall import FakeCarriers, FakeElsewhere, FakeFirewallGuard, FakePhones
 from tests.unit.services.fake_peers import FakePeers
 
 NOW = 1_786_601_662.0
@@ -197,7 +197,7 @@ class World:
         self.users = Users(self.registry, self.fleet, self.audit)
         self.servers = Servers(self.registry, self.fleet, self.audit, self.clock)
         self.tenants = VirtualPbxs(self.registry, self.fleet, self.audit, self.clock)
-        self.firewall_guard, self.phones = FakeFirewallGuard(), FakePhones()
+        self.firewall_guard, self.phones, self.carriers = FakeFirewallGuard(), FakePhones(), FakeCarriers()
         self.elsewhere = FakeElsewhere(self.users.behind)
         self.elsewhere.nodes["SPO-NODE-01"] = self.firewalls("SPO-NODE-01", FakeFirewallGuard())
         self.blocked = CallsInMemory()
@@ -231,7 +231,9 @@ class World:
         )
 
     def firewalls(self, node: str, guard: FakeFirewallGuard) -> Firewalls:
-        return Firewalls(node, self.registry, self.fleet, guard, self.elsewhere, self.phones, self.audit, self.clock)
+        return Firewalls(
+            node, self.registry, self.fleet, guard, self.elsewhere, self.phones, self.carriers, self.audit, self.clock
+        )
 
     def clock(self) -> float:
         return self.now

@@ -128,6 +128,13 @@ class FakePhones:
         return Counter(int(contact.account.partition("_")[0]) for contact in self.there)
 
 
+class FakeCarriers(dict[str, Sequence[str]]):
+    """``services.firewall_plan.Carriers``"""
+
+    def addresses(self) -> Mapping[str, Sequence[str]]:
+        return self
+
+
 class Listed(dict[str, tuple[str, ...]]):
     """Lists that can be hashed, so that a firewall can."""
 

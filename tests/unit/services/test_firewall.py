@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -11,11 +12,12 @@ from asterisk_ext.domain.errors import Refusal
 from asterisk_ext.domain.firewall_rule import Rule, Verdict
 from asterisk_ext.domain.firewall_trial import Question
 from asterisk_ext.domain.firewall_types import Protocol
+from asterisk_ext.domain.pbx import Trunk
 from asterisk_ext.ports import Contact
 from asterisk_ext.services.firewall import Firewalls
 from asterisk_ext.services.firewall_plan import Who
 from tests.unit.services.conftest import World
-from tests.unit.services.fake_firewall import FakeElsewhere, FakeFirewallGuard, FakePhones
+from tests.unit.services.fake_firewall import FakeCarriers, FakeElsewhere, FakeFirewallGuard, FakePhones
 from tests.unit.services.test_services import FILE
 
 ANA, BIA = Actor("ana", Role.OPERATOR), Actor("bia", Role.OPERATOR)
@@ -27,7 +29,7 @@ class Ground:
     def __init__(self, world: World) -> None:
         self.world = world
         self.guard = FakeFirewallGuard()
-        self.phones = FakePhones()
+        self.phones, self.carriers = FakePhones(), FakeCarriers()
         self.elsewhere = FakeElsewhere(world.users.behind)
         self.firewalls = self.elsewhere.nodes["node1"] = self.at("node1", self.guard)
 
@@ -41,6 +43,7 @@ class Ground:
             guard or FakeFirewallGuard(),
             self.elsewhere,
             self.phones,
+            self.carriers,
             world.audit,
             world.clock,
         )
@@ -117,6 +120,19 @@ async def test_the_plan_tells_who_would_be_cut_and_who_stays(ground: Ground) -> 
     ]
     assert (view.cut_count, view.cut_pbxs) == (2, 1)
     assert {kept.who: kept.count for kept in view.kept} == {Who.YOU: 1, Who.NODE: 1, Who.TRUNK: 1, Who.PHONE: 1}
+
+
+async def test_a_carrier_known_by_name_is_asked_about_at_every_address_that_its_name_leads_to(ground: Ground) -> None:
+    await ground.world.tenants.import_file(ROOT, FILE)
+    pbx = ground.world.fleet.tenants()[0]
+    named = replace(pbx, trunks=(*pbx.trunks, Trunk(name="trunk99", host="sip.example.net")))
+    await ground.world.tenants.save(ROOT, named)
+    ground.carriers.update({"sip.example.net": ["192.0.2.70", "2001:db8::70"], "gone.example.net": []})
+    await ground.firewalls.drafts.put(ANA, "node1", NOBODY, number=1)
+    view = await ground.firewalls.plan(ANA, "node1", [])
+    told = [(line.who, line.names, line.pbx, line.address) for line in view.cut]
+    assert told == [(Who.TRUNK, ["trunk99"], pbx.id, address) for address in ("192.0.2.70", "2001:db8::70")]
+    assert (view.cut_count, view.unresolved) == (1, ["gone.example.net"])
 
 
 async def test_nothing_is_applied_that_nobody_has_seen_or_whose_victims_nobody_has_counted(ground: Ground) -> None:
