@@ -17,6 +17,7 @@ from asterisk_ext.ports import Clock, PhoneBook
 from asterisk_ext.services.audio_delivery import AudioDelivery
 from asterisk_ext.services.audit import Audit
 from asterisk_ext.services.cutting import Cutting
+from asterisk_ext.services.firewall_plan import Carriers
 from asterisk_ext.services.live_calls import LiveCalls
 from asterisk_ext.services.no_asterisk import NoAsterisk
 from asterisk_ext.services.reporting import Reporting
@@ -33,6 +34,7 @@ from dialplan.registered_phones import RegisteredPhones
 class Hosting:
     calls: LiveCalls
     phones: PhoneBook
+    carriers: Carriers
     reporting: Reporting
     blocked: BlockedCallLog
     keep: Callable[[Tasks], None]
@@ -56,7 +58,7 @@ async def hosting(config: Config, member: Membership, audit: Audit, clock: Clock
             absent = NoAsterisk(copy)
             calls.none(clock())
             reporting = Reporting(name, VERSION, absent, absent, absent, calls.count_by_pbx, copy, hosts=False)
-            yield Hosting(calls, absent, reporting, blocked, lambda tasks: None, nullcontext())
+            yield Hosting(calls, absent, absent, reporting, blocked, lambda tasks: None, nullcontext())
             return
         install_default_audios(Path(asterisk.sounds))
         audios = AudioDelivery(name, copy, member.registry, SoundsOnDisk(Path(asterisk.sounds)), clock)
@@ -74,4 +76,4 @@ async def hosting(config: Config, member: Membership, audit: Audit, clock: Clock
 
         reporting = Reporting(name, VERSION, serving, audios, phones, calls.count_by_pbx, copy)
         asked = gate.listening(config, copy, audios, blocked, clock)
-        yield Hosting(calls, phones, reporting, blocked, keep, asked)
+        yield Hosting(calls, phones, trunks, reporting, blocked, keep, asked)

@@ -13,6 +13,8 @@ from aiohttp import web
 
 from asterisk_ext.config import Config
 from asterisk_ext.peer import HttpPeers
+from asterisk_ext.peer_firewall import PeerFirewalls
+from asterisk_ext.peer_link import PeerLink
 from asterisk_ext.ports import Clock, Registry
 from asterisk_ext.registry import engine
 from asterisk_ext.services import consoles
@@ -41,6 +43,8 @@ class Membership:
     registry: Registry
     copy: LocalCopy
     peers: HttpPeers
+    firewalls: PeerFirewalls
+    """Of the other nodes."""
     admission: Admission
     door: door.Door
     clock: Clock
@@ -130,12 +134,14 @@ async def membership(config: Config, clock: Clock) -> AsyncIterator[Membership]:
         registry = engine.open_engine(config.registry, state, shown, clock)
         stack.push_async_callback(registry.close)
         copy = stack.enter_context(closing(LocalCopy(state / "copy.sqlite3", clock)))
-        peers = HttpPeers(shown.asking)
-        stack.push_async_callback(peers.close)
+        link = PeerLink(shown.asking)
+        stack.push_async_callback(link.close)
         known = identity.fingerprint(shown.authority)
         where = door.Door(home.keeper if home else name, home.url if home else "", config.fleet.port, known)
-        others = config.registry.consoles
-        yield Membership(name, shown, authority, registry, copy, peers, Admission(copy), where, clock, others)
+        peers, firewalls, others = HttpPeers(link), PeerFirewalls(link), config.registry.consoles
+        yield Membership(
+            name, shown, authority, registry, copy, peers, firewalls, Admission(copy), where, clock, others
+        )
 
 
 async def _joined(place: Path) -> None:

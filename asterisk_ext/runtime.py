@@ -63,7 +63,9 @@ async def running(config: Config) -> AsyncIterator[None]:
                 config,
                 audit=audit,
                 guard=guard,
-                firewall=Firewalls(name, registry, copy, firewall, asterisk.phones, audit, clock),
+                firewall=Firewalls(
+                    name, registry, copy, firewall, member.firewalls, asterisk.phones, asterisk.carriers, audit, clock
+                ),
                 countries=countries,
                 calls=fleet_calls,
                 history=history,

@@ -35,7 +35,7 @@ MAY_IMPORT = {
     "asterisk_ext/trust": (*COMMON, "asterisk_ext.trust"),
     "asterisk_ext/copy_file.py": COMMON,
     "asterisk_ext/store.py": (*COMMON, "asterisk_ext.copy_file"),
-    "asterisk_ext/peer.py": COMMON,
+    "asterisk_ext/peer": (*COMMON, "asterisk_ext.peer_link"),
     **{edge: (*COMMON, "asterisk_ext.config", "asterisk_ext.tasks", edge) for edge in EDGES},
 }
 KNOW_EVERYTHING = (

@@ -155,7 +155,7 @@ async def test_another_node_reads_the_calls_with_the_fleets_secret_and_changes_n
     async with client.get("/api/v1/calls", headers=headers) as response:
         assert len(await response.json()) == 5
     async with client.delete("/api/v1/servers/RIO-CORE-01", headers=headers) as response:
-        assert (response.status, (await response.json())["error_id"]) == (403, "access.forbidden")
+        assert (response.status, (await response.json())["error_id"]) == (403, "access.not_between_nodes")
 
 
 async def test_a_console_of_the_fleet_acts_for_its_users_and_any_other_node_looks_on(
