@@ -193,6 +193,13 @@ class Gate(Section, frozen=True):
 
 
 class Asterisk(Section, frozen=True):
+    here: Annotated[
+        bool,
+        Meta(
+            description="Whether Asterisk runs on this server. False on a DATABASE or CDN server: the guard, health "
+            "reports and the console run there, and no virtual PBX is hosted."
+        ),
+    ] = True
     realtime: Annotated[str, Meta(description="The SQLite database that Asterisk reads virtual PBXs from.")] = (
         "/var/lib/asterisk-ext/realtime/realtime.sqlite3"
     )

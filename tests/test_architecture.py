@@ -45,6 +45,7 @@ KNOW_EVERYTHING = (
     "asterisk_ext/membership.py",
     "asterisk_ext/trunks.py",
     "asterisk_ext/gate.py",
+    "asterisk_ext/hosting.py",
     "asterisk_ext/cli",
     "asterisk_ext/lab",
 )

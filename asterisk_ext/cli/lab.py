@@ -10,6 +10,7 @@ from typing import Literal
 
 import click
 
+from asterisk_ext.domain.server import Technology
 from asterisk_ext.lab import enter, g711, probes
 from asterisk_ext.lab import plan as plans
 from asterisk_ext.lab import status as statuses
@@ -37,6 +38,13 @@ def lab() -> None:
     help="Of the guard; given several times, the nodes take them by turns.",
 )
 @click.option(
+    "--technology",
+    "technologies",
+    multiple=True,
+    type=click.Choice([kind.value for kind in Technology]),
+    help="Of the nodes, in order; the rest are CORE SERVERs. A DATABASE or a CDN server has no Asterisk.",
+)
+@click.option(
     "--registry",
     default="embedded",
     show_default=True,
@@ -51,9 +59,19 @@ def up(
     detach: bool,
     drivers: tuple[str, ...],
     registry: Literal["embedded", "etcd"],
+    technologies: tuple[str, ...],
 ) -> None:
     """Bring the lab up; without --detach it stays until Ctrl-C and then leaves nothing behind."""
-    plan = plans.make(name=name, nodes=nodes, calls=calls, port=port, detach=detach, drivers=drivers, registry=registry)
+    plan = plans.make(
+        technologies=tuple(map(Technology, technologies)),
+        registry=registry,
+        drivers=drivers,
+        nodes=nodes,
+        calls=calls,
+        name=name,
+        port=port,
+        detach=detach,
+    )
     for ending in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(ending, signal.default_int_handler)
     try:

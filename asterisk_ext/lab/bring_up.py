@@ -76,7 +76,7 @@ async def _join(plan: Plan, install: Install, supervisor: Supervisor, node: Host
 
 async def _start_node(plan: Plan, install: Install, supervisor: Supervisor, node: Host) -> None:
     base = machines.node_base(plan, node.name)
-    for service in services.of_node(install, plan.driver(node.name)):
+    for service in services.of_node(install, plan.driver(node.name), plan.technology(node.name).hosts):
         log = node_tree.inside(base, f"/var/log/asterisk-ext/{service.name}.log")
         running = await supervisor.start(node.name, service.name, service.command, log)
         await supervisor.until(running, partial(_is_ready, plan, supervisor, node, service), READY_SECONDS)

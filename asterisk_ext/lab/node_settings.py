@@ -26,6 +26,7 @@ def settings(
     install: Install,
     driver: str = config.Guard().driver,
     engine: Literal["embedded", "etcd"] = "embedded",
+    hosts: bool = True,
 ) -> config.Config:
     """The first node holds the registry and serves it to the others; the second is a console like it."""
     first, *others = topology.nodes
@@ -40,14 +41,17 @@ def settings(
         ),
         guard=config.Guard(
             driver=driver,
-            capture_port=HEP_PORT,
+            capture_port=HEP_PORT if hosts else 0,
             node_service_uid=install.uid,
             fleet=tuple(other.ipv4 for other in topology.nodes if other != node) if engine == "etcd" else (),
             never_ban=tuple(address for friend in friends for address in (friend.ipv4, friend.ipv6)),
-            sip_tcp=SIP_TCP,
+            sip_udp=config.Guard().sip_udp if hosts else (),
+            sip_tcp=SIP_TCP if hosts else (),
+            rtp=config.Guard().rtp if hosts else (),
         ),
         countries=config.Countries(sources=(), schedule=""),
         admin_http=config.AdminHttp(host=node.ipv4, port=CONSOLE_PORT),
+        asterisk=config.Asterisk(here=hosts),
         fleet=config.Fleet(host=node.ipv4),
     )
 

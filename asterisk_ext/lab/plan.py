@@ -9,9 +9,14 @@ from typing import Literal
 import msgspec
 
 from asterisk_ext.config import Guard
+from asterisk_ext.domain.errors import Problem
+from asterisk_ext.domain.server import Technology
 from asterisk_ext.lab import sample, topology
 
 STATE = Path("/run/asterisk-ext-lab")
+NO_HOST = Problem(
+    "lab.no_host", 422, "The lab was not started: none of its nodes hosts virtual PBXs.", "Give more --nodes."
+)
 
 
 class Plan(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -26,6 +31,8 @@ class Plan(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True
     users: dict[str, str]
     drivers: tuple[str, ...] = ()
     registry: Literal["embedded", "etcd"] = "embedded"
+    technologies: tuple[Technology, ...] = ()
+    """Of the nodes, in order; the rest are CORE SERVERs."""
     ari_secret: str
     ari_acting_secret: str
     hep_secret: str
@@ -33,6 +40,15 @@ class Plan(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True
     @property
     def topology(self) -> topology.Topology:
         return topology.plan(self.nodes)
+
+    def technology(self, node: str) -> Technology:
+        number = [host.name for host in self.topology.nodes].index(node)
+        return technology_of(self.technologies, number)
+
+    @property
+    def hosts(self) -> tuple[str, ...]:
+        """The nodes with an Asterisk."""
+        return tuple(node.name for node in self.topology.nodes if self.technology(node.name).hosts)
 
     @property
     def place(self) -> Path:
@@ -79,9 +95,13 @@ def make(
     detach: bool,
     drivers: tuple[str, ...] = (),
     registry: Literal["embedded", "etcd"] = "embedded",
+    technologies: tuple[Technology, ...] = (),
 ) -> Plan:
-    """A plan with fresh secrets."""
-    names = tuple(node.name for node in topology.plan(nodes).nodes)
+    """A plan with fresh secrets. Refuses ``lab.no_host``."""
+    planned = enumerate(topology.plan(nodes).nodes)
+    names = tuple(node.name for number, node in planned if technology_of(technologies, number).hosts)
+    if not names:
+        raise NO_HOST.refuse()
     return Plan(
         name=name,
         nodes=nodes,
@@ -90,12 +110,17 @@ def make(
         detach=detach,
         drivers=drivers,
         registry=registry,
+        technologies=technologies,
         accounts=sample.accounts(names, new_secret),
         users=sample.users(new_secret),
         ari_secret=new_secret(),
         ari_acting_secret=new_secret(),
         hep_secret=new_secret(),
     )
+
+
+def technology_of(technologies: tuple[Technology, ...], number: int) -> Technology:
+    return technologies[number] if number < len(technologies) else Technology.CORE_SERVER
 
 
 def new_secret() -> str:

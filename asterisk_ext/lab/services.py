@@ -38,13 +38,16 @@ class Service:
     ready: Answers | Listens | Exists
 
 
-def of_node(install: Install, driver: str = Guard().driver) -> tuple[Service, ...]:
-    """The node service before Asterisk: it has the virtual PBXs in the database before Asterisk opens that."""
+def of_node(install: Install, driver: str = Guard().driver, hosts: bool = True) -> tuple[Service, ...]:
+    """The node service before Asterisk: it has the virtual PBXs in the database before Asterisk opens that.
+
+    A server that ``hosts`` no virtual PBXs has neither Asterisk nor uploads to convert.
+    """
     asterisk = Service("asterisk", _asterisk(install), Answers(("asterisk", "-rx", "core waitfullybooted")))
     guard = Service("guard", _guard(driver), Exists("/run/asterisk-ext/guard.sock"))
     node = Service("node", _node(install), Listens(CONSOLE_PORT))
     converter = Service("converter", _converter(), Exists(Audio().converter))
-    return (guard, converter, node, asterisk)
+    return (guard, converter, node, asterisk) if hosts else (guard, node)
 
 
 def as_asterisk(install: Install, command: tuple[str, ...]) -> tuple[str, ...]:

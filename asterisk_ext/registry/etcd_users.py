@@ -13,7 +13,7 @@ from typing import Any
 import grpc
 from aetcd.rpc import auth_pb2, rpc_pb2
 
-from asterisk_ext.domain.node_rights import AUDIT, EVIDENCE, FIREWALL
+from asterisk_ext.domain.node_rights import AUDIT, CERTIFICATES, EVIDENCE, FIREWALL, KEEPERS, NOBODYS
 from asterisk_ext.registry.etcd_keys import BEATS, BLOBS, ITEMS, ROOT, end_of
 from asterisk_ext.registry.etcd_link import Link
 
@@ -37,7 +37,7 @@ def ranges_of_node(node: str) -> list[Range]:
 def ranges_of_consoles() -> list[Range]:
     """All records but those in which nobody speaks for another, and those of the registry itself."""
     found, start = [], ITEMS
-    for place in (f"{ITEMS}{AUDIT}", f"{ITEMS}{EVIDENCE}", f"{ITEMS}registry/"):
+    for place in (f"{ITEMS}{kept}" for kept in sorted({*NOBODYS, *KEEPERS} - {CERTIFICATES})):
         found.append((start, place))
         start = end_of(place)
     return [*found, (start, end_of(ITEMS)), (BLOBS, end_of(BLOBS))]

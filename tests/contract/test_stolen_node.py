@@ -19,6 +19,7 @@ STOLEN = "node3"
 
 CONSOLES_ONLY = {
     "the map of maintenance": records.MAINTENANCE,
+    "a night of maintenance": records.plan_key("node2"),
     "a server": records.server_key("node2"),
     "its own server": records.server_key(STOLEN),
     "a virtual PBX": records.tenant_key(1),
@@ -43,6 +44,7 @@ NOBODYS = {
     "the registry's life": records.LIFE,
     "the fleet's consoles": records.CONSOLES,
     "the mark of a registry that moved": MOVED_MARK,
+    "what the DNS server says": records.NAMES,
 }
 CERTIFICATES = {"its certificates": records.certificate_key(STOLEN), "another's": records.certificate_key("node2")}
 Parties = tuple[EmbeddedRegistry, Registry]
