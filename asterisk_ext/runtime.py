@@ -78,7 +78,7 @@ async def running(config: Config) -> AsyncIterator[None]:
         serving = Serving(name, copy, trunks.projector, audios)
         reporting = Reporting(name, VERSION, serving, audios, phones, calls.count_by_pbx, copy)
         fleet_calls, history = FleetCalls(name, calls, peers, copy, clock), CallHistory(name, calls.count, copy, clock)
-        maintenances = Maintenances(member, audit, fleet_calls)
+        maintenances = Maintenances(config, member, audit, fleet_calls)
         app = build(
             console.services(
                 config,

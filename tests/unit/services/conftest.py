@@ -65,9 +65,9 @@ class World:
         await self.servers.add(ROOT, Server(id=number, name=name, technology=technology, ip=f"198.18.1.{number}"))
 
 
-@pytest.fixture
-async def world(tmp_path: Path) -> AsyncIterator[World]:
-    made = World(tmp_path / "copy.sqlite")
+async def small_fleet(place: Path) -> AsyncIterator[World]:
+    """Two servers that report."""
+    made = World(place / "copy.sqlite")
     async with Tasks() as tasks:
         tasks.start("copy", made.fleet.follow(made.registry))
         await made.add_server(1, "node1")
@@ -76,3 +76,9 @@ async def world(tmp_path: Path) -> AsyncIterator[World]:
         await made.report("node2")
         yield made
     made.fleet.close()
+
+
+@pytest.fixture
+async def world(tmp_path: Path) -> AsyncIterator[World]:
+    async for made in small_fleet(tmp_path):
+        yield made
