@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Iterable, Mapping
 from socket import SOCK_STREAM
 
@@ -21,6 +20,7 @@ from asterisk_ext.domain.names import Name
 from asterisk_ext.ports import NAMES_REFUSED, NAMES_SILENT
 
 PATIENCE = 3.0
+"""Seconds for one answer."""
 KINDS = (dns.rdatatype.A, dns.rdatatype.AAAA)
 
 
@@ -59,13 +59,11 @@ class DnsServer:
     async def _ask(self, messages: list[dns.message.Message]) -> list[dns.message.Message]:
         """All over one connection, in order."""
         backend = dns.asyncbackend.get_backend("asyncio")
+        family, there = dns.inet.af_for_address(self._host), (self._host, self._port)
         try:
-            async with asyncio.timeout(PATIENCE):
-                family = dns.inet.af_for_address(self._host)
-                there = (self._host, self._port)
-                made = backend.make_socket(family, SOCK_STREAM, 0, None, there, PATIENCE)  # type: ignore[no-untyped-call]
-                async with await made as connection:
-                    return [await dns.asyncquery.tcp(message, self._host, sock=connection) for message in messages]
+            made = backend.make_socket(family, SOCK_STREAM, 0, None, there, PATIENCE)  # type: ignore[no-untyped-call]
+            async with await made as connection:
+                return [await dns.asyncquery.tcp(message, "", PATIENCE, sock=connection) for message in messages]
         except dns.tsig.PeerError as error:
             raise NAMES_REFUSED.refuse(server=self._host, reason=str(error)) from error
         except (OSError, EOFError, TimeoutError, dns.exception.DNSException) as error:

@@ -37,6 +37,7 @@ MAY_IMPORT = {
     "asterisk_ext/store.py": (*COMMON, "asterisk_ext.copy_file"),
     "asterisk_ext/peer.py": COMMON,
     "asterisk_ext/name_server.py": COMMON,
+    "asterisk_ext/certified_names.py": COMMON,
     **{edge: (*COMMON, "asterisk_ext.config", "asterisk_ext.tasks", edge) for edge in EDGES},
 }
 KNOW_EVERYTHING = (

@@ -61,7 +61,12 @@ class Naming:
             error = refusal.what
             log.warning("%s: %s", refusal.error_id, refusal.what)
         state = NamesState(
-            map_revision=map_revision, true=not error, at=self._clock(), error=error, old_until=old_until
+            zone=self._zone,
+            map_revision=map_revision,
+            true=not error,
+            at=self._clock(),
+            error=error,
+            old_until=old_until,
         )
         await self._tell(before, state)
         return state

@@ -20,6 +20,7 @@ from asterisk_ext.services.virtual_pbx import VirtualPbxs
 from asterisk_ext.store import LocalCopy
 from asterisk_ext.tasks import Tasks
 from tests.unit.services.fake_calls import FakeCalls
+from tests.unit.services.fake_certificates import FakeCertificates
 
 NOW = 1_800_000_000.0
 
@@ -32,8 +33,11 @@ class World:
         self.audit = Audit(self.registry, self.fleet, self.clock)
         self.servers = Servers(self.registry, self.fleet, self.audit, self.clock)
         self.calls = FakeCalls()
+        self.certificates = FakeCertificates()
         self.runner = MaintenanceRunner("node1", self.registry, self.fleet, self.audit, self.calls, self.clock)
-        self.maintenance = Maintenance(self.registry, self.fleet, self.runner, self.clock, patience=0)
+        self.maintenance = Maintenance(
+            self.registry, self.fleet, self.runner, self.clock, certified=self.certificates, patience=0
+        )
         self.tenants = VirtualPbxs(self.registry, self.fleet, self.audit, self.clock)
         self.users = Users(self.registry, self.fleet, self.audit)
 
