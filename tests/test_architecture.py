@@ -36,6 +36,8 @@ MAY_IMPORT = {
     "asterisk_ext/copy_file.py": COMMON,
     "asterisk_ext/store.py": (*COMMON, "asterisk_ext.copy_file"),
     "asterisk_ext/peer": (*COMMON, "asterisk_ext.peer_link"),
+    "asterisk_ext/name_server.py": COMMON,
+    "asterisk_ext/certified_names.py": COMMON,
     **{edge: (*COMMON, "asterisk_ext.config", "asterisk_ext.tasks", edge) for edge in EDGES},
 }
 KNOW_EVERYTHING = (

@@ -14,8 +14,8 @@ from admin_http.sessions import Strip
 from admin_http.truth import answers
 from asterisk_ext.domain.access import Act, Actor, require
 from asterisk_ext.domain.errors import Refusal
+from asterisk_ext.domain.maintenance_preview import Preview
 from asterisk_ext.domain.server import State
-from asterisk_ext.services.maintenance import Preview
 from asterisk_ext.services.servers import Row
 
 
