@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Collection, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -14,7 +14,6 @@ from asterisk_ext.domain.call_rows import Row
 from asterisk_ext.domain.errors import Problem
 from asterisk_ext.domain.gate import BlockedCall
 from asterisk_ext.domain.maintenance import Map
-from asterisk_ext.domain.names import Name
 from asterisk_ext.domain.pbx import Pbx
 from asterisk_ext.domain.server import Report, Server
 from asterisk_ext.guard_ports import Banned, Spared
@@ -74,24 +73,6 @@ UNSURE = Problem(
     503,
     "The fleet's registry did not answer in time; whether the change was made is not known.",
     "Look at what it is now before you try again.",
-)
-NAMES_SILENT = Problem(
-    "dns.silent",
-    503,
-    "The DNS server {server} does not answer; names lead where they led.",
-    "See to that server; it is asked again and again until the names are right.",
-)
-NAMES_REFUSED = Problem(
-    "dns.refused",
-    502,
-    "The DNS server {server} did not take the update: {reason}.",
-    "Look whether the key at `dns` of this server's settings may change the registration names there.",
-)
-NAMES_WRONG = Problem(
-    "dns.wrong",
-    502,
-    "The DNS server took the update, and {name} still does not lead to {address}.",
-    "Look what stands at that name; an alias (CNAME) takes no address beside it.",
 )
 SILENT = Problem(
     "server.silent",
@@ -261,18 +242,6 @@ class PhoneBook(Protocol):
 
     async def registered(self) -> Mapping[int, int]:
         """How many accounts have a contact at this node, by virtual PBX."""
-        ...
-
-
-class NameServer(Protocol):
-    """The DNS server that holds the names phones register to. Refuses ``dns.silent`` and ``dns.refused``."""
-
-    async def look(self, names: Iterable[str]) -> dict[str, Name]:
-        """What it says of each of ``names`` now."""
-        ...
-
-    async def point(self, to: Mapping[str, str], ttl: int) -> None:
-        """Have each name lead to that one address, for ``ttl`` seconds in resolvers' memory; one message for all."""
         ...
 
 

@@ -18,12 +18,14 @@ COMMON = (
     "asterisk_ext.audio_ports",
     "asterisk_ext.country_ports",
     "asterisk_ext.guard_ports",
+    "asterisk_ext.name_ports",
     "asterisk_ext.domain",
 )
 MAY_IMPORT = {
     "asterisk_ext/domain": ("asterisk_ext.domain",),
     "asterisk_ext/ports.py": ("asterisk_ext.domain", "asterisk_ext.guard_ports"),
     "asterisk_ext/guard_ports.py": (),
+    "asterisk_ext/name_ports.py": ("asterisk_ext.domain",),
     "asterisk_ext/country_ports.py": (),
     "asterisk_ext/audio_ports.py": ("asterisk_ext.domain",),
     "asterisk_ext/config.py": ("asterisk_ext.domain",),
