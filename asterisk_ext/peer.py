@@ -8,15 +8,17 @@ from urllib.parse import quote
 import aiohttp
 import msgspec
 
+from asterisk_ext.domain.access import FORBIDDEN
 from asterisk_ext.domain.blocked_calls import BlockedCount, Wanted
 from asterisk_ext.domain.call_media import Detail
 from asterisk_ext.domain.call_news import Changed, Difference, Ended, Snapshot
 from asterisk_ext.domain.call_rows import Row
+from asterisk_ext.domain.errors import Refusal
 from asterisk_ext.domain.gate import BlockedCall
 from asterisk_ext.domain.server import Server
 from asterisk_ext.guard_ports import Banned, Spared
 from asterisk_ext.peer_link import PeerLink, RefusedError, decoded, url
-from asterisk_ext.ports import SILENT
+from asterisk_ext.ports import ONLY_LOOKS, SILENT
 from asterisk_ext.services.live_calls import EMERGENCY, UNKNOWN
 
 FOLLOWING = aiohttp.ClientTimeout(total=None, connect=1, sock_read=6)
@@ -72,7 +74,7 @@ class HttpPeers:
             for problem in (UNKNOWN, EMERGENCY):
                 if refused.error_id == problem.error_id:
                     raise problem.refuse(linkedid=linkedid) from None
-            raise SILENT.refuse(server=server.name) from refused
+            raise _unwilling(server, refused) from refused
 
     async def bans(self, server: Server) -> list[Banned]:
         return decoded(server, await self._ask(server, "GET", "bans"), list[Banned])
@@ -94,7 +96,7 @@ class HttpPeers:
         except RefusedError as refused:
             if refused.status == 404:
                 return False
-            raise SILENT.refuse(server=server.name) from refused
+            raise _unwilling(server, refused) from refused
         return True
 
     async def _ask(self, server: Server, method: str, path: str, by: str = "") -> bytes:
@@ -106,6 +108,10 @@ class HttpPeers:
             if method == "GET":
                 raise SILENT.refuse(server=server.name) from refused
             raise
+
+
+def _unwilling(server: Server, refused: RefusedError) -> Refusal:
+    return (ONLY_LOOKS if refused.error_id == FORBIDDEN.error_id else SILENT).refuse(server=server.name)
 
 
 def _of_pbx(pbx: int | None) -> str:

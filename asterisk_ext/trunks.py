@@ -19,7 +19,8 @@ class Trunks:
 
     def __init__(self, node: str, fleet: Fleet, settings: Asterisk, clock: Clock) -> None:
         registrar = Registrations(Path(settings.registrations), asterisk_command(settings.program))
-        self.projector = CarrierNames(KeptProjection(Path(settings.realtime), settings.sounds))
+        self._kept = KeptProjection(Path(settings.realtime), settings.sounds)
+        self.projector = CarrierNames(self._kept)
         self._registering = Registering(node, fleet, registrar, clock)
 
     def addresses(self) -> Mapping[str, Sequence[str]]:
@@ -27,5 +28,6 @@ class Trunks:
         return self.projector.addresses()
 
     def keep(self, tasks: Tasks) -> None:
+        tasks.keep("copy of Asterisk's database", self._kept.run)
         tasks.keep("names of carriers", self.projector.run)
         tasks.keep("registrations of trunks", self._registering.run)

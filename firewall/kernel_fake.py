@@ -65,7 +65,7 @@ class FakeKernel:
     def lift(self, sources: Iterable[str]) -> None:
         self.calls.append("lift")
         for source in sources:
-            for which in (SourceSet.BAN, SourceSet.SLOW, SourceSet.SUSPECT):
+            for which in (SourceSet.BAN, SourceSet.SLOW, SourceSet.SUSPECT, SourceSet.NARROW):
                 self._until[which].pop(source, None)
 
     def restore(self, sources: Mapping[SourceSet, Mapping[str, float]]) -> None:

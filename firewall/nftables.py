@@ -22,7 +22,8 @@ NFT = "/usr/sbin/nft"
 WATCHED = "watched"
 UNKNOWN_THEN = (SourceSet.BAN, SourceSet.SLOW)
 """Who gets into these is no longer among the known."""
-LIFTED = (SourceSet.BAN, SourceSet.SLOW, SourceSet.SUSPECT)
+LIFTED = (SourceSet.BAN, SourceSet.SLOW, SourceSet.SUSPECT, SourceSet.NARROW)
+MOST_RENEWED = 1 << 15
 
 
 class NftablesKernel:
@@ -57,7 +58,9 @@ class NftablesKernel:
             raise KERNEL_REFUSED.refuse(reason=error) from error
         if which is not SourceSet.SUSPECT:
             # A flood makes a million of these; that they keep their first time is right.
-            self._put_before[which].update(sources)
+            if which is SourceSet.NARROW and len(before) > MOST_RENEWED:
+                before.clear()
+            before.update(sources)
 
     def lift(self, sources: Iterable[str]) -> None:
         listed = list(sources)

@@ -41,9 +41,11 @@ MAY_IMPORT = {
 KNOW_EVERYTHING = (
     "asterisk_ext/runtime.py",
     "asterisk_ext/console.py",
+    "asterisk_ext/maintenances.py",
     "asterisk_ext/membership.py",
     "asterisk_ext/trunks.py",
     "asterisk_ext/gate.py",
+    "asterisk_ext/hosting.py",
     "asterisk_ext/cli",
     "asterisk_ext/lab",
 )

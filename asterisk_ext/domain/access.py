@@ -103,12 +103,15 @@ class Actor:
 
     @property
     def sees_numbers(self) -> bool:
-        """Caller numbers are personal data: masked for viewers (SPEC, "Personal data")."""
-        return self.role > Role.VIEWER or self.pbx is not None
+        """Caller numbers are personal data: masked for viewers (SPEC, "Personal data"), and for a
+        node's viewers by that node itself."""
+        return self.role > Role.VIEWER or self.pbx is not None or self.peer
 
 
 PEER = Actor("fleet", Role.SUPPORT, peer=True)
-"""Another node of the fleet, which asks for what is this server's own: calls, bans, the firewall."""
+"""A console of the fleet, which asks for what is this server's own (calls, bans, the firewall) for its users."""
+ONLOOKER = Actor("fleet", Role.VIEWER, peer=True)
+"""Another node of the fleet that is no console: it may look."""
 ROOT = Actor("root", Role.ADMINISTRATOR)
 """The machine's own superuser, on the command line."""
 

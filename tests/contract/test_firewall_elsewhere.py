@@ -56,6 +56,7 @@ async def fleet(tmp_path: Path) -> AsyncIterator[Fleet]:
     async with Tasks() as tasks:
         tasks.start("copy", world.fleet.follow(world.registry))
         await world.fill()
+        await world.registry.create(records.CONSOLES, records.encode(["SPO-NODE-01"]))
         for name, serial in serials.items():
             revision = await world.registry.create(records.certificate_key(name), records.encode([serial]))
             await world.fleet.reached(revision)

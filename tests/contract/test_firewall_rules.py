@@ -179,13 +179,17 @@ def test_a_candidate_holds_for_its_time_and_the_kernel_goes_back_though_nobody_i
         open_to_friends = Firewall(rules=(Rule(id="1", type="ssh", origins=FRIENDS),))
         open_to_enemies = Firewall(rules=(Rule(id="1", type="ssh", origins=ENEMIES),))
         node.apply(open_to_friends)
-        node.apply(open_to_friends, open_to_enemies, seconds=6)
-        began = time.monotonic()
-        for source, wanted in (*((each, False) for each in FRIENDS), *((each, True) for each in ENEMIES)):
-            assert node.enters(source, Protocol.TCP, 22) is wanted, source
+        for seconds in (6, 20, 60):
+            began = time.monotonic()
+            node.apply(open_to_friends, open_to_enemies, seconds=seconds)
+            answers = {source: node.enters(source, Protocol.TCP, 22) for source in (*FRIENDS, *ENEMIES)}
+            if time.monotonic() - began < seconds:
+                break
+            # A machine too busy to ask in time has asked nothing; the old rules are back by now.
+        assert answers == dict.fromkeys(FRIENDS, False) | dict.fromkeys(ENEMIES, True)
         node.kernel.close()
         while node.enters(ENEMIES[0], Protocol.TCP, 22):
-            assert time.monotonic() - began < 30
+            assert time.monotonic() - began < seconds + 60
         for source, wanted in (*((each, True) for each in FRIENDS), *((each, False) for each in ENEMIES)):
             assert node.enters(source, Protocol.TCP, 22) is wanted, source
 

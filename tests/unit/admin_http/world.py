@@ -32,6 +32,7 @@ from asterisk_ext.services.firewall import Firewalls
 from asterisk_ext.services.joining import Joining
 from asterisk_ext.services.live_calls import UNKNOWN
 from asterisk_ext.services.maintenance import Maintenance
+from asterisk_ext.services.maintenance_runner import MaintenanceRunner
 from asterisk_ext.services.pbx_blocks import PbxBlocks
 from asterisk_ext.services.pbx_parts import PbxParts
 from asterisk_ext.services.servers import Servers
@@ -203,11 +204,12 @@ class World:
         self.audios = Audios(self.registry, self.fleet, self.audit, FakeConverter(), Limits(), self.clock)
         self.call_history = CallHistory("FLN-CORE-01", lambda: 2, self.fleet, self.clock)
         self.call_history.look()
+        self.runner = MaintenanceRunner("FLN-CORE-01", self.registry, self.fleet, self.audit, self.calls, self.clock)
         self.services = Services(
             firewall=self.firewalls("FLN-CORE-01", self.firewall_guard),
             servers=self.servers,
             joining=Joining(self.registry, self.fleet, self.audit, FakeDoor(), self.clock),
-            maintenance=Maintenance(self.registry, self.fleet, self.audit, self.clock, patience=0),
+            maintenance=Maintenance(self.registry, self.fleet, self.runner, self.clock, patience=0),
             virtual_pbxs=self.tenants,
             pbx_parts=PbxParts(self.fleet, self.tenants),
             pbx_blocks=PbxBlocks(self.fleet, self.tenants),

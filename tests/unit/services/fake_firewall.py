@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from ipaddress import ip_address
 
@@ -123,8 +124,8 @@ class FakePhones:
     async def contacts(self) -> list[Contact]:
         return self.there
 
-    async def registered(self) -> int:
-        return len(self.there)
+    async def registered(self) -> Mapping[int, int]:
+        return Counter(int(contact.account.partition("_")[0]) for contact in self.there)
 
 
 class FakeCarriers(dict[str, Sequence[str]]):
