@@ -33,10 +33,6 @@ class NoAsterisk:
     async def contacts(self) -> list[Contact]:
         return []
 
-    def addresses(self) -> dict[str, tuple[str, ...]]:
-        """``firewall_plan.Carriers``: nobody is called from here."""
-        return {}
-
     async def registered(self) -> dict[int, int]:
         return {}
 
