@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import subprocess
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from contextlib import suppress
 from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
@@ -152,6 +152,9 @@ class IptablesKernel:
             return False
         self._seen = seen if intact else b""
         return intact
+
+    def changed_lists(self) -> Collection[str] | None:
+        return self.lists.changed()
 
     def changes(self) -> int:
         return -1

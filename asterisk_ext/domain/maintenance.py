@@ -5,7 +5,7 @@ One compare-and-set of the map moves any number of tenants, and taking an entry 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 
 from asterisk_ext.domain.errors import Problem
@@ -104,7 +104,14 @@ def served_by(server: str, current: Map, tenants: Iterable[Pbx]) -> list[Pbx]:
     return sorted((pbx for pbx in tenants if current.follow(pbx.home) == server), key=lambda pbx: pbx.id)
 
 
-def known_here(node: str, current: Map, tenants: Iterable[Pbx]) -> list[Pbx]:
-    """The virtual PBXs that ``node``'s Asterisk must know, by id: those it serves, and those at home there."""
-    known = [pbx for pbx in tenants if node in (pbx.home, current.follow(pbx.home))]
+def known_here(node: str, current: Map, tenants: Iterable[Pbx], expected: Collection[str] = ()) -> list[Pbx]:
+    """The virtual PBXs that ``node``'s Asterisk must know, by id: those it serves, and those at home there.
+
+    ``expected`` are servers whose virtual PBXs are about to come: they are taken in before they are served here.
+    """
+    known = [
+        pbx
+        for pbx in tenants
+        if node in (pbx.home, host := current.follow(pbx.home)) or (expected and host in expected)
+    ]
     return sorted(known, key=lambda pbx: pbx.id)
