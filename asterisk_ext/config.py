@@ -45,6 +45,14 @@ class Registry(Section, frozen=True):
             "False on every other: they learn where it is by `asterisk-ext node join`."
         ),
     ] = True
+    consoles: Annotated[
+        tuple[str, ...],
+        Meta(
+            description="With `serve`: the other servers, by name, on which operators may change what concerns the "
+            "whole fleet. Any further one may look and writes only what is its own: who steals it does not own the "
+            "fleet."
+        ),
+    ] = ()
 
 
 class ServiceLimit(Section, frozen=True):
@@ -185,6 +193,13 @@ class Gate(Section, frozen=True):
 
 
 class Asterisk(Section, frozen=True):
+    here: Annotated[
+        bool,
+        Meta(
+            description="Whether Asterisk runs on this server. False on a DATABASE or CDN server: the guard, health "
+            "reports and the console run there, and no virtual PBX is hosted."
+        ),
+    ] = True
     realtime: Annotated[str, Meta(description="The SQLite database that Asterisk reads virtual PBXs from.")] = (
         "/var/lib/asterisk-ext/realtime/realtime.sqlite3"
     )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from asterisk_ext.config import Config, Dns, secret
 from asterisk_ext.membership import Membership
-from asterisk_ext.ports import NameServer
+from asterisk_ext.name_ports import NameServer
 from asterisk_ext.services.audit import Audit
 from asterisk_ext.services.maintenance_runner import Calls, MaintenanceRunner
 from asterisk_ext.services.naming import Naming

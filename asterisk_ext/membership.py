@@ -13,8 +13,11 @@ from aiohttp import web
 
 from asterisk_ext.config import Config
 from asterisk_ext.peer import HttpPeers
+from asterisk_ext.peer_firewall import PeerFirewalls
+from asterisk_ext.peer_link import PeerLink
 from asterisk_ext.ports import Clock, Registry
 from asterisk_ext.registry import engine
+from asterisk_ext.services import consoles
 from asterisk_ext.services.joining import Admitting, Signer
 from asterisk_ext.services.records import certificate_key
 from asterisk_ext.services.registry_life import begin
@@ -40,13 +43,17 @@ class Membership:
     registry: Registry
     copy: LocalCopy
     peers: HttpPeers
+    firewalls: PeerFirewalls
+    """Of the other nodes."""
     admission: Admission
     door: door.Door
     clock: Clock
+    consoles: tuple[str, ...] = ()
+    """On the registry's server: the others that are consoles."""
 
     def serve(self, app: web.Application) -> None:
         """Let the other nodes use the registry that is kept here, and new ones join."""
-        engine.serve(self.registry, app, self.admission.peer_of)
+        engine.serve(self.registry, app, self.admission.peer_of, lambda: consoles.of(self.copy))
         if self.authority is not None:
             app.add_subapp(door.PREFIX, door.application(self._admitting(), self.authority.pem, self.admission.peer_of))
 
@@ -56,6 +63,20 @@ class Membership:
         tasks.keep("removed nodes", self.admission.run)
         tasks.keep("certificate", self._stay_known)
 
+        if self.authority is not None and isinstance(self.registry, engine.Judge):
+            judge = self.registry
+            tasks.keep("rights in the registry's cluster", lambda: self._admit(judge))
+
+    async def _admit(self, judge: engine.Judge) -> None:
+        done: object = None
+        while True:
+            revision = self.copy.revision
+            wanted = ([server.name for server in self.copy.servers()], consoles.of(self.copy))
+            if self.copy.life is not None and wanted != done:
+                await judge.admit(self.name, *wanted)
+                done = wanted
+            await first(self.copy.after(revision))
+
     async def _follow(self) -> None:
         self.identity.take_up()
         if self.authority is not None:
@@ -63,10 +84,13 @@ class Membership:
         await self.copy.follow(self.registry)
 
     async def _stay_known(self) -> None:
-        """Renew in time, for ever; the keeper of the authority admits itself whenever its record was made anew."""
+        """Renew in time, for ever; the keeper of the authority admits itself whenever its record was made anew, and
+        sees to it that the fleet's consoles are those of its settings."""
         while True:
             revision = self.copy.revision
             await self._renew()
+            if self.authority is not None:
+                await consoles.appoint(self.registry, self.copy, (self.name, *self.consoles))
             await first(self.copy.after(revision), asyncio.sleep(RENEWAL))
 
     async def _renew(self) -> None:
@@ -110,11 +134,14 @@ async def membership(config: Config, clock: Clock) -> AsyncIterator[Membership]:
         registry = engine.open_engine(config.registry, state, shown, clock)
         stack.push_async_callback(registry.close)
         copy = stack.enter_context(closing(LocalCopy(state / "copy.sqlite3", clock)))
-        peers = HttpPeers(shown.asking)
-        stack.push_async_callback(peers.close)
+        link = PeerLink(shown.asking)
+        stack.push_async_callback(link.close)
         known = identity.fingerprint(shown.authority)
         where = door.Door(home.keeper if home else name, home.url if home else "", config.fleet.port, known)
-        yield Membership(name, shown, authority, registry, copy, peers, Admission(copy), where, clock)
+        peers, firewalls, others = HttpPeers(link), PeerFirewalls(link), config.registry.consoles
+        yield Membership(
+            name, shown, authority, registry, copy, peers, firewalls, Admission(copy), where, clock, others
+        )
 
 
 async def _joined(place: Path) -> None:

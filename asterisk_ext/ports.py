@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Collection, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -14,7 +14,6 @@ from asterisk_ext.domain.call_rows import Row
 from asterisk_ext.domain.errors import Problem
 from asterisk_ext.domain.gate import BlockedCall
 from asterisk_ext.domain.maintenance import Map
-from asterisk_ext.domain.names import Name
 from asterisk_ext.domain.pbx import Pbx
 from asterisk_ext.domain.server import Report, Server
 from asterisk_ext.guard_ports import Banned, Spared
@@ -63,35 +62,30 @@ MOVED = Problem(
     "Nothing was changed: the fleet's registry was moved to another engine and this one only remembers.",
     "Set `registry.engine` on this server to where it was moved and start the node service again.",
 )
+STRANGER = Problem(
+    "registry.stranger",
+    403,
+    "Nothing was changed: the fleet does not admit this server; it was removed, or its certificate is void.",
+    "To have it back, add it on a console of the fleet and run `asterisk-ext node join` here.",
+)
 UNSURE = Problem(
     "registry.unsure",
     503,
     "The fleet's registry did not answer in time; whether the change was made is not known.",
     "Look at what it is now before you try again.",
 )
-NAMES_SILENT = Problem(
-    "dns.silent",
-    503,
-    "The DNS server {server} does not answer; names lead where they led.",
-    "See to that server; it is asked again and again until the names are right.",
-)
-NAMES_REFUSED = Problem(
-    "dns.refused",
-    502,
-    "The DNS server {server} did not take the update: {reason}.",
-    "Look whether the key at `dns` of this server's settings may change the registration names there.",
-)
-NAMES_WRONG = Problem(
-    "dns.wrong",
-    502,
-    "The DNS server took the update, and {name} still does not lead to {address}.",
-    "Look what stands at that name; an alias (CNAME) takes no address beside it.",
-)
 SILENT = Problem(
     "server.silent",
     503,
     "{server} does not answer; nothing was changed there.",
     "Look at its state in the list of servers and try again.",
+)
+
+ONLY_LOOKS = Problem(
+    "server.only_looks",
+    403,
+    "{server} did nothing: this server is no console of the fleet, so it may only look at the others.",
+    "Do it on a console of the fleet.",
 )
 
 
@@ -213,7 +207,8 @@ class Peers(Protocol):
         ...
 
     async def hang_up(self, server: Server, linkedid: str, by: str) -> None:
-        """End a call there for the user ``by``, whom that node notes in the audit; refuses as that node does."""
+        """End a call there for the user ``by``, whom that node notes in the audit; refuses as that node does, and
+        ``server.only_looks``."""
         ...
 
     async def bans(self, server: Server) -> list[Banned]: ...
@@ -225,7 +220,7 @@ class Peers(Protocol):
     async def spared(self, server: Server) -> list[Spared]: ...
 
     async def lift(self, server: Server, address: str, by: str) -> bool:
-        """Lift a ban there; whether there was one."""
+        """Lift a ban there; whether there was one. Refuses ``server.only_looks``."""
         ...
 
 
@@ -247,18 +242,6 @@ class PhoneBook(Protocol):
 
     async def registered(self) -> Mapping[int, int]:
         """How many accounts have a contact at this node, by virtual PBX."""
-        ...
-
-
-class NameServer(Protocol):
-    """The DNS server that holds the names phones register to. Refuses ``dns.silent`` and ``dns.refused``."""
-
-    async def look(self, names: Iterable[str]) -> dict[str, Name]:
-        """What it says of each of ``names`` now."""
-        ...
-
-    async def point(self, to: Mapping[str, str], ttl: int) -> None:
-        """Have each name lead to that one address, for ``ttl`` seconds in resolvers' memory; one message for all."""
         ...
 
 

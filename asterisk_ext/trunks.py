@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from asterisk_ext.config import Asterisk
@@ -18,9 +19,15 @@ class Trunks:
 
     def __init__(self, node: str, fleet: Fleet, settings: Asterisk, clock: Clock) -> None:
         registrar = Registrations(Path(settings.registrations), asterisk_command(settings.program))
-        self.projector = CarrierNames(KeptProjection(Path(settings.realtime), settings.sounds))
+        self._kept = KeptProjection(Path(settings.realtime), settings.sounds)
+        self.projector = CarrierNames(self._kept)
         self._registering = Registering(node, fleet, registrar, clock)
 
+    def addresses(self) -> Mapping[str, Sequence[str]]:
+        """``services.firewall_plan.Carriers``"""
+        return self.projector.addresses()
+
     def keep(self, tasks: Tasks) -> None:
+        tasks.keep("copy of Asterisk's database", self._kept.run)
         tasks.keep("names of carriers", self.projector.run)
         tasks.keep("registrations of trunks", self._registering.run)

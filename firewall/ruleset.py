@@ -28,6 +28,7 @@ from firewall.ruleset_strangers import (
     Strangers,
     by_family,
     nft_contacts,
+    nft_long,
     nft_meetings,
     nft_rules,
     nft_sets,
@@ -199,9 +200,17 @@ def _early_out(rules: Ruleset) -> list[str]:
     return [
         *(f"udp sport {port} notrack accept" for port in rules.rtp if rules.is_untracked(port)),
         *nft_contacts(rules.sip_udp),
+        *_no_answers_to_the_banned(rules),
         *(nft_meetings(rules.sip_udp, rules.sip_tcp) if rules.strangers else []),
         *(f"udp sport {port} notrack" for port in rules.sip_udp if rules.is_untracked(port)),
     ]
+
+
+def _no_answers_to_the_banned(rules: Ruleset) -> list[str]:
+    """Over streams, where many requests may have come at once with the last that was let in."""
+    if not rules.sip_tcp:
+        return []
+    return [f"tcp sport {_ports(rules.sip_tcp)} {rule}" for rule in by_family("{daddr} @{name} drop", SourceSet.BAN)]
 
 
 def _inbound(rules: Ruleset) -> list[str]:
@@ -209,6 +218,7 @@ def _inbound(rules: Ruleset) -> list[str]:
         # What is most of the traffic and open to everybody comes first, and a port a rule: ranges in a set are slow.
         *(f"udp dport {port} accept" for port in rules.rtp + rules.sip_udp if rules.is_for_all(port)),
         "iif lo accept",
+        *(nft_long(rules.sip_tcp) if rules.strangers else []),
         "ct state established,related accept",
         "ct state invalid drop",
         "icmp type { destination-unreachable, time-exceeded, parameter-problem } accept",

@@ -20,10 +20,11 @@ NOT_RUNNING = Problem(
 
 def ask(socket: str, method: str, path: str, body: object = None, data: bytes | None = None) -> Any:
     """One request to ``/api/v1``; the decoded answer, an audio's bytes, or the refusal that the API gave."""
-    return asyncio.run(_ask(socket, method, path, body, data))
+    return asyncio.run(asked(socket, method, path, body, data))
 
 
-async def _ask(socket: str, method: str, path: str, body: object, data: bytes | None) -> Any:
+async def asked(socket: str, method: str, path: str, body: object = None, data: bytes | None = None) -> Any:
+    """As ``ask``, for who has an event loop already."""
     sent = io.BytesIO(data) if data else data
     try:
         async with (

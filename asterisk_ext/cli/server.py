@@ -85,7 +85,10 @@ def _show_token(answer: dict[str, str]) -> None:
 @settings
 @click.argument("name")
 def remove(settings: Path, name: str) -> None:
-    """Remove a server's record; refused while it hosts virtual PBXs or serves another server's."""
+    """Remove a server and shut it out: its certificates are void at once, on every server, and its connections cut.
+
+    Refused while it hosts virtual PBXs or serves another server's. What is left on its machine goes on by its own copy.
+    """
     ask(settings, "DELETE", f"servers/{name}")
     click.echo(f"{name} removed")
 

@@ -63,6 +63,8 @@ class Report:
     version: str = ""
     audio_revision: int = 0
     """The registry's revision whose choice of audios is in force there."""
+    hosts: bool = True
+    """Whether an Asterisk runs there."""
     audios_missing: tuple[str, ...] = ()
     """Chosen audios that could not be brought there; the next best is played."""
     prepared: tuple[str, ...] | None = None

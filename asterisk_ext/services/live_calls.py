@@ -168,6 +168,10 @@ class LiveCalls:
         self._set("live", now)
         self._tell()
 
+    def none(self, now: float) -> None:
+        """There is no Asterisk on this server: the table is right as it is, empty."""
+        self._set("live", now)
+
     def unsettled(self) -> list[str]:
         return self._calls.unsettled()
 

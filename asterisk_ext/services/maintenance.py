@@ -166,6 +166,10 @@ class Maintenance:
 
     def _check(self, current: Map, actor: Actor, source: str, destination: str) -> None:
         target = self._fleet.server(destination)
+        report = self._fleet.reports().get(destination)
+        if target.technology.hosts and report is not None and not report.hosts:
+            why = "no Asterisk runs there"
+            raise maintenance.DEAD_END.refuse(field="destination", source=source, destination=destination, why=why)
         entry = Entry(destination, "", actor.name)
         maintenance.enter(current, self._fleet.server(source), target, self._answers(destination), entry)
 

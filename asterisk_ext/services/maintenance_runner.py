@@ -24,6 +24,7 @@ from asterisk_ext.domain.maintenance_seen import NamesState, World, observe
 from asterisk_ext.domain.maintenance_steps import Act, Decision, Seen, decide, journalled, words_of
 from asterisk_ext.domain.server import LATE_AFTER
 from asterisk_ext.ports import CONFLICT, Clock, Fleet, Registry
+from asterisk_ext.services import consoles
 from asterisk_ext.services.audit import Audit
 from asterisk_ext.services.maintenance_plans import plans
 from asterisk_ext.services.records import (
@@ -202,6 +203,8 @@ class MaintenanceRunner:
             await self._audit.note(by, Permission.MAINTENANCE, plan.source, "", left=plan.destination)
 
     def _is_mine(self, plan: Plan) -> bool:
+        if not consoles.may(self._fleet, self.node):
+            return False
         report = self._fleet.reports().get(plan.runner)
         silent = report is None or self._clock() - report.at > 2 * LATE_AFTER
         return plan.runner == self.node or silent

@@ -14,7 +14,8 @@ from dataclasses import replace
 from asterisk_ext.domain.errors import Refusal
 from asterisk_ext.domain.maintenance_seen import NamesState
 from asterisk_ext.domain.names import differing, wanted
-from asterisk_ext.ports import NAMES_WRONG, Clock, Fleet, NameServer, Registry
+from asterisk_ext.name_ports import NAMES_WRONG, NameServer
+from asterisk_ext.ports import Clock, Fleet, Registry
 from asterisk_ext.services.records import NAMES, decode, encode
 
 PERIOD = 60.0

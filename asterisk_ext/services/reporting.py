@@ -4,15 +4,39 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Mapping
+from typing import Protocol
 
 from asterisk_ext.domain.server import LATE_AFTER, Report
 from asterisk_ext.ports import Fleet, PhoneBook, Registry
-from asterisk_ext.services.audio_delivery import AudioDelivery
 from asterisk_ext.services.records import encode
-from asterisk_ext.services.serving import Serving
 
 PERIOD = 2.0
 """Seconds between reports."""
+
+
+class Served(Protocol):
+    """By which map this node serves how many virtual PBXs."""
+
+    @property
+    def map_revision(self) -> int: ...
+
+    @property
+    def tenants(self) -> int: ...
+
+    @property
+    def prepared(self) -> tuple[str, ...]: ...
+
+    async def moved_on(self, revision: int, at_most: float, prepared: tuple[str, ...] = ()) -> None: ...
+
+
+class Delivered(Protocol):
+    """Which choice of audios is in force here, and what of it could not be brought."""
+
+    @property
+    def revision(self) -> int: ...
+
+    @property
+    def missing(self) -> tuple[str, ...]: ...
 
 
 class Reporting:
@@ -20,13 +44,15 @@ class Reporting:
         self,
         node: str,
         version: str,
-        serving: Serving,
-        audios: AudioDelivery,
+        serving: Served,
+        audios: Delivered,
         phones: PhoneBook,
         calls: Callable[[], Mapping[str, int]],
         fleet: Fleet,
+        hosts: bool = True,
     ) -> None:
-        """``calls``: how many are in progress here, by virtual PBX."""
+        """``calls``: how many are in progress here, by virtual PBX; ``hosts``: whether Asterisk runs here."""
+        self._hosts = hosts
         self._node = node
         self._version = version
         self._serving = serving
@@ -55,6 +81,7 @@ class Reporting:
             calls=sum(calls.values()),
             calls_from=by_home(homes, {int(pbx): count for pbx, count in calls.items() if pbx.isdecimal()}),
             version=self._version,
+            hosts=self._hosts,
             audio_revision=self._audios.revision,
             audios_missing=self._audios.missing,
         )

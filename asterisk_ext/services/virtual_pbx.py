@@ -11,6 +11,7 @@ from asterisk_ext.domain.access import Act, Actor, allows, require
 from asterisk_ext.domain.errors import Problem, Refusal
 from asterisk_ext.domain.pbx import Pbx, Status
 from asterisk_ext.domain.pbx_rules import check, check_reason
+from asterisk_ext.domain.server import Report
 from asterisk_ext.ports import Clock, Fleet, Registry
 from asterisk_ext.services import tenant_file
 from asterisk_ext.services.audit import Audit
@@ -188,7 +189,12 @@ class VirtualPbxs:
 
     def _check(self, coming: Sequence[Pbx], kept: Sequence[Pbx]) -> None:
         """Every record by itself, with its fellows and with what is there."""
-        hosts = {server.name for server in self._fleet.servers() if server.technology.hosts}
+        reports = self._fleet.reports()
+        hosts = {
+            server.name
+            for server in self._fleet.servers()
+            if server.technology.hosts and reports.get(server.name, Report()).hosts
+        }
         seen: set[int] = set()
         for pbx in coming:
             check(pbx)

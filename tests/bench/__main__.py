@@ -6,13 +6,13 @@ import subprocess
 import sys
 from collections.abc import Sequence
 
-from tests.bench.catalogue import LAB, ON_A_LAB, SMALL
+from tests.bench.catalogue import LAB, ON_A_LAB, ON_ONE_ASTERISK, SMALL
 
 COMMAND = (sys.executable, "-m", "asterisk_ext.cli.main", "lab")
 
 
 def main(names: Sequence[str]) -> None:
-    for name in names or (*SMALL, *ON_A_LAB):
+    for name in names or (*SMALL, *ON_ONE_ASTERISK, *ON_A_LAB):
         print(f"\n# {name}", flush=True)
         if name in ON_A_LAB:
             _on_a_lab(name)

@@ -20,6 +20,13 @@ SMALL: dict[str, tuple[str, ...]] = {
     "firewall_rules": ("--questions", "50", "--packets", "1000"),
 }
 """With these arguments a bench takes seconds; without any it measures what docs/benchmarks.md tells."""
+ON_ONE_ASTERISK: dict[str, tuple[str, ...]] = {
+    "projection_on_asterisk": ("--tenants", "20", "--rounds", "1"),
+    "blocked_calls": (
+        *("--rounds", "1", "--calls", "10", "--rate", "20", "--seconds", "2", "--streams", "5", "--hear", "0.5"),
+    ),
+}
+"""The same; these mostly wait, for phones and audios."""
 ON_A_LAB: dict[str, tuple[str, ...]] = {
     "guard_on_asterisk": ("--attackers", "2"),
     "fleet_bans": ("--attacks", "1"),

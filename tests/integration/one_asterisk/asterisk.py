@@ -229,12 +229,16 @@ class OneAsterisk:
         return results[0]
 
     def spawn(
-        self, words: list[str], cwd: Path | None = None, stdout: IO[str] | int = subprocess.DEVNULL
+        self,
+        words: list[str],
+        cwd: Path | None = None,
+        stdout: IO[str] | int = subprocess.DEVNULL,
+        stderr: int | None = None,
     ) -> subprocess.Popen[str]:
         """Start a program inside; it ends with the namespaces."""
         environment = {**os.environ, "PYTHONPATH": str(SOURCE)}
         enter = ["nsenter", "--target", str(self._holder_pid), "--net", "--mount", "--pid", *_at(cwd)]
-        started = subprocess.Popen([*enter, "--", *words], text=True, stdout=stdout, env=environment)
+        started = subprocess.Popen([*enter, "--", *words], text=True, stdout=stdout, stderr=stderr, env=environment)
         self._started.append(started)
         return started
 

@@ -52,10 +52,7 @@ _REFUSE = """<send retrans="500"><![CDATA[
   <recv request="ACK"/>
 </scenario>
 """
-_CANCEL = """<recv response="100" optional="true"/>
-  <recv response="180"/>
-  <pause milliseconds="3000"/>
-  <send retrans="500"><![CDATA[
+CANCEL = """  <send retrans="500"><![CDATA[
       CANCEL sip:[field2]@[remote_ip]:[remote_port] SIP/2.0
       [last_Via:]
       From: <sip:[field0]@[field3]>;tag=[pid]x[call_number]
@@ -147,7 +144,10 @@ class CallLoad:
         outside = [("1_202", answer, number, NODE) for number in ("40000001", "40000002")]
         media, group = self._calls // 10, self._calls // 10
         plain = self._calls - media - group
-        cancelled = quiet[: quiet.index('<recv response="180"')].rpartition('<recv response="100"')[0] + _CANCEL
+        ringing = '<recv response="100" optional="true"/>\n<recv response="180"/>\n<pause milliseconds="3000"/>\n'
+        cancelled = (
+            quiet[: quiet.index('<recv response="180"')].rpartition('<recv response="100"')[0] + ringing + CANCEL
+        )
         rate = max(1, self._rate // 8)
         self._callers = [
             self._keep(PHONES, 5200, quiet, outside, plain, self._rate),

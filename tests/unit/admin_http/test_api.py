@@ -17,7 +17,7 @@ from admin_http.api.route import ROOT
 from admin_http.app import build
 from asterisk_ext.domain.pbx import Status
 from tests.unit.admin_http.conftest import Client
-from tests.unit.admin_http.world import World
+from tests.unit.admin_http.world import PEER, World
 
 Token = Callable[..., Awaitable[dict[str, str]]]
 Json = dict[str, Any]
@@ -135,13 +135,17 @@ BODIES: dict[tuple[str, str], Json] = {
 @pytest.mark.parametrize(
     "route", [route for route in ROUTES if route.method != "GET"], ids=lambda r: f"{r.method} {r.path}"
 )
-async def test_a_viewer_changes_nothing(client: Client, token: Token, world: World, route: Any) -> None:
+async def test_a_viewer_changes_nothing_and_a_stolen_node_neither(
+    client: Client, token: Token, world: World, route: Any
+) -> None:
     path = filled(route.path)
-    headers = await token("viewer")
+    viewer, stolen = await token("viewer"), {"X-Test-Node": PEER, "X-Acting-User": "root"}
     before = await world.truth()
     body = BODIES.get((route.method, route.path), {})
-    async with client.request(route.method, ROOT + path, json=body, headers=headers) as response:
-        assert (response.status, (await response.json())["error_id"]) == (403, "access.forbidden")
+    for headers in (viewer, stolen):
+        async with client.request(route.method, ROOT + path, json=body, headers=headers) as response:
+            assert response.status == 403
+            assert (await response.json())["error_id"] in {"access.forbidden", "access.not_between_nodes"}
     assert await world.truth() == before
 
 

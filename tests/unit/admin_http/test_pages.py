@@ -73,7 +73,8 @@ ACTS = (
     *(f"/servers/FLN-CORE-01/firewall/{act}" for act in ("apply", "confirm", "rollback")),
     "/pbx/add", "/pbx/1/edit", "/pbx/1/remove", "/pbx/1/extensions/add", "/pbx/1/extensions/202/edit",
     "/pbx/1/extensions/202/remove",
-    "/bans/lift", "/calls/1786601653.100/hangup", "/firewall/countries/update", "/audios/add", "/audios/use",
+    "/bans/lift", "/calls/1786601653.100/hangup", "/firewall/countries/update",
+    "/firewall/lists/save", "/firewall/lists/remove", "/audios/add", "/audios/use",
     "/audios/remove",
 )  # fmt: skip
 FIELDS = {

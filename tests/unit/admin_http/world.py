@@ -44,7 +44,7 @@ from dialplan.audio.defaults import shipped_recordings
 from tests.unit.services.fake_audios import CallsInMemory, FakeConverter
 from tests.unit.services.fake_certificates import FakeCertificates
 from tests.unit.services.fake_countries import FakeCountries
-from tests.unit.services.fake_firewall import FakeFirewallGuard, FakePhones
+from tests.unit.services.fake_firewall import FakeCarriers, FakeElsewhere, FakeFirewallGuard, FakePhones
 from tests.unit.services.fake_peers import FakePeers
 
 NOW = 1_786_601_662.0
@@ -198,7 +198,9 @@ class World:
         self.users = Users(self.registry, self.fleet, self.audit)
         self.servers = Servers(self.registry, self.fleet, self.audit, self.clock)
         self.tenants = VirtualPbxs(self.registry, self.fleet, self.audit, self.clock)
-        self.firewall_guard, self.phones = FakeFirewallGuard(), FakePhones()
+        self.firewall_guard, self.phones, self.carriers = FakeFirewallGuard(), FakePhones(), FakeCarriers()
+        self.elsewhere = FakeElsewhere(self.users.behind)
+        self.elsewhere.nodes["SPO-NODE-01"] = self.firewalls("SPO-NODE-01", FakeFirewallGuard())
         self.blocked = CallsInMemory()
         self.audios = Audios(self.registry, self.fleet, self.audit, FakeConverter(), Limits(), self.clock)
         self.call_history = CallHistory("FLN-CORE-01", lambda: 2, self.fleet, self.clock)
@@ -206,9 +208,7 @@ class World:
         self.certificates = FakeCertificates()
         self.runner = MaintenanceRunner("FLN-CORE-01", self.registry, self.fleet, self.audit, self.calls, self.clock)
         self.services = Services(
-            firewall=Firewalls(
-                "FLN-CORE-01", self.registry, self.fleet, self.firewall_guard, self.phones, self.audit, self.clock
-            ),
+            firewall=self.firewalls("FLN-CORE-01", self.firewall_guard),
             servers=self.servers,
             joining=Joining(self.registry, self.fleet, self.audit, FakeDoor(), self.clock),
             maintenance=Maintenance(
@@ -232,6 +232,11 @@ class World:
             peer_of=lambda request: "node2" if request.headers.get("X-Test-Node") == PEER else "",
             zone=ZONE,
             version="0.1.0",
+        )
+
+    def firewalls(self, node: str, guard: FakeFirewallGuard) -> Firewalls:
+        return Firewalls(
+            node, self.registry, self.fleet, guard, self.elsewhere, self.phones, self.carriers, self.audit, self.clock
         )
 
     def clock(self) -> float:

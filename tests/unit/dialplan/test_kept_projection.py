@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import sqlite3
+import threading
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from pathlib import Path
 
@@ -11,8 +14,11 @@ import pytest
 from click.testing import CliRunner
 
 from asterisk_ext.cli.node import node
+from asterisk_ext.tasks import Tasks
+from dialplan import last_good
 from dialplan.kept_projection import KeptProjection, copy_of
-from tests.unit.dialplan.tenants import clinic
+from dialplan.last_good import keep
+from tests.unit.dialplan.tenants import clinic, shop
 
 
 @pytest.fixture
@@ -40,6 +46,7 @@ def restore(tmp_path: Path, database: Path) -> int:
 
 def test_a_lost_database_is_put_back_from_the_copy(tmp_path: Path, database: Path, projection: KeptProjection) -> None:
     projection.apply([clinic()])
+    projection.keep()
     given = endpoints(database)
     assert endpoints(copy_of(database)) == given
     projection.close()
@@ -54,10 +61,59 @@ def test_a_projection_that_emptied_the_database_does_not_empty_the_copy(
     database: Path, projection: KeptProjection
 ) -> None:
     projection.apply([clinic()])
+    projection.keep()
     given = endpoints(copy_of(database))
     projection.apply([], elsewhere=[clinic().id])
+    projection.keep()
     assert endpoints(database) == []
     assert endpoints(copy_of(database)) == given
+
+
+def test_the_copy_is_made_by_itself_and_again_after_every_change(database: Path, projection: KeptProjection) -> None:
+    async def copied(given: list[str]) -> None:
+        while not copy_of(database).exists() or endpoints(copy_of(database)) != given:  # noqa: ASYNC110 - a file
+            await asyncio.sleep(0.01)
+
+    async def change_twice() -> None:
+        async with Tasks() as tasks, asyncio.timeout(60):
+            tasks.keep("copy", projection.run)
+            for tenants in ([clinic()], [clinic(), shop()]):
+                await asyncio.to_thread(projection.apply, tenants)
+                await copied(endpoints(database))
+
+    asyncio.run(change_twice())
+
+
+def test_a_change_does_not_wait_for_the_copy_of_the_one_before(
+    database: Path, projection: KeptProjection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    copying, go_on = threading.Event(), threading.Event()
+
+    def slow(path: Path, copy: Path) -> bool:
+        copying.set()
+        return go_on.wait(60) and keep(path, copy)
+
+    monkeypatch.setattr(last_good, "keep", slow)
+    projection.apply([clinic()])
+    with ThreadPoolExecutor(1) as threads:
+        copied = threads.submit(projection.keep)
+        assert copying.wait(60)
+        projection.apply([clinic(), shop()])
+        assert "2_200" in endpoints(database)
+        go_on.set()
+        copied.result(60)
+    projection.keep()
+    assert endpoints(copy_of(database)) == endpoints(database)
+
+
+def test_a_copy_that_was_prevented_is_made_when_the_service_is_back(database: Path, projection: KeptProjection) -> None:
+    projection.apply([clinic()])
+    projection.close()
+    again = KeptProjection(database)
+    again.apply([clinic()])
+    again.keep()
+    again.close()
+    assert endpoints(copy_of(database)) == endpoints(database)
 
 
 def test_without_a_copy_it_is_said_and_nothing_is_touched(tmp_path: Path, database: Path) -> None:
@@ -67,6 +123,7 @@ def test_without_a_copy_it_is_said_and_nothing_is_touched(tmp_path: Path, databa
 
 def test_a_sound_database_is_left_alone(tmp_path: Path, database: Path, projection: KeptProjection) -> None:
     projection.apply([clinic()])
+    projection.keep()
     before = database.stat()
     assert restore(tmp_path, database) == 0
     assert (database.stat().st_ino, database.stat().st_mtime) == (before.st_ino, before.st_mtime)
