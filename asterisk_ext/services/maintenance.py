@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable, Collection
 from dataclasses import dataclass
 
@@ -83,7 +84,8 @@ class Maintenance:
         require(actor, Act.MAINTENANCE)
         moved = maintenance.served_by(source, self._fleet.maintenance(), self._fleet.tenants())
         servers = (self._fleet.server(source), self._fleet.server(destination))
-        return uncovered([pbx.domain for pbx in moved], *[await self._certified(server) for server in servers])
+        here, there = await asyncio.gather(*(self._certified(server) for server in servers))
+        return uncovered([pbx.domain for pbx in moved], here, there)
 
     async def enter(
         self, actor: Actor, source: str, destination: str, reason: str = "", hang_up: bool = False
