@@ -26,6 +26,7 @@ from asterisk_ext.services.joining import Joining
 from asterisk_ext.services.maintenance import Maintenance
 from asterisk_ext.services.pbx_blocks import PbxBlocks
 from asterisk_ext.services.pbx_parts import PbxParts
+from asterisk_ext.services.promotion import Promotion
 from asterisk_ext.services.servers import Servers
 from asterisk_ext.services.users import Users
 from asterisk_ext.services.virtual_pbx import VirtualPbxs
@@ -79,6 +80,7 @@ class Services:
     pbx_parts: PbxParts
     pbx_blocks: PbxBlocks
     users: Users
+    promotion: Promotion
     audit: Audit
     bans: Bans
     firewall: Firewalls

@@ -25,6 +25,7 @@ from asterisk_ext.services.maintenance import Maintenance
 from asterisk_ext.services.maintenance_runner import MaintenanceRunner
 from asterisk_ext.services.pbx_blocks import PbxBlocks
 from asterisk_ext.services.pbx_parts import PbxParts
+from asterisk_ext.services.promotion import Promotion
 from asterisk_ext.services.servers import Servers
 from asterisk_ext.services.users import Users
 from asterisk_ext.services.virtual_pbx import VirtualPbxs
@@ -55,6 +56,7 @@ def services(
         pbx_parts=PbxParts(copy, virtual_pbxs),
         pbx_blocks=PbxBlocks(copy, virtual_pbxs),
         users=Users(registry, copy, audit),
+        promotion=Promotion(config.node.name, copy, member.succession, audit, clock),
         audit=audit,
         bans=Bans(config.node.name, guard, audit, peers, copy, registry, clock),
         countries=countries,

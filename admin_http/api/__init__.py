@@ -18,6 +18,7 @@ from admin_http.api import (
     maintenance,
     pbx_blocks,
     pbx_parts,
+    registry,
     servers,
     status,
     users,
@@ -40,6 +41,7 @@ ROUTES: tuple[Route, ...] = (
     *audios.ROUTES,
     *users.ROUTES,
     *audit.ROUTES,
+    *registry.ROUTES,
     *status.ROUTES,
 )
 
