@@ -105,13 +105,14 @@ def served_by(server: str, current: Map, tenants: Iterable[Pbx]) -> list[Pbx]:
 
 
 def known_here(node: str, current: Map, tenants: Iterable[Pbx], expected: Collection[str] = ()) -> list[Pbx]:
-    """The virtual PBXs that ``node``'s Asterisk must know, by id: those it serves, and those at home there.
+    """The virtual PBXs that ``node``'s Asterisk must know, by id: those it serves, and those at home there
+    or moved away from there by themselves.
 
     ``expected`` are servers whose virtual PBXs are about to come: they are taken in before they are served here.
     """
     known = [
         pbx
         for pbx in tenants
-        if node in (pbx.home, host := current.follow(pbx.home)) or (expected and host in expected)
+        if node in (pbx.home, pbx.former, host := current.follow(pbx.home)) or (expected and host in expected)
     ]
     return sorted(known, key=lambda pbx: pbx.id)

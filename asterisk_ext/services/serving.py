@@ -30,6 +30,8 @@ class Serving:
         self._period = period
         self.map_revision = 0
         """Revision of the maintenance map that Asterisk is served by."""
+        self.revision = 0
+        """The registry's revision that Asterisk was last given."""
         self.tenants = 0
         """How many virtual PBXs this node serves."""
         self.prepared: tuple[str, ...] = ()
@@ -51,6 +53,7 @@ class Serving:
             elsewhere = {pbx.id for pbx in tenants} - {pbx.id for pbx in known}
             await asyncio.to_thread(self._project, known, elsewhere)
             self.tenants = sum(current.follow(pbx.home) == self._node for pbx in tenants)
+            self.revision = revision
             prepared = tuple(source for source in expected if source in brought)
             if (map_revision, prepared) != (self.map_revision, self.prepared):
                 self.map_revision, self.prepared = map_revision, prepared
