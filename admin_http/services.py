@@ -25,6 +25,7 @@ from asterisk_ext.services.firewall import Firewalls
 from asterisk_ext.services.joining import Joining
 from asterisk_ext.services.maintenance import Maintenance
 from asterisk_ext.services.pbx_blocks import PbxBlocks
+from asterisk_ext.services.pbx_move import PbxMove
 from asterisk_ext.services.pbx_parts import PbxParts
 from asterisk_ext.services.promotion import Promotion
 from asterisk_ext.services.servers import Servers
@@ -77,6 +78,7 @@ class Services:
     joining: Joining
     maintenance: Maintenance
     virtual_pbxs: VirtualPbxs
+    pbx_move: PbxMove
     pbx_parts: PbxParts
     pbx_blocks: PbxBlocks
     users: Users

@@ -24,6 +24,7 @@ from asterisk_ext.services.joining import Joining
 from asterisk_ext.services.maintenance import Maintenance
 from asterisk_ext.services.maintenance_runner import MaintenanceRunner
 from asterisk_ext.services.pbx_blocks import PbxBlocks
+from asterisk_ext.services.pbx_move import PbxMove
 from asterisk_ext.services.pbx_parts import PbxParts
 from asterisk_ext.services.promotion import Promotion
 from asterisk_ext.services.servers import Servers
@@ -53,6 +54,7 @@ def services(
         servers=Servers(registry, copy, audit, clock),
         maintenance=Maintenance(registry, copy, runner, clock, certified=certified_names),
         virtual_pbxs=virtual_pbxs,
+        pbx_move=PbxMove(registry, copy, virtual_pbxs, clock),
         pbx_parts=PbxParts(copy, virtual_pbxs),
         pbx_blocks=PbxBlocks(copy, virtual_pbxs),
         users=Users(registry, copy, audit),

@@ -15,11 +15,14 @@ from asterisk_ext.domain.maintenance import Map
 from asterisk_ext.domain.pbx import Pbx
 from asterisk_ext.domain.server import LATE_AFTER, Report
 from asterisk_ext.ports import Clock, Fleet, Registrar
+from asterisk_ext.services.records import tenant_key
 
 DOWN_AFTER = 60.0
 """Seconds of silence."""
 PERIOD = 2.0
 """Seconds between looks at the other servers' reports while one of them is waited for."""
+
+NONE: Mapping[int, int] = {}
 
 log = logging.getLogger(__name__)
 
@@ -32,17 +35,25 @@ def registering(
     reports: Mapping[str, Report],
     held: set[int],
     now: float,
+    revisions: Mapping[int, int] = NONE,
 ) -> tuple[list[Pbx], bool]:
     """The virtual PBXs whose trunks ``node`` registers, and whether some must wait for another server. Pure.
 
-    ``held`` are those whose trunks it registers already.
+    ``held`` are those whose trunks it registers already, ``revisions`` the records' own, of those moved by themselves.
     """
     served = [pbx for pbx in tenants if current.follow(pbx.home) == node and any(t.register for t in pbx.trunks)]
     behind = any(
         name != node and report.map_revision < map_revision and now - report.at < DOWN_AFTER
         for name, report in reports.items()
     )
-    ready = [pbx for pbx in served if not behind or pbx.id in held]
+
+    def is_free(pbx: Pbx) -> bool:
+        former = reports.get(pbx.former)
+        if former is None or pbx.former == node or now - former.at >= DOWN_AFTER or not former.revision:
+            return not behind
+        return not behind and former.revision >= revisions.get(pbx.id, 0)
+
+    ready = [pbx for pbx in served if pbx.id in held or is_free(pbx)]
     return ready, len(ready) < len(served)
 
 
@@ -86,6 +97,7 @@ class Registering:
                 self._fleet.reports(),
                 held,
                 self._clock(),
+                self._moved_alone(),
             )
             try:
                 await asyncio.to_thread(self._registrar.apply, ready)
@@ -107,3 +119,8 @@ class Registering:
                 await asyncio.sleep(PERIOD)
             else:
                 await self._fleet.after(revision)
+
+    def _moved_alone(self) -> dict[int, int]:
+        """The revisions of the records of virtual PBXs that have a former home."""
+        moved = [pbx.id for pbx in self._fleet.tenants() if pbx.former]
+        return {pbx: item.revision for pbx in moved if (item := self._fleet.item(tenant_key(pbx)))}

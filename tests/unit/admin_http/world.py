@@ -34,6 +34,7 @@ from asterisk_ext.services.live_calls import UNKNOWN
 from asterisk_ext.services.maintenance import Maintenance
 from asterisk_ext.services.maintenance_runner import MaintenanceRunner
 from asterisk_ext.services.pbx_blocks import PbxBlocks
+from asterisk_ext.services.pbx_move import PbxMove
 from asterisk_ext.services.pbx_parts import PbxParts
 from asterisk_ext.services.promotion import Promotion
 from asterisk_ext.services.servers import Servers
@@ -216,6 +217,7 @@ class World:
                 self.registry, self.fleet, self.runner, self.clock, certified=self.certificates, patience=0
             ),
             virtual_pbxs=self.tenants,
+            pbx_move=PbxMove(self.registry, self.fleet, self.tenants, self.clock, patience=0),
             pbx_parts=PbxParts(self.fleet, self.tenants),
             pbx_blocks=PbxBlocks(self.fleet, self.tenants),
             users=self.users,
