@@ -26,6 +26,7 @@ from asterisk_ext.services.fleet_bans import FleetBans
 from asterisk_ext.services.joining import Joining
 from asterisk_ext.services.maintenance import Maintenance
 from asterisk_ext.services.pbx_blocks import PbxBlocks
+from asterisk_ext.services.pbx_move import PbxMove
 from asterisk_ext.services.pbx_parts import PbxParts
 from asterisk_ext.services.promotion import Promotion
 from asterisk_ext.services.servers import Servers
@@ -78,6 +79,7 @@ class Services:
     joining: Joining
     maintenance: Maintenance
     virtual_pbxs: VirtualPbxs
+    pbx_move: PbxMove
     pbx_parts: PbxParts
     pbx_blocks: PbxBlocks
     users: Users

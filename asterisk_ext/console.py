@@ -7,6 +7,7 @@ from zoneinfo import ZoneInfo
 
 from admin_http.services import BanPolicy, Services
 from asterisk_ext.audio_ports import BlockedCallLog
+from asterisk_ext.certified_names import certified_names
 from asterisk_ext.config import Audio, Config
 from asterisk_ext.domain.audio import Limits
 from asterisk_ext.guard_ports import Guard
@@ -24,6 +25,7 @@ from asterisk_ext.services.joining import Joining
 from asterisk_ext.services.maintenance import Maintenance
 from asterisk_ext.services.maintenance_runner import MaintenanceRunner
 from asterisk_ext.services.pbx_blocks import PbxBlocks
+from asterisk_ext.services.pbx_move import PbxMove
 from asterisk_ext.services.pbx_parts import PbxParts
 from asterisk_ext.services.promotion import Promotion
 from asterisk_ext.services.servers import Servers
@@ -51,8 +53,9 @@ def services(
     virtual_pbxs = VirtualPbxs(registry, copy, audit, clock)
     return Services(
         servers=Servers(registry, copy, audit, clock),
-        maintenance=Maintenance(registry, copy, runner, clock),
+        maintenance=Maintenance(registry, copy, runner, clock, certified=certified_names),
         virtual_pbxs=virtual_pbxs,
+        pbx_move=PbxMove(registry, copy, virtual_pbxs, clock),
         pbx_parts=PbxParts(copy, virtual_pbxs),
         pbx_blocks=PbxBlocks(copy, virtual_pbxs),
         users=Users(registry, copy, audit),

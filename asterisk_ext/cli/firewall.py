@@ -135,6 +135,8 @@ def plan(settings: Path, server: str, as_json: bool) -> None:
     click.echo(f"{view['cut_count']} would be cut; staying: {stay or 'nobody asked about'}")
     proof = f"NOT proved: {view['unproved']}" if view["unproved"] else f"proved with {view['asked']} packets"
     click.echo(f"{proof} in {view['seconds']:.1f} s")
+    for other in view["others"]:
+        click.echo(f"this machine's firewall is managed by {other} too: what it drops stays dropped")
     if view["unresolved"]:
         click.echo(f"NOT asked about, since the names lead nowhere now: {', '.join(view['unresolved'])}")
     for what in view["weakened"]:

@@ -121,7 +121,8 @@ class Firewalls:
         carriers = self._carriers.addresses()
         asked = questions_for(server, self._fleet, contacts, session, carriers)
         plan = await self._guard.plan(self._candidate(table), [one.question for one in asked])
-        view = view_of(plan, asked, table.changes, sorted(name for name in carriers if not carriers[name]))
+        unresolved = sorted(name for name in carriers if not carriers[name])
+        view = view_of(plan, asked, table.changes, unresolved, table.state.others if table.state else ())
         self._plans = dict([*self._plans.items(), (view.digest, view.cut_count)][-MOST_PLANS:])
         return view
 

@@ -94,6 +94,8 @@ class View:
     unproved: str
     seconds: float
     asked: int
+    others: Sequence[str] = ()
+    """Other managers of that machine's firewall: what they drop stays dropped, and no proof here tells of it."""
     unresolved: Sequence[str] = ()
     """Names of carriers that lead to no address at present, so that nobody could be asked about."""
 
@@ -125,7 +127,13 @@ def questions_for(
     return asked
 
 
-def view_of(plan: Plan, asked: Sequence[Asked], changes: Sequence[Difference], unresolved: Sequence[str] = ()) -> View:
+def view_of(
+    plan: Plan,
+    asked: Sequence[Asked],
+    changes: Sequence[Difference],
+    unresolved: Sequence[str] = (),
+    others: Sequence[str] = (),
+) -> View:
     lines: dict[tuple[object, ...], list[tuple[Asked, Answer]]] = {}
     for one, answer in zip(asked, plan.answers, strict=True):
         if answer.is_cut:
@@ -146,6 +154,7 @@ def view_of(plan: Plan, asked: Sequence[Asked], changes: Sequence[Difference], u
         seconds=plan.seconds,
         asked=len(asked),
         unresolved=unresolved,
+        others=others,
     )
 
 

@@ -119,6 +119,7 @@ BODIES: dict[tuple[str, str], Json] = {
     ("POST", "/servers/{name}/maintenance/enter"): {"destination": "SPO-NODE-01"},
     ("PUT", "/pbx/{pbx}"): {"id": 1, "name": "x", "domain": "x.example.com", "home": "FLN-CORE-01"},
     ("POST", "/pbx/{pbx}/status"): {"status": "total_block"},
+    ("POST", "/pbx/{pbx}/move"): {"server": "SPO-NODE-01"},
     ("POST", "/pbx/blocks"): {"blocks": [{"pbx": 1, "status": "total_block"}]},
     ("PUT", "/pbx/{pbx}/extensions/{key}"): {"number": "202"},
     ("PUT", "/pbx/{pbx}/trunks/{key}"): {"name": "trunk9", "host": "198.18.9.1"},
@@ -168,7 +169,7 @@ async def test_maintenance_is_previewed_entered_and_left(client: Client, token: 
     headers = await token("operator")
     path = f"{ROOT}/servers/FLN-CORE-01"
     async with client.get(f"{path}/maintenance/preview?destination=SPO-NODE-01", headers=headers) as response:
-        assert (await response.json())["tenants"] == 2
+        assert (await response.json())["preview"]["tenants"] == 2
     body = {"destination": "SPO-NODE-01", "reason": "new power supply"}
     async with client.post(f"{path}/maintenance/enter", json=body, headers=headers) as response:
         assert (await response.json())["state"] == "in_maintenance"
