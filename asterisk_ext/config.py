@@ -244,6 +244,28 @@ class Audio(Section, frozen=True):
     ] = 500_000
 
 
+class Dns(Section, frozen=True):
+    """Read on the server that keeps the registry alone, as its key is."""
+
+    server: Annotated[
+        str, Meta(description="Address of the DNS server that takes updates (RFC 2136). Empty: names are not kept.")
+    ] = ""
+    port: Annotated[Port, Meta(description="Its port, TCP.")] = 53
+    zone: Annotated[
+        str, Meta(description="The zone that the servers' registration names are in: `sip.example.net`.")
+    ] = ""
+    key_name: Annotated[str, Meta(description="Name of the TSIG key.")] = "asterisk-ext"
+    key_algorithm: Annotated[
+        Literal["hmac-sha256", "hmac-sha384", "hmac-sha512"], Meta(description="Its algorithm.")
+    ] = "hmac-sha256"
+    key_secret_file: Annotated[str, Meta(description="File with its secret in base64, on this server alone.")] = (
+        "/etc/asterisk-ext/dns.secret"
+    )
+    ttl: Annotated[
+        int, Meta(ge=5, le=3600, description="Seconds for which resolvers may remember a registration name.")
+    ] = 30
+
+
 class Config(Section, frozen=True):
     node: Node = Node()
     registry: Registry = Registry()
@@ -255,6 +277,7 @@ class Config(Section, frozen=True):
     gate: Gate = Gate()
     asterisk: Asterisk = Asterisk()
     audio: Audio = Audio()
+    dns: Dns = Dns()
 
 
 def secret(path: str) -> str:

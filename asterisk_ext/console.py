@@ -7,6 +7,7 @@ from zoneinfo import ZoneInfo
 
 from admin_http.services import BanPolicy, Services
 from asterisk_ext.audio_ports import BlockedCallLog
+from asterisk_ext.certified_names import certified_names
 from asterisk_ext.config import Audio, Config
 from asterisk_ext.domain.audio import Limits
 from asterisk_ext.guard_ports import Guard
@@ -49,7 +50,7 @@ def services(
     virtual_pbxs = VirtualPbxs(registry, copy, audit, clock)
     return Services(
         servers=Servers(registry, copy, audit, clock),
-        maintenance=Maintenance(registry, copy, runner, clock),
+        maintenance=Maintenance(registry, copy, runner, clock, certified=certified_names),
         virtual_pbxs=virtual_pbxs,
         pbx_parts=PbxParts(copy, virtual_pbxs),
         pbx_blocks=PbxBlocks(copy, virtual_pbxs),

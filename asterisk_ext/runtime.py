@@ -57,7 +57,7 @@ async def running(config: Config) -> AsyncIterator[None]:
         asterisk = await stack.enter_async_context(hosting(config, member, audit, clock))
         calls = asterisk.calls
         fleet_calls, history = FleetCalls(name, calls, peers, copy, clock), CallHistory(name, calls.count, copy, clock)
-        maintenances = Maintenances(member, audit, fleet_calls)
+        maintenances = Maintenances(config, member, audit, fleet_calls)
         app = build(
             console.services(
                 config,

@@ -65,7 +65,14 @@ CONTACT_SECONDS = 3600
 MOST_CONTACTS = 1 << 17
 MOST_MET = 1 << 16
 COUNTER = "strangers"
-STRANGERS_CHAINS = ("strangers_out", "strangers_tcp", "strangers_long", "strangers")
+STRANGERS_CHAINS = (
+    "strangers_out",
+    "strangers_data",
+    "strangers_short",
+    "strangers_tcp",
+    "strangers_long",
+    "strangers",
+)
 SPARED = (SourceSet.KNOWN, SourceSet.SLOW)
 """Who has authenticated; what comes from them does not get into the chain ``strangers``."""
 PER_SOURCE = ("stranger", "suspect_rate", "connect", "segment", "narrow_rate", *TURNS)
@@ -147,7 +154,16 @@ def nft_rules(strangers: Strangers) -> dict[str, list[str]]:
             flood,
             *(opening + rule for rule in connections),
             f"{opening}return",
-            *(f"{length} . tcp doff {{ {empty} }} return" for length, empty in _empty().items()),
+            f"meta length <= {HEADERS[True] - 20 + 4 * TCP_WORDS[-1]} goto strangers_short",
+            "goto strangers_data",
+        ],
+        # A rule each: nft itself fails where a set holds what is no whole byte.
+        "strangers_short": [
+            *(f"ip length {20 + 4 * words} tcp doff {words} return" for words in TCP_WORDS),
+            *(f"ip6 length {4 * words} tcp doff {words} return" for words in TCP_WORDS),
+            "goto strangers_data",
+        ],
+        "strangers_data": [
             *lengths,
             *narrow,
             *waits["turn_udp"],
@@ -180,14 +196,6 @@ def nft_long(sip_tcp: Sequence[str]) -> list[str]:
     if not sip_tcp:
         return []
     return [f"tcp dport {{ {', '.join(sip_tcp)} }} ct original bytes > {CONNECTION_BYTES} jump strangers_long"]
-
-
-def _empty() -> dict[str, str]:
-    """By family: its length and TCP's words of header in packets without data."""
-    return {
-        "ip length": ", ".join(f"{20 + 4 * words} . {words}" for words in TCP_WORDS),
-        "ip6 length": ", ".join(f"{4 * words} . {words}" for words in TCP_WORDS),
-    }
 
 
 def nft_contacts(sip_udp: Sequence[str]) -> list[str]:

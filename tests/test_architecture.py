@@ -18,12 +18,14 @@ COMMON = (
     "asterisk_ext.audio_ports",
     "asterisk_ext.country_ports",
     "asterisk_ext.guard_ports",
+    "asterisk_ext.name_ports",
     "asterisk_ext.domain",
 )
 MAY_IMPORT = {
     "asterisk_ext/domain": ("asterisk_ext.domain",),
     "asterisk_ext/ports.py": ("asterisk_ext.domain", "asterisk_ext.guard_ports"),
     "asterisk_ext/guard_ports.py": (),
+    "asterisk_ext/name_ports.py": ("asterisk_ext.domain",),
     "asterisk_ext/country_ports.py": (),
     "asterisk_ext/audio_ports.py": ("asterisk_ext.domain",),
     "asterisk_ext/config.py": ("asterisk_ext.domain",),
@@ -36,6 +38,8 @@ MAY_IMPORT = {
     "asterisk_ext/copy_file.py": COMMON,
     "asterisk_ext/store.py": (*COMMON, "asterisk_ext.copy_file"),
     "asterisk_ext/peer": (*COMMON, "asterisk_ext.peer_link"),
+    "asterisk_ext/name_server.py": COMMON,
+    "asterisk_ext/certified_names.py": COMMON,
     **{edge: (*COMMON, "asterisk_ext.config", "asterisk_ext.tasks", edge) for edge in EDGES},
 }
 KNOW_EVERYTHING = (

@@ -9,9 +9,10 @@ from admin_http.api.servers import WRITES, ServerRow, row_of
 from admin_http.services import Services
 from asterisk_ext.domain import maintenance as domain
 from asterisk_ext.domain.access import Act, Actor
+from asterisk_ext.domain.maintenance_preview import Preview
 from asterisk_ext.domain.maintenance_steps import HOST_SILENT, NOT_PREPARED, OTHERWISE
 from asterisk_ext.domain.server import UNKNOWN
-from asterisk_ext.services.maintenance import Preview, Status
+from asterisk_ext.services.maintenance import Status
 
 
 class Destination(msgspec.Struct, kw_only=True):
@@ -25,8 +26,16 @@ class Enter(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
     """End the calls in progress there; emergency calls never."""
 
 
-async def preview(services: Services, actor: Actor, name: str, query: Destination) -> Preview:
-    return services.maintenance.preview(actor, name, query.destination)
+class WholePreview(msgspec.Struct, kw_only=True):
+    preview: Preview
+    uncovered: list[str] | None
+    """The tenants' names that the source shows a certificate for and the destination does not; null: not known."""
+
+
+async def preview(services: Services, actor: Actor, name: str, query: Destination) -> WholePreview:
+    said = services.maintenance.preview(actor, name, query.destination)
+    uncovered = await services.maintenance.certificates(actor, name, query.destination)
+    return WholePreview(preview=said, uncovered=uncovered)
 
 
 async def status(services: Services, actor: Actor, name: str) -> Status:

@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
+from asterisk_ext.domain.errors import Problem
+
 
 class Heading(StrEnum):
     AWAY = "away"
@@ -66,6 +68,9 @@ class Plan:
     failed: str = ""
     """``error_id`` of why the last heading was given up; nothing has moved then."""
     why: str = ""
+    """The same in English."""
+    facts: Mapping[str, str] = field(default_factory=dict)
+    """What the refusal of that ``error_id`` speaks of."""
     closed: bool = False
 
     def stage(self, step: Step) -> Stage | None:
@@ -84,12 +89,14 @@ class Plan:
 
 def turned(plan: Plan, by: str, at: float) -> Plan:
     """The way home, by the same steps; from wherever the plan stands."""
-    home = replace(plan, heading=Heading.HOME, by=by, at=at, hang_up=False, failed="", why="", closed=False)
+    home = replace(plan, heading=Heading.HOME, by=by, at=at, hang_up=False, failed="", why="", facts={}, closed=False)
     return replace(home, journal=(), before=plan.journal, shares=())
 
 
-def given_up(plan: Plan, error_id: str, why: str) -> Plan:
+def given_up(plan: Plan, problem: Problem, facts: Mapping[str, object]) -> Plan:
     """Over, with its reason; a way home that cannot be gone leaves them away, where they are served."""
+    texts = {name: str(value) for name, value in facts.items()}
+    told = replace(plan, failed=problem.error_id, why=problem.what.format_map(texts), facts=texts)
     if plan.heading is Heading.HOME:
-        return replace(plan, heading=Heading.AWAY, journal=plan.before, before=(), failed=error_id, why=why)
-    return replace(plan, failed=error_id, why=why, closed=True)
+        return replace(told, heading=Heading.AWAY, journal=plan.before, before=())
+    return replace(told, closed=True)

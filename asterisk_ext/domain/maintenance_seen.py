@@ -20,6 +20,8 @@ class NamesState:
     true: bool
     """Whether the DNS server says what that map wants."""
     at: float
+    zone: str = ""
+    """The zone whose names are kept."""
     error: str = ""
     """Why it could not make it so."""
     old_until: float = 0.0

@@ -133,7 +133,7 @@ def journalled(plan: Plan, decision: Decision, seen: Seen, now: float) -> Plan:
     closed = plan.closed or (plan.heading is Heading.HOME and Step.DONE in decision.true)
     noted = replace(plan, journal=stages, shares=_shares(plan, seen, now), closed=closed)
     if decision.act is Act.GIVE_UP and decision.problem is not None:
-        return given_up(noted, decision.problem.error_id, decision.problem.what.format_map(words_of(plan, seen)))
+        return given_up(noted, decision.problem, words_of(plan, seen))
     return noted
 
 

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import asyncio
+from collections.abc import Awaitable, Callable, Collection
 from dataclasses import dataclass
 
 from asterisk_ext.domain import maintenance
 from asterisk_ext.domain.access import Act, Actor, require
 from asterisk_ext.domain.maintenance import ALREADY, NOT_IN, Entry, Map
 from asterisk_ext.domain.maintenance_plan import Heading, Plan, Step, turned
+from asterisk_ext.domain.maintenance_preview import Preview, preview, uncovered
 from asterisk_ext.domain.maintenance_seen import NamesState, World, observe
 from asterisk_ext.domain.maintenance_steps import HOST_SILENT, Seen, is_safe
-from asterisk_ext.domain.server import State, state
+from asterisk_ext.domain.server import Server, State, state
 from asterisk_ext.ports import Clock, Fleet, Item, Registry
 from asterisk_ext.services.maintenance_plans import plan_of
 from asterisk_ext.services.maintenance_runner import MaintenanceRunner, has_ended
@@ -19,20 +21,6 @@ from asterisk_ext.services.records import MAINTENANCE, NAMES, decode, decode_map
 
 PATIENCE = 5.0
 """Seconds to wait for the flip, and for whoever serves then to say so; the plan goes on by itself."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Preview:
-    """What entering maintenance would do, said before it is done."""
-
-    source: str
-    destination: str
-    tenants: int
-    extensions: int
-    registered: int
-    """Phones registered at the source now, by its last report."""
-    calls: int
-    """Calls in progress there, by its last report; they go on until they end."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,30 +47,45 @@ class Status:
     """None where this fleet keeps no names at a DNS server."""
 
 
+CertifiedNames = Callable[[Server], Awaitable[Collection[str] | None]]
+"""The names of a server's certificates: none where it speaks no TLS, None where it did not say."""
+
+
 class Maintenance:
     def __init__(
-        self, registry: Registry, fleet: Fleet, runner: MaintenanceRunner, clock: Clock, patience: float = PATIENCE
+        self,
+        registry: Registry,
+        fleet: Fleet,
+        runner: MaintenanceRunner,
+        clock: Clock,
+        *,
+        certified: CertifiedNames,
+        patience: float = PATIENCE,
     ) -> None:
         self._patience = patience
         self._registry = registry
         self._fleet = fleet
         self._runner = runner
         self._clock = clock
+        self._certified = certified
 
     def preview(self, actor: Actor, source: str, destination: str) -> Preview:
         """Refuses what ``enter`` would refuse."""
         require(actor, Act.MAINTENANCE)
         self._check(self._fleet.maintenance(), actor, source, destination)
+        current, tenants = self._fleet.maintenance(), self._fleet.tenants()
+        moved = maintenance.served_by(source, current, tenants)
+        served = len(maintenance.served_by(destination, current, tenants))
+        servers = self._fleet.server(source), self._fleet.server(destination)
+        return preview(*servers, moved, served, self._world())
+
+    async def certificates(self, actor: Actor, source: str, destination: str) -> list[str] | None:
+        """The moving tenants' names that the destination shows no certificate for, and the source does; or unknown."""
+        require(actor, Act.MAINTENANCE)
         moved = maintenance.served_by(source, self._fleet.maintenance(), self._fleet.tenants())
-        report = self._fleet.reports().get(source)
-        return Preview(
-            source=source,
-            destination=destination,
-            tenants=len(moved),
-            extensions=sum(len(pbx.extensions) for pbx in moved),
-            registered=report.registered if report else 0,
-            calls=report.calls if report else 0,
-        )
+        servers = (self._fleet.server(source), self._fleet.server(destination))
+        here, there = await asyncio.gather(*(self._certified(server) for server in servers))
+        return uncovered([pbx.domain for pbx in moved], here, there)
 
     async def enter(
         self, actor: Actor, source: str, destination: str, reason: str = "", hang_up: bool = False
@@ -147,16 +150,19 @@ class Maintenance:
             plan = Plan(source=source, destination=entry.destination, by=entry.by, reason=entry.reason)
         if plan is None:
             raise NOT_IN.refuse(source=source)
+        world = self._world()
+        seen = observe(plan, world)
+        return Status(plan=plan, seen=seen, safe=is_safe(plan, seen), names=world.names)
+
+    def _world(self) -> World:
         names = self._fleet.item(NAMES)
-        world = World(
+        return World(
             map=self._fleet.maintenance(),
             map_revision=self._fleet.map_revision,
             reports=self._fleet.reports(),
             names=decode(names.value, NamesState) if names else None,
             now=self._clock(),
         )
-        seen = observe(plan, world)
-        return Status(plan=plan, seen=seen, safe=is_safe(plan, seen), names=world.names)
 
     def _check(self, current: Map, actor: Actor, source: str, destination: str) -> None:
         target = self._fleet.server(destination)

@@ -144,7 +144,7 @@ class MaintenanceRunner:
         try:
             wanted = self._wanted(plan, world)
         except Refusal as refusal:
-            await self._write(given_up(plan, refusal.error_id, refusal.what), revision)
+            await self._write(given_up(plan, refusal.problem, refusal.params), revision)
             raise
         try:
             if world.map_revision:

@@ -9,7 +9,7 @@ from asterisk_ext.ports import Contact, Fleet
 
 
 class NoAsterisk:
-    """``ports.PhoneBook``, and what ``Reporting`` tells: nobody is served here, by whatever the registry says."""
+    """``ports.PhoneBook``, ``firewall_plan.Carriers``, and what ``Reporting`` tells: nobody is served here."""
 
     tenants = 0
     missing: tuple[str, ...] = ()
@@ -26,12 +26,12 @@ class NoAsterisk:
     def revision(self) -> int:
         return self._fleet.revision
 
+    def addresses(self) -> dict[str, list[str]]:
+        """Of carriers, who speak to Asterisks only."""
+        return {}
+
     async def contacts(self) -> list[Contact]:
         return []
-
-    def addresses(self) -> dict[str, tuple[str, ...]]:
-        """``firewall_plan.Carriers``: nobody is called from here."""
-        return {}
 
     async def registered(self) -> dict[int, int]:
         return {}

@@ -13,7 +13,7 @@ from collections.abc import Iterable, Mapping
 from asterisk_ext.domain.errors import Refusal
 from asterisk_ext.domain.maintenance import Map
 from asterisk_ext.domain.pbx import Pbx
-from asterisk_ext.domain.server import Report
+from asterisk_ext.domain.server import LATE_AFTER, Report
 from asterisk_ext.ports import Clock, Fleet, Registrar
 
 DOWN_AFTER = 60.0
@@ -46,6 +46,24 @@ def registering(
     return ready, len(ready) < len(served)
 
 
+def gone_and_back(
+    node: str, current: Map, map_revision: int, reports: Mapping[str, Report], gone: set[str], now: float
+) -> tuple[set[str], bool]:
+    """The sources served here that are silent now, and whether one of ``gone`` is back and has let go. Pure.
+
+    Such a one has registered what its Asterisk's files said before it learnt that it was moved: carriers that keep one
+    registration of an account send calls there, until this node registers again.
+    """
+    silent, back = set(), False
+    for source in current.sources_of(node):
+        report = reports.get(source)
+        if report is None or now - report.at > LATE_AFTER or (source in gone and report.map_revision < map_revision):
+            silent.add(source)
+        elif source in gone:
+            back = True
+    return silent, back
+
+
 class Registering:
     def __init__(self, node: str, fleet: Fleet, registrar: Registrar, clock: Clock) -> None:
         self._node = node
@@ -57,6 +75,7 @@ class Registering:
         """Register whenever the copy has changed, for ever; raises OSError while Asterisk does not answer."""
         present = await asyncio.to_thread(self._registrar.present)
         held = {int(name.partition("_")[0]) for name in present}
+        gone: set[str] = set()
         while True:
             revision = self._fleet.revision
             ready, waiting = registering(
@@ -74,7 +93,17 @@ class Registering:
                 log.error("%s: %s", refusal.error_id, refusal)
             else:
                 held = {pbx.id for pbx in ready}
-            if waiting:
+            gone, back = gone_and_back(
+                self._node,
+                self._fleet.maintenance(),
+                self._fleet.map_revision,
+                self._fleet.reports(),
+                gone,
+                self._clock(),
+            )
+            if back:
+                await asyncio.to_thread(self._registrar.renew)
+            if waiting or self._fleet.maintenance().sources_of(self._node):
                 await asyncio.sleep(PERIOD)
             else:
                 await self._fleet.after(revision)

@@ -166,7 +166,7 @@ async def test_maintenance_is_previewed_entered_and_left(client: Client, token: 
     headers = await token("operator")
     path = f"{ROOT}/servers/FLN-CORE-01"
     async with client.get(f"{path}/maintenance/preview?destination=SPO-NODE-01", headers=headers) as response:
-        assert (await response.json())["tenants"] == 2
+        assert (await response.json())["preview"]["tenants"] == 2
     body = {"destination": "SPO-NODE-01", "reason": "new power supply"}
     async with client.post(f"{path}/maintenance/enter", json=body, headers=headers) as response:
         assert (await response.json())["state"] == "in_maintenance"

@@ -42,6 +42,7 @@ from asterisk_ext.services.virtual_pbx import VirtualPbxs
 from asterisk_ext.store import LocalCopy
 from dialplan.audio.defaults import shipped_recordings
 from tests.unit.services.fake_audios import CallsInMemory, FakeConverter
+from tests.unit.services.fake_certificates import FakeCertificates
 from tests.unit.services.fake_countries import FakeCountries
 from tests.unit.services.fake_firewall import FakeCarriers, FakeElsewhere, FakeFirewallGuard, FakePhones
 from tests.unit.services.fake_peers import FakePeers
@@ -204,12 +205,15 @@ class World:
         self.audios = Audios(self.registry, self.fleet, self.audit, FakeConverter(), Limits(), self.clock)
         self.call_history = CallHistory("FLN-CORE-01", lambda: 2, self.fleet, self.clock)
         self.call_history.look()
+        self.certificates = FakeCertificates()
         self.runner = MaintenanceRunner("FLN-CORE-01", self.registry, self.fleet, self.audit, self.calls, self.clock)
         self.services = Services(
             firewall=self.firewalls("FLN-CORE-01", self.firewall_guard),
             servers=self.servers,
             joining=Joining(self.registry, self.fleet, self.audit, FakeDoor(), self.clock),
-            maintenance=Maintenance(self.registry, self.fleet, self.runner, self.clock, patience=0),
+            maintenance=Maintenance(
+                self.registry, self.fleet, self.runner, self.clock, certified=self.certificates, patience=0
+            ),
             virtual_pbxs=self.tenants,
             pbx_parts=PbxParts(self.fleet, self.tenants),
             pbx_blocks=PbxBlocks(self.fleet, self.tenants),

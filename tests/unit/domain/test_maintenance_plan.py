@@ -99,7 +99,7 @@ class Simulation:
             else:
                 self.map = maintenance.leave(self.map, plan.source)
         except Refusal as refusal:
-            self.plans[plan.source] = given_up(plan, refusal.error_id, refusal.what)
+            self.plans[plan.source] = given_up(plan, refusal.problem, refusal.params)
         else:
             self.revision += 1
 

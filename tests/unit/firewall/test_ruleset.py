@@ -61,6 +61,8 @@ add counter inet asterisk_ext slowed
 add counter inet asterisk_ext strangers
 add counter inet asterisk_ext denied
 add chain inet asterisk_ext strangers_out
+add chain inet asterisk_ext strangers_data
+add chain inet asterisk_ext strangers_short
 add chain inet asterisk_ext strangers_tcp
 add chain inet asterisk_ext strangers_long
 add chain inet asterisk_ext strangers
@@ -83,6 +85,8 @@ add chain inet asterisk_ext early_out { type filter hook output priority -300; p
 add chain inet asterisk_ext inbound { type filter hook input priority 0; policy drop; }
 add chain inet asterisk_ext outbound { type filter hook output priority 0; policy accept; }
 flush chain inet asterisk_ext strangers_out
+flush chain inet asterisk_ext strangers_data
+flush chain inet asterisk_ext strangers_short
 flush chain inet asterisk_ext strangers_tcp
 flush chain inet asterisk_ext strangers_long
 flush chain inet asterisk_ext strangers
@@ -272,10 +276,10 @@ counter name "strangers" drop
 tcp flags & (syn | ack) == syn update @connect6 { ip6 saddr & ffff:ffff:ffff:ffff:: \
 limit rate over 20/minute burst 2 packets } counter name "strangers" drop
 tcp flags & (syn | ack) == syn return
-ip length . tcp doff { 40 . 5, 44 . 6, 48 . 7, 52 . 8, 56 . 9, 60 . 10, 64 . 11, 68 . 12, 72 . 13, 76 . 14, 80 . 15 } \
-return
-ip6 length . tcp doff { 20 . 5, 24 . 6, 28 . 7, 32 . 8, 36 . 9, 40 . 10, 44 . 11, 48 . 12, 52 . 13, 56 . 14, 60 . 15 } \
-return
+meta length <= 100 goto strangers_short
+goto strangers_data
+"""
+DATA_OF_STRANGERS = """\
 meta nfproto ipv4 meta length > 256 counter name "strangers" drop
 meta nfproto ipv6 meta length > 276 counter name "strangers" drop
 ip saddr @narrow4 meta length > 100 counter name "strangers" drop
@@ -297,6 +301,10 @@ update @turn_tcp6 { ip6 saddr & ffff:ffff:ffff:ffff:: timeout 1s }
 def test_of_a_stream_strangers_get_one_short_segment_through_at_a_time() -> None:
     text = to_nft(Ruleset(strangers=Strangers()))
     assert rules_of(text, "strangers_tcp") == TCP_OF_STRANGERS.splitlines()
+    assert rules_of(text, "strangers_data") == DATA_OF_STRANGERS.splitlines()
+    empty = rules_of(text, "strangers_short")
+    assert empty[0] == "ip length 40 tcp doff 5 return"
+    assert empty[-2:] == ["ip6 length 60 tcp doff 15 return", "goto strangers_data"]
     inbound = rules_of(text, "inbound")
     long = "tcp dport { 5060, 5061 } ct original bytes > 8000 jump strangers_long"
     assert inbound.index(long) < inbound.index("ct state established,related accept")

@@ -20,6 +20,7 @@ from asterisk_ext.services.virtual_pbx import VirtualPbxs
 from asterisk_ext.store import LocalCopy
 from asterisk_ext.tasks import Tasks
 from tests.unit.services.fake_calls import FakeCalls
+from tests.unit.services.fake_certificates import FakeCertificates
 
 NOW = 1_800_000_000.0
 
@@ -32,8 +33,11 @@ class World:
         self.audit = Audit(self.registry, self.fleet, self.clock)
         self.servers = Servers(self.registry, self.fleet, self.audit, self.clock)
         self.calls = FakeCalls()
+        self.certificates = FakeCertificates()
         self.runner = MaintenanceRunner("node1", self.registry, self.fleet, self.audit, self.calls, self.clock)
-        self.maintenance = Maintenance(self.registry, self.fleet, self.runner, self.clock, patience=0)
+        self.maintenance = Maintenance(
+            self.registry, self.fleet, self.runner, self.clock, certified=self.certificates, patience=0
+        )
         self.tenants = VirtualPbxs(self.registry, self.fleet, self.audit, self.clock)
         self.users = Users(self.registry, self.fleet, self.audit)
 
@@ -65,9 +69,9 @@ class World:
         await self.servers.add(ROOT, Server(id=number, name=name, technology=technology, ip=f"198.18.1.{number}"))
 
 
-@pytest.fixture
-async def world(tmp_path: Path) -> AsyncIterator[World]:
-    made = World(tmp_path / "copy.sqlite")
+async def small_fleet(place: Path) -> AsyncIterator[World]:
+    """Two servers that report."""
+    made = World(place / "copy.sqlite")
     async with Tasks() as tasks:
         tasks.start("copy", made.fleet.follow(made.registry))
         await made.add_server(1, "node1")
@@ -76,3 +80,9 @@ async def world(tmp_path: Path) -> AsyncIterator[World]:
         await made.report("node2")
         yield made
     made.fleet.close()
+
+
+@pytest.fixture
+async def world(tmp_path: Path) -> AsyncIterator[World]:
+    async for made in small_fleet(tmp_path):
+        yield made

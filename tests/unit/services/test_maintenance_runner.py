@@ -184,7 +184,7 @@ async def test_a_registry_that_is_lost_between_two_steps_loses_nothing(world: Wo
     await again.step("node1")
     written = await world.registry.get(records.plan_key("node1"))
     await world.fleet.reached(written.revision if written else 0)
-    other = Maintenance(world.registry, world.fleet, again, world.clock, patience=0)
+    other = Maintenance(world.registry, world.fleet, again, world.clock, certified=world.certificates, patience=0)
     found = plan_of(world.fleet, "node1")
     assert found is not None
     assert (other.status(ROOT, "node1").seen.pointer, found.heading) == ("node2", Heading.AWAY)
