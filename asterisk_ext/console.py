@@ -24,7 +24,9 @@ from asterisk_ext.services.joining import Joining
 from asterisk_ext.services.maintenance import Maintenance
 from asterisk_ext.services.maintenance_runner import MaintenanceRunner
 from asterisk_ext.services.pbx_blocks import PbxBlocks
+from asterisk_ext.services.pbx_move import PbxMove
 from asterisk_ext.services.pbx_parts import PbxParts
+from asterisk_ext.services.promotion import Promotion
 from asterisk_ext.services.servers import Servers
 from asterisk_ext.services.users import Users
 from asterisk_ext.services.virtual_pbx import VirtualPbxs
@@ -52,9 +54,11 @@ def services(
         servers=Servers(registry, copy, audit, clock),
         maintenance=Maintenance(registry, copy, runner, clock, certified=certified_names),
         virtual_pbxs=virtual_pbxs,
+        pbx_move=PbxMove(registry, copy, virtual_pbxs, clock),
         pbx_parts=PbxParts(copy, virtual_pbxs),
         pbx_blocks=PbxBlocks(copy, virtual_pbxs),
         users=Users(registry, copy, audit),
+        promotion=Promotion(config.node.name, copy, member.succession, audit, clock),
         audit=audit,
         bans=Bans(config.node.name, guard, audit, peers, copy, registry, clock),
         countries=countries,

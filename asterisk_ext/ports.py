@@ -269,6 +269,10 @@ class Registrar(Protocol):
         """The trunks that are registered now: ``1_trunk14``."""
         ...
 
+    def renew(self) -> None:
+        """Register all that are registered once more, now."""
+        ...
+
     def apply(self, tenants: Sequence[Pbx]) -> bool:
         """Register exactly the trunks of ``tenants`` that are to register; False where that was so already."""
         ...

@@ -11,6 +11,7 @@ import hashlib
 import ipaddress
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
+from functools import lru_cache
 
 from asterisk_ext.domain.emergency import DEFAULT_NUMBERS
 
@@ -130,6 +131,8 @@ class Pbx:
     domain: str
     home: str
     """Name of the server it lives on when nothing is in maintenance."""
+    former: str = ""
+    """The home it was moved from by itself: phones that have not followed yet keep their emergency calls there."""
     mode: Mode = Mode.MANAGED
     status: Status = Status.ACTIVE
     reason: str = ""
@@ -153,6 +156,12 @@ class Pbx:
         """The SIP account, which is also the endpoint's name: ``1_200``."""
         return f"{self.id}_{extension}"
 
+    def after(self, before: Pbx | None) -> Pbx:
+        """This record in the place of ``before``: where the home is another one, that one is the former home."""
+        if before is None:
+            return replace(self, former="")
+        return replace(self, former=before.former if before.home == self.home else before.home)
+
     def blocked(self, status: Status, reason: str, since: str) -> Pbx:
         """This virtual PBX with another status."""
         return replace(self, status=status, reason=reason if status is not Status.ACTIVE else "", since=since)
@@ -163,6 +172,7 @@ def digest(account: str, password: str) -> str:
     return hashlib.md5(f"{account}:{REALM}:{password}".encode(), usedforsecurity=False).hexdigest()
 
 
+@lru_cache(65_536)
 def is_address(host: str) -> bool:
     """Whether this is an IP address and no name; one with a zone (``fe80::1%eth0``) is none that a carrier can have."""
     try:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable, Collection
 from dataclasses import dataclass
 
@@ -74,7 +75,7 @@ class Maintenance:
         self._check(self._fleet.maintenance(), actor, source, destination)
         current, tenants = self._fleet.maintenance(), self._fleet.tenants()
         moved = maintenance.served_by(source, current, tenants)
-        served = len(maintenance.served_by(destination, current, tenants))
+        served = maintenance.count_served(destination, current, tenants)
         servers = self._fleet.server(source), self._fleet.server(destination)
         return preview(*servers, moved, served, self._world())
 
@@ -83,7 +84,8 @@ class Maintenance:
         require(actor, Act.MAINTENANCE)
         moved = maintenance.served_by(source, self._fleet.maintenance(), self._fleet.tenants())
         servers = (self._fleet.server(source), self._fleet.server(destination))
-        return uncovered([pbx.domain for pbx in moved], *[await self._certified(server) for server in servers])
+        here, there = await asyncio.gather(*(self._certified(server) for server in servers))
+        return uncovered([pbx.domain for pbx in moved], here, there)
 
     async def enter(
         self, actor: Actor, source: str, destination: str, reason: str = "", hang_up: bool = False
@@ -110,7 +112,7 @@ class Maintenance:
             reason=reason,
             hang_up=hang_up,
             runner=self._runner.node,
-            tenants=len(maintenance.served_by(source, current, self._fleet.tenants())),
+            tenants=maintenance.count_served(source, current, self._fleet.tenants()),
             registered=report.registered if report else 0,
             calls=report.calls if report else 0,
         )

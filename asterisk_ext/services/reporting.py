@@ -24,6 +24,9 @@ class Served(Protocol):
     def tenants(self) -> int: ...
 
     @property
+    def revision(self) -> int: ...
+
+    @property
     def prepared(self) -> tuple[str, ...]: ...
 
     async def moved_on(self, revision: int, at_most: float, prepared: tuple[str, ...] = ()) -> None: ...
@@ -70,11 +73,13 @@ class Reporting:
 
     async def _report(self) -> Report:
         map_revision, prepared = self._serving.map_revision, self._serving.prepared
+        revision = self._serving.revision
         phones, calls = await self._phones.registered(), self._calls()
         homes = {pbx.id: pbx.home for pbx in self._fleet.tenants()}
         return Report(
             map_revision=map_revision,
             prepared=prepared,
+            revision=revision,
             pbx=self._serving.tenants,
             registered=sum(phones.values()),
             phones_from=by_home(homes, phones),

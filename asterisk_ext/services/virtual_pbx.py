@@ -94,6 +94,7 @@ class VirtualPbxs:
         With ``revision`` only where the record still has it, 0 for one that must not exist: ``registry.conflict``.
         """
         require(actor, Act.CHANGE_PBX)
+        pbx = pbx.after(next((one for one in self._fleet.tenants() if one.id == pbx.id), None))
         self._check([pbx], self._fleet.tenants())
         written = await self._write(pbx, revision)
         if written:
@@ -135,9 +136,10 @@ class VirtualPbxs:
         stored = {pbx.id: pbx for pbx in kept}
         since = iso(self._clock())
         entries = tenant_file.read(data)
-        wanted = [tenant_file.record(entry, stored.get(entry.pbx.id), since) for entry in entries]
+        made = [tenant_file.record(entry, stored.get(entry.pbx.id), since) for entry in entries]
+        wanted = [(pbx.after(stored.get(pbx.id)), passwords) for pbx, passwords in made]
         self._check([pbx for pbx, _ in wanted], kept)
-        differing = [(pbx, made) for pbx, made in wanted if stored.get(pbx.id) != pbx]
+        differing = [(pbx, passwords) for pbx, passwords in wanted if stored.get(pbx.id) != pbx]
         return differing, len(wanted) - len(differing)
 
     async def export(self, actor: Actor, with_secrets: bool = False) -> dict[str, list[dict[str, Any]]]:

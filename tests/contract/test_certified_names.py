@@ -65,3 +65,19 @@ async def test_a_server_without_tls_has_no_names_and_one_that_says_nothing_sensi
     assert await certified_names(HERE, (port,)) == ()
     unreachable = Server(id=1, name="gone", technology=Technology.NODE, ip="0.0.0.1")
     assert await certified_names(unreachable, (port,)) is None
+
+
+async def test_a_server_that_keeps_its_connections_open_is_not_waited_for(tmp_path: Path) -> None:
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(_certificate(tmp_path, ["*.example.net"]))
+    deaf = asyncio.Event()
+
+    async def hear(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await deaf.wait()
+        writer.transport.abort()
+
+    server = await asyncio.start_server(hear, "127.0.0.1", 0, ssl=context)
+    async with asyncio.timeout(20):
+        assert await certified_names(HERE, (server.sockets[0].getsockname()[1],)) == ("*.example.net",)
+    deaf.set()
+    server.close()

@@ -119,6 +119,7 @@ BODIES: dict[tuple[str, str], Json] = {
     ("POST", "/servers/{name}/maintenance/enter"): {"destination": "SPO-NODE-01"},
     ("PUT", "/pbx/{pbx}"): {"id": 1, "name": "x", "domain": "x.example.com", "home": "FLN-CORE-01"},
     ("POST", "/pbx/{pbx}/status"): {"status": "total_block"},
+    ("POST", "/pbx/{pbx}/move"): {"server": "SPO-NODE-01"},
     ("POST", "/pbx/blocks"): {"blocks": [{"pbx": 1, "status": "total_block"}]},
     ("PUT", "/pbx/{pbx}/extensions/{key}"): {"number": "202"},
     ("PUT", "/pbx/{pbx}/trunks/{key}"): {"name": "trunk9", "host": "198.18.9.1"},

@@ -34,7 +34,9 @@ from asterisk_ext.services.live_calls import UNKNOWN
 from asterisk_ext.services.maintenance import Maintenance
 from asterisk_ext.services.maintenance_runner import MaintenanceRunner
 from asterisk_ext.services.pbx_blocks import PbxBlocks
+from asterisk_ext.services.pbx_move import PbxMove
 from asterisk_ext.services.pbx_parts import PbxParts
+from asterisk_ext.services.promotion import Promotion
 from asterisk_ext.services.servers import Servers
 from asterisk_ext.services.times import iso
 from asterisk_ext.services.users import User, Users, hashed
@@ -215,9 +217,11 @@ class World:
                 self.registry, self.fleet, self.runner, self.clock, certified=self.certificates, patience=0
             ),
             virtual_pbxs=self.tenants,
+            pbx_move=PbxMove(self.registry, self.fleet, self.tenants, self.clock, patience=0),
             pbx_parts=PbxParts(self.fleet, self.tenants),
             pbx_blocks=PbxBlocks(self.fleet, self.tenants),
             users=self.users,
+            promotion=Promotion("FLN-CORE-01", self.fleet, None, self.audit, self.clock),
             audit=self.audit,
             bans=Bans("FLN-CORE-01", self.guard, self.audit, self.peers, self.fleet, self.registry, self.clock),
             countries=self.countries,

@@ -54,6 +54,8 @@ flags dynamic,timeout; timeout 1m; }
 add set inet asterisk_ext friend4 { type ipv4_addr; flags interval; }
 add set inet asterisk_ext friend6 { type ipv6_addr; flags interval; }
 add set inet asterisk_ext watched { type nf_proto; flags timeout; }
+add set inet asterisk_ext passed4 { type ipv4_addr . inet_service; size 16384; flags dynamic,timeout; timeout 60s; }
+add set inet asterisk_ext passed6 { type ipv6_addr . inet_service; size 16384; flags dynamic,timeout; timeout 60s; }
 add counter inet asterisk_ext banned
 add counter inet asterisk_ext slowed
 add counter inet asterisk_ext strangers
@@ -64,6 +66,7 @@ add chain inet asterisk_ext strangers_short
 add chain inet asterisk_ext strangers_tcp
 add chain inet asterisk_ext strangers_long
 add chain inet asterisk_ext strangers
+add chain inet asterisk_ext let_in
 add chain inet asterisk_ext rules_in_udp
 add chain inet asterisk_ext rules_in_tcp
 add chain inet asterisk_ext rules_in
@@ -87,6 +90,7 @@ flush chain inet asterisk_ext strangers_short
 flush chain inet asterisk_ext strangers_tcp
 flush chain inet asterisk_ext strangers_long
 flush chain inet asterisk_ext strangers
+flush chain inet asterisk_ext let_in
 flush chain inet asterisk_ext rules_in_udp
 flush chain inet asterisk_ext rules_in_tcp
 flush chain inet asterisk_ext rules_in
@@ -179,6 +183,9 @@ parameter-problem, nd-router-solicit, nd-router-advert, nd-neighbor-solicit, nd-
 mld-listener-query } accept
 """
 OPEN = """\
+add rule inet asterisk_ext let_in add @passed4 { ip saddr . udp dport }
+add rule inet asterisk_ext let_in add @passed6 { ip6 saddr . udp dport }
+add rule inet asterisk_ext let_in accept
 add rule inet asterisk_ext rules_in_udp udp dport 5060 accept
 add rule inet asterisk_ext rules_in_udp udp dport 10000-20000 accept
 add rule inet asterisk_ext rules_in_udp counter name "denied"
