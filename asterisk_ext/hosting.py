@@ -74,6 +74,7 @@ async def hosting(config: Config, member: Membership, audit: Audit, clock: Clock
             if config.gate.cut_calls:
                 tasks.keep("cutting calls", Cutting(copy, calls, config.gate.support_lines).run)
 
-        reporting = Reporting(name, VERSION, serving, audios, phones, calls.count_by_pbx, copy)
+        told = calls.count_by_pbx
+        reporting = Reporting(name, VERSION, serving, audios, phones, told, copy, trunks=trunks.revision)
         asked = gate.listening(config, copy, audios, blocked, clock)
         yield Hosting(calls, phones, trunks, reporting, blocked, keep, asked)
