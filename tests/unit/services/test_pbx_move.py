@@ -45,6 +45,14 @@ async def test_a_later_change_of_the_record_keeps_the_former_home(world: World) 
     assert world.fleet.tenant(1).former == "node1"
 
 
+async def test_once_its_phones_have_followed_the_former_home_forgets_it(world: World) -> None:
+    await world.tenants.save(ROOT, TENANT)
+    await moving(world).move(ROOT, 1, "node2")
+    assert await world.tenants.settle(ROOT, 1)
+    assert known_here("node1", Map(), world.fleet.tenants()) == []
+    assert not await world.tenants.settle(ROOT, 1)
+
+
 async def test_a_server_that_cannot_take_it_is_refused_and_nothing_moves(world: World) -> None:
     await world.tenants.save(ROOT, TENANT)
     for server, error_id in (("node1", "pbx.at_home"), ("node9", "server.unknown")):
