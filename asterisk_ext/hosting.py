@@ -76,6 +76,7 @@ async def hosting(
             if config.gate.cut_calls:
                 tasks.keep("cutting calls", Cutting(copy, calls, config.gate.support_lines).run)
 
-        reporting = Reporting(name, VERSION, serving, audios, phones, calls.count_by_pbx, copy, bans)
+        told = calls.count_by_pbx
+        reporting = Reporting(name, VERSION, serving, audios, phones, told, copy, bans, trunks=trunks.revision)
         asked = gate.listening(config, copy, audios, blocked, clock)
         yield Hosting(calls, phones, trunks, reporting, blocked, keep, asked)

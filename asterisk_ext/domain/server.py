@@ -73,6 +73,8 @@ class Report:
     """Chosen audios that could not be brought there; the next best is played."""
     revision: int = 0
     """The registry's revision that Asterisk was last given there; 0 where it does not say."""
+    trunks: int | None = None
+    """The registry's revision by which its Asterisk registers trunks; None where it does not say."""
     prepared: tuple[str, ...] | None = None
     """Servers whose virtual PBXs it has taken in beforehand; None where it cannot tell."""
     phones_from: Mapping[str, int] = field(default_factory=dict)

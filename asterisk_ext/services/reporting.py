@@ -64,10 +64,14 @@ class Reporting:
         fleet: Fleet,
         bans: Obeyed,
         hosts: bool = True,
+        trunks: Callable[[], int | None] = lambda: None,
     ) -> None:
-        """``calls``: how many are in progress here, by virtual PBX; ``hosts``: whether Asterisk runs here."""
+        """``calls``: how many are in progress here, by virtual PBX; ``hosts``: whether Asterisk runs here;
+        ``trunks``: the registry's revision by which it registers them.
+        """
         self._hosts = hosts
         self._bans = bans
+        self._trunks = trunks
         self._node = node
         self._version = version
         self._serving = serving
@@ -92,6 +96,7 @@ class Reporting:
             map_revision=map_revision,
             prepared=prepared,
             revision=revision,
+            trunks=self._trunks(),
             pbx=self._serving.tenants,
             registered=sum(phones.values()),
             phones_from=by_home(homes, phones),
