@@ -138,9 +138,12 @@ class Succession:
         while True:
             revision = self.copy.revision
             if not self.is_here and self.name in consoles.of(self.copy):
-                for name in self._wanted():
-                    if not self._kept(name).exists() and (data := await self.registry.get_blob(name)) is not None:
+                wanted, kept = set(self._wanted()), set(await asyncio.to_thread(os.listdir, self.state / BLOBS))
+                for name in wanted - kept:
+                    if (data := await self.registry.get_blob(name)) is not None:
                         await asyncio.to_thread(private, self._kept(name), data)
+                for name in kept - wanted:
+                    await asyncio.to_thread(self._kept(name).unlink)
             await self.copy.after(revision)
 
     def _heard(self) -> list[tuple[str, float, bytes]]:
