@@ -37,6 +37,8 @@ log = logging.getLogger(__name__)
 
 AGAIN = 5.0
 """Seconds after which who has not heard is told again."""
+TRIES = 3
+"""A server that is slow is not dead."""
 PROMOTED, BLOBS, LOST = "promoted.json", "standby", "lost-writes.json"
 
 
@@ -58,11 +60,11 @@ class Succession:
         return self.registry.is_here
 
     async def answers(self) -> bool:
-        try:
-            await self.registry.get(LIFE)
-        except Refusal:
-            return False
-        return True
+        for _ in range(TRIES):
+            with suppress(Refusal):
+                await self.registry.get(LIFE)
+                return True
+        return False
 
     def seat(self) -> Seat | None:
         """Who keeps the registry, as far as this node knows."""
