@@ -10,7 +10,7 @@ from enum import StrEnum
 
 from asterisk_ext.domain.errors import Problem
 
-LATE_AFTER = 6.0
+LATE_AFTER = 7.5
 """Seconds without a report after which a server counts as unreachable: three reports missed."""
 
 

@@ -33,7 +33,10 @@ CREATE TABLE IF NOT EXISTS blob (sha256 TEXT PRIMARY KEY, data BLOB NOT NULL) WI
 class EmbeddedRegistry:
     """``ports.Registry`` on one SQLite file; all access runs on one thread of its own, writes are durable."""
 
-    def __init__(self, path: Path, clock: Clock) -> None:
+    def __init__(self, path: Path, clock: Clock, ticks: Clock | None = None) -> None:
+        """``ticks``: a clock that nobody sets, by which the age of beats is told; ``clock`` where there is none."""
+        self._ticks = ticks or clock
+        self._heard: dict[str, float] = {}
         path.parent.mkdir(parents=True, exist_ok=True)
         path.touch(mode=0o600)
         self._clock = clock
@@ -103,6 +106,7 @@ class EmbeddedRegistry:
                 await changed.wait()
 
     async def beat(self, node: str, ttl: float, report: bytes) -> None:
+        self._heard[node] = self._ticks()
         await self._rows(
             "INSERT INTO beat VALUES (?, ?, ?) ON CONFLICT (node) DO UPDATE SET at = excluded.at, "
             "report = excluded.report",
@@ -112,7 +116,12 @@ class EmbeddedRegistry:
         )
 
     async def beats(self) -> dict[str, tuple[float, bytes]]:
-        return {node: (at, report) for node, at, report in await self._rows("SELECT node, at, report FROM beat")}
+        now, ticks = self._clock(), self._ticks()
+        told = {}
+        for node, at, report in await self._rows("SELECT node, at, report FROM beat"):
+            heard = self._heard.get(node)
+            told[node] = (min(at, now) if heard is None else now - (ticks - heard), report)
+        return told
 
     async def put_blob(self, data: bytes) -> str:
         name = hashlib.sha256(data).hexdigest()

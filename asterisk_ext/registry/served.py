@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import time
 from collections.abc import AsyncIterator, Callable, Collection
 
 import msgspec
@@ -103,7 +104,7 @@ class _Routes:
         return web.Response(status=204)
 
     async def beats(self, request: web.Request) -> web.Response:
-        return _json(wire.Beats(await self._registry.beats()))
+        return _json(wire.Beats(await self._registry.beats(), time.time()))
 
     async def put_blob(self, request: web.Request) -> web.Response:
         check_console(request[NODE], "audios", self._consoles())
@@ -123,9 +124,9 @@ class _Routes:
 
     async def watch(self, request: web.Request) -> web.StreamResponse:
         response = web.StreamResponse()
-        await response.prepare(request)
         changes = self._registry.watch(request.query.get("prefix", ""), int(request.query["from"]))
         with contextlib.suppress(ConnectionError):
+            await response.prepare(request)
             async for line in _with_keepalives(changes):
                 await response.write(msgspec.json.encode(line) + b"\n")
         return response

@@ -1,4 +1,4 @@
-"""What a node says of itself, every two seconds and after every flip, to whoever looks at the fleet."""
+"""What a node says of itself, every two and a half seconds and after every flip, to whoever looks at the fleet."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from asterisk_ext.domain.server import LATE_AFTER, Report
 from asterisk_ext.ports import Fleet, PhoneBook, Registry
 from asterisk_ext.services.records import encode
 
-PERIOD = 2.0
+PERIOD = 2.5
 """Seconds between reports."""
 
 

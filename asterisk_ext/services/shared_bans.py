@@ -7,16 +7,20 @@ told when it is back; what is made here follows from this node's copy, so a node
 from __future__ import annotations
 
 import asyncio
+import ipaddress
 import logging
 from collections import Counter
 from collections.abc import Awaitable, Iterable
+from dataclasses import replace
+
+import msgspec
 
 from asterisk_ext.domain.ban_allowance import Allowance
 from asterisk_ext.domain.errors import Refusal
 from asterisk_ext.domain.security_event import PROVEN
 from asterisk_ext.domain.shared_ban import Evidence, Lift, Wanted, wanted
 from asterisk_ext.guard_ports import Banned, Guard
-from asterisk_ext.ports import Clock, Fleet, Registry
+from asterisk_ext.ports import Clock, Fleet, Item, Registry
 from asterisk_ext.services.records import EVIDENCE, LIFTS, WITHDRAWN, decode, decode_lift, encode, evidence_key
 from asterisk_ext.services.waiting import first
 
@@ -24,6 +28,10 @@ log = logging.getLogger(__name__)
 
 AGAIN = 5.0
 """Seconds after which what was held back is tried again."""
+SUBSCRIBER = {4: 32, 6: 64}
+"""The widest that a ban may be."""
+LONGEST = 366 * 86_400.0
+"""Seconds of a ban on another's word."""
 AT_LEAST = 10.0
 """Seconds after which the guard is asked even where it told of nothing: bans end by themselves."""
 
@@ -77,7 +85,7 @@ class SharedBans:
             item = self._fleet.item(key)
             if item is None:
                 await self._quietly(self._registry.create(key, encode(told)))
-            elif decode(item.value, Evidence).until != told.until:
+            elif (before := _told(item)) is None or before.until != told.until:
                 await self._quietly(self._registry.compare_and_set(key, encode(told), item.revision))
 
     async def make(self) -> None:
@@ -121,8 +129,12 @@ class SharedBans:
     def _evidence(self) -> list[Evidence]:
         """All that is told, but for what operators withdrew."""
         until = {item.key.removeprefix(WITHDRAWN): item.revision for item in self._fleet.items(WITHDRAWN)}
-        told = [(item.revision, decode(item.value, Evidence)) for item in self._fleet.items(EVIDENCE)]
-        return [one for revision, one in told if one.node == self._node or revision > until.get(one.node, 0)]
+        told = [(item.revision, _told(item)) for item in self._fleet.items(EVIDENCE)]
+        return [
+            one
+            for revision, one in told
+            if one is not None and (one.node == self._node or revision > until.get(one.node, 0))
+        ]
 
     def _is_lifted(self, ban: Banned, lift: Lift | None) -> bool:
         """Whether a ban of this node's own was made before the lift was known here.
@@ -133,7 +145,7 @@ class SharedBans:
         if lift is None or ban.origin == "fleet":
             return False
         item = self._fleet.item(evidence_key(self._node, ban.address))
-        told = decode(item.value, Evidence) if item else None
+        told = _told(item) if item else None
         if told is not None and told.since == ban.since:
             return told.lift < lift.serial
         if ban.address in self._known or self.done:
@@ -165,6 +177,22 @@ class SharedBans:
         except Refusal as refusal:
             if refusal.error_id != "registry.conflict":
                 raise
+
+
+def _told(item: Item) -> Evidence | None:
+    """Who says it and of whom is in the record's key, which nobody writes but that node; the rest is its word.
+
+    None where it cannot be read, or is of more than one subscriber: a stolen node may write there what it likes.
+    """
+    node, _, address = item.key.removeprefix(EVIDENCE).partition("/")
+    try:
+        network = ipaddress.ip_network(address)
+        found = decode(item.value, Evidence)
+    except (ValueError, msgspec.MsgspecError):
+        return None
+    if network.prefixlen < SUBSCRIBER[network.version]:
+        return None
+    return replace(found, node=node, address=address, until=min(found.until, found.since + LONGEST))
 
 
 def _evidence(node: str, ban: Banned, lift: int) -> Evidence:

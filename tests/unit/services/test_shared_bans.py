@@ -12,6 +12,7 @@ import pytest
 from asterisk_ext.domain.access import ROOT
 from asterisk_ext.domain.ban_allowance import BURST
 from asterisk_ext.domain.server import Server, Technology
+from asterisk_ext.domain.shared_ban import Evidence
 from asterisk_ext.guard_ports import Attempt, Banned
 from asterisk_ext.registry.fake import FakeRegistry
 from asterisk_ext.services.audit import Audit
@@ -214,3 +215,37 @@ async def test_what_a_node_has_shared_is_withdrawn_by_one_act_and_not_revived_by
     await all_catch_up(nodes)
     await all_catch_up(nodes)
     assert [other in node.guard.banned for node in nodes] == [True, True, True]
+
+
+WRITTEN = encode(Evidence(node="node3", address=ADDRESS, since=NOW, until=NOW + 60, proven=True))
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [
+        (f"node3/{ADDRESS}", b"garbage"),
+        (f"node3/{ADDRESS}", b"{}"),
+        ("node3/0.0.0.0/0", WRITTEN),
+        ("node3/everybody", WRITTEN),
+    ],
+    ids=["no record", "half a record", "everybody's address", "no address"],
+)
+async def test_what_a_stolen_node_writes_as_evidence_bans_nobody_else_and_stops_nothing(
+    nodes: list[Node], key: str, value: bytes
+) -> None:
+    await nodes[0].registry.create(f"evidence/{key}", value)
+    other = "192.0.2.77"
+    attempt = Attempt(NOW, "PJSIP", "TLS", "1_200", "ChallengeResponseFailed", "")
+    nodes[1].guard.banned[other] = Banned(other, NOW, NOW + 3600, 4, "", "log", (attempt,))
+    await all_catch_up(nodes[:2])
+    await all_catch_up(nodes[:2])
+    assert set(nodes[0].guard.banned) == {other}
+
+
+async def test_a_node_counts_once_whatever_names_it_gives_itself(nodes: list[Node]) -> None:
+    """Unproven failures need a second node, and a stolen one is not two."""
+    for name, key in (("node2", f"node3/{ADDRESS}"), ("node3", "node3/192.0.2.10")):
+        told = Evidence(node=name, address=ADDRESS, since=NOW, until=NOW + 60, proven=False)
+        await nodes[0].registry.create(f"evidence/{key}", encode(told))
+    await nodes[0].catch_up()
+    assert not nodes[0].guard.banned
