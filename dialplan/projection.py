@@ -1,8 +1,8 @@
 """Puts the wanted rows into Asterisk's realtime database: what is there is compared and only the difference written.
 
 Asterisk has the file open and sees each commit at once (``batch = 0``, WAL), so a transaction is all it takes. What
-was read and reckoned last time is remembered for as long as nobody else has written to the file: one changed tenant
-among thousands is then a matter of milliseconds.
+was applied last is remembered for as long as nobody else has written to the file: of thousands of tenants only the one
+that has changed is then compared and written, in milliseconds.
 """
 
 from __future__ import annotations
@@ -17,9 +17,8 @@ from pathlib import Path
 from asterisk_ext.domain.audio import Stems
 from asterisk_ext.domain.errors import Problem
 from asterisk_ext.domain.pbx import Pbx
-from dialplan.carriers import Placed, identity_rows
 from dialplan.realtime_schema import ENDPOINTS, PBXS, TABLES, VERSION, Row, Rows, Table, statements
-from dialplan.rows import NO_AUDIOS, gathered, tenant_rows
+from dialplan.reckoning import Reckoned, differing, reckon
 
 REMOVES_TOO_MUCH = Problem(
     "projection.removes_too_much",
@@ -84,7 +83,7 @@ class Projection:
         self._timeout = timeout
         self._lock = threading.Lock()
         self._open: _Open | None = None
-        self._reckoned: dict[int, tuple[tuple[Pbx, Stems], list[Placed]]] = {}
+        self._reckoned = Reckoned()
 
     def apply(
         self,
@@ -101,7 +100,7 @@ class Projection:
         sqlite3.Error where the file is locked, damaged or the disk is full; nothing has changed then.
         """
         with self._lock:
-            wanted = self._rows(list(tenants), audios or {})
+            wanted = self._reckon(tenants, audios)
             try:
                 return self._apply(self._opened(), wanted, elsewhere, confirmed)
             except BaseException:
@@ -111,12 +110,12 @@ class Projection:
     def compare(self, tenants: Iterable[Pbx], audios: Mapping[int, Stems] | None = None) -> Difference:
         """What ``apply`` would change; looks at the file itself, whatever is remembered."""
         with self._lock:
-            wanted = self._rows(list(tenants), audios or {})
+            wanted = self._reckon(tenants, audios)
             self._close()
             opened = self._opened()
             if opened.is_older():
                 raise FOREIGN_SCHEMA.refuse(path=self._path, reason="an older version's, replaced at the next change")
-            return difference(opened.rows(), wanted)
+            return difference(*opened.differing(wanted))
 
     def replaced(self) -> bool:
         """Whether another file has taken the place of the one last written: it may lack what was written there."""
@@ -133,26 +132,22 @@ class Projection:
         with self._lock:
             self._close()
 
-    def _apply(self, opened: _Open, wanted: Rows, elsewhere: Collection[int], confirmed: bool) -> Difference:
+    def _apply(self, opened: _Open, wanted: Reckoned, elsewhere: Collection[int], confirmed: bool) -> Difference:
         opened.database.execute("BEGIN IMMEDIATE")
         if opened.is_older():
             _start_over(opened.database, wanted, elsewhere, confirmed)
-        present = opened.rows()
-        found = difference(present, wanted)
+        present, becomes = opened.differing(wanted)
+        found = difference(present, becomes)
         if not confirmed:
-            _refuse_mass_removal(found, len(present[PBXS.name]), elsewhere)
-        _write(opened.database, found, wanted)
+            _refuse_mass_removal(found, _count(opened.database, PBXS), elsewhere)
+        _write(opened.database, found, becomes)
         opened.database.execute("COMMIT")
         opened.remember(wanted)
         return found
 
-    def _rows(self, tenants: list[Pbx], audios: Mapping[int, Stems]) -> Rows:
-        reckoned = {}
-        for pbx in tenants:
-            before, facts = self._reckoned.get(pbx.id), (pbx, audios.get(pbx.id, NO_AUDIOS))
-            reckoned[pbx.id] = before if before and before[0] == facts else (facts, tenant_rows(*facts, self._sounds))
-        self._reckoned = reckoned
-        return gathered([*identity_rows(tenants), *(placed for _, part in reckoned.values() for placed in part)])
+    def _reckon(self, tenants: Iterable[Pbx], audios: Mapping[int, Stems] | None) -> Reckoned:
+        self._reckoned = reckon(tenants, audios or {}, self._sounds, self._reckoned)
+        return self._reckoned
 
     def _opened(self) -> _Open:
         """The open file; anew where another file has taken its place."""
@@ -173,26 +168,27 @@ class Projection:
 
 
 class _Open:
-    """An open database and what it holds, as long as no other connection writes (PRAGMA data_version)."""
+    """An open database and what it was given, as long as no other connection writes (PRAGMA data_version)."""
 
     def __init__(self, database: sqlite3.Connection, inode: tuple[int, int]) -> None:
         self.database = database
         self.inode = inode
         self._version = -1
-        self._rows: Rows = {}
+        self._given: Reckoned | None = None
 
-    def rows(self) -> Rows:
-        if self._version != self._data_version():
-            self._rows = _read(self.database)
-            self._version = self._data_version()
-        return self._rows
+    def differing(self, wanted: Reckoned) -> tuple[Rows, Rows]:
+        """The rows that are there and those that are wanted, without such as are surely the same."""
+        given = self._given
+        if given and self._version == self._data_version() and given.is_disjoint and wanted.is_disjoint:
+            return differing(given, wanted)
+        return _read(self.database), wanted.rows()
 
     def is_older(self) -> bool:
         """Whether an earlier version of this product wrote the file."""
         return 0 < int(self.database.execute("PRAGMA user_version").fetchone()[0]) < VERSION
 
-    def remember(self, rows: Rows) -> None:
-        self._rows = rows
+    def remember(self, given: Reckoned) -> None:
+        self._given, self._version = given, self._data_version()
 
     def _data_version(self) -> int:
         return int(self.database.execute("PRAGMA data_version").fetchone()[0])
@@ -219,10 +215,10 @@ def _prepare(database: sqlite3.Connection, path: Path) -> None:
     database.execute("COMMIT")
 
 
-def _start_over(database: sqlite3.Connection, wanted: Rows, elsewhere: Collection[int], confirmed: bool) -> None:
+def _start_over(database: sqlite3.Connection, wanted: Reckoned, elsewhere: Collection[int], confirmed: bool) -> None:
     """Within the transaction: the tables of an older version make way. Asterisk sees the new ones full, or the old."""
     there = dict.fromkeys(str(row[0]) for row in database.execute(f"SELECT id FROM {_quoted(PBXS.name)}"))  # noqa: S608
-    gone = [key for key in there if key not in wanted[PBXS.name]]
+    gone = [key for key in there if int(key) not in wanted.parts]
     if not confirmed:
         _refuse_mass_removal(Difference({}, {}, {PBXS.name: gone}), len(there), elsewhere)
     tables = database.execute("SELECT name FROM sqlite_master WHERE type = 'table'").fetchall()
@@ -249,7 +245,6 @@ def _read(database: sqlite3.Connection) -> dict[str, dict[str, Row]]:
 def _write(database: sqlite3.Connection, found: Difference, wanted: Rows) -> None:
     if found.empty:
         return
-    database.execute(f"PRAGMA application_id = {len(wanted[ENDPOINTS.name])}")
     for table in TABLES:
         name, key = _quoted(table.name), _quoted(table.columns[0])
         gone = found.removed.get(table.name, [])
@@ -260,6 +255,11 @@ def _write(database: sqlite3.Connection, found: Difference, wanted: Rows) -> Non
             f"INSERT OR REPLACE INTO {name} ({_columns(table)}) VALUES ({places})",  # noqa: S608
             [wanted[table.name][item] for item in new],
         )
+    database.execute(f"PRAGMA application_id = {_count(database, ENDPOINTS)}")
+
+
+def _count(database: sqlite3.Connection, table: Table) -> int:
+    return int(database.execute(f"SELECT count(*) FROM {_quoted(table.name)}").fetchone()[0])  # noqa: S608
 
 
 def _columns(table: Table) -> str:

@@ -89,6 +89,7 @@ class GuardFirewall:
         self._composer = Composer(settings, console, countries)
         self._busy = asyncio.Lock()
         self._timer: asyncio.TimerHandle | None = None
+        self._tidying: asyncio.Future[None] | None = None
         self._endorsed: set[str] = set()
         self._ended = ""
         self.confirmed = self._remembered()
@@ -266,12 +267,19 @@ class GuardFirewall:
     def close(self) -> None:
         if self._timer is not None:
             self._timer.cancel()
+        if self._tidying is not None:
+            self._tidying.cancel()
 
     def _time_out(self) -> None:
-        # The kernel is back already, by itself; its trial chains are emptied by the next change.
+        # The kernel is back already, by itself; what follows only tidies up.
         self._timer = None
         if self.pending is not None:
             self._forget_pending("timed_out")
+            self._tidying = asyncio.ensure_future(self._tidy())
+
+    async def _tidy(self) -> None:
+        async with self._busy:
+            await asyncio.to_thread(self._load)
 
     def _forget_pending(self, how: str) -> None:
         if self._timer is not None:

@@ -8,8 +8,10 @@ import contextlib
 import socket
 import struct
 import threading
+import time
 from collections.abc import Collection, Iterable, Iterator
 
+from firewall import passed
 from firewall.address_lists import PREFIXES, Lists, by_set, list_of, set_name
 from firewall.address_ranges import BITS, Range, prefixes
 from firewall.ipset_netlink import (
@@ -35,6 +37,7 @@ from firewall.ipset_netlink import (
     TYPE_OR_SET2,
     IpsetSocket,
 )
+from firewall.iptables_matches import PREFIX
 from firewall.kernel import KERNEL_REFUSED
 from firewall.nft_netlink import CREATE, NESTED, attribute, attributes
 
@@ -56,6 +59,18 @@ class IpsetLists(IpsetSocket):
         with self._turn:
             self._load(lists)
 
+    def judge_again(self) -> None:
+        """Forget whom the rules have let in: they or their lists are others now."""
+        with self._turn:
+            self._judge_again()
+
+    def _judge_again(self) -> None:
+        for pause in (passed.IN_FLIGHT_SECONDS, 0.0):
+            for name in passed.SETS.values():
+                with contextlib.suppress(FileNotFoundError):
+                    self.flush(f"{PREFIX}{name}")
+            time.sleep(pause)
+
     def _load(self, lists: Lists) -> None:
         try:
             for (name, version), ranges in by_set(lists).items():
@@ -69,6 +84,7 @@ class IpsetLists(IpsetSocket):
                 self._counts[ipset(name, version)] = self.count(fresh)
                 self.swap(fresh, ipset(name, version))
                 self.destroy(fresh)
+            self._judge_again()
         except OSError as error:
             raise KERNEL_REFUSED.refuse(reason=error) from error
 

@@ -15,7 +15,8 @@ from pathlib import Path
 
 from asterisk_ext.domain.address_list import Network
 from asterisk_ext.domain.errors import Problem
-from firewall.filter_iptables import TRIAL
+from firewall import passed
+from firewall.filter_iptables import PASSED, TRIAL
 from firewall.ipset_netlink import IpsetSocket
 from firewall.ipset_swap import MOST_PREFIXES, IpsetLists, ipset
 from firewall.iptables_glance import glance
@@ -76,6 +77,8 @@ class IptablesKernel:
                     self._put(table, {chain: rules for (of, chain), rules in wanted.items() if of == table}, ipv6=ipv6)
                 self._try(ruleset.trial_seconds if ruleset.trial else 0, ipv6=ipv6)
             self._applied = self._listing()
+            if ruleset.remembers:
+                self.lists.judge_again()
         except OSError as error:
             raise KERNEL_REFUSED.refuse(reason=error) from error
 
@@ -185,6 +188,7 @@ class IptablesKernel:
         self._rules_sets.create_met(MET[ipv6], ipv6=ipv6, size=MOST_MET)
         for turn in TURN.values():
             self._rules_sets.create_met(turn[ipv6], ipv6=ipv6, size=ENTRIES)
+        self._rules_sets.create_contacts(PASSED[ipv6], ipv6=ipv6, size=passed.MOST)
         self._rules_sets.create_contacts(CONTACT[ipv6], ipv6=ipv6, size=MOST_CONTACTS)
         self._rules_sets.create_networks(FRIEND[ipv6], ipv6=ipv6, size=MOST_FRIENDS)
         self._rules_sets.create_networks(WATCHED[ipv6], ipv6=ipv6, size=8)

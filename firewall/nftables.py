@@ -41,6 +41,8 @@ class NftablesKernel:
     def apply(self, ruleset: Ruleset) -> None:
         self._run(["-f", "-"], to_nft(ruleset))
         self._applied = self._rules.fingerprint()
+        if ruleset.remembers:
+            self.lists.judge_again()
 
     def put(self, which: SourceSet, sources: Mapping[str, float]) -> None:
         wanted = _by_set({which: sources})

@@ -4,7 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from firewall.filter_iptables import RULE_CHAINS, RULES_IN, RULES_OUT, TRIAL_IN, TRIAL_OUT, iptables_chains, to_rules
+from firewall.filter_iptables import (
+    RULE_CHAINS,
+    RULES_IN,
+    RULES_OUT,
+    TRIAL_IN,
+    TRIAL_OUT,
+    iptables_chains,
+    short_cut,
+    to_rules,
+)
 from firewall.iptables_matches import IP_HEADER, PREFIX, begins, in_set, ipset_of, listed, over
 from firewall.iptables_strangers import (
     STRANGERS,
@@ -99,6 +108,7 @@ def to_iptables(rules: Ruleset, *, ipv6: bool) -> dict[tuple[str, str], list[Rul
         ],
         ("filter", INBOUND): [
             *({**_port(port), "target": "ACCEPT"} for port in for_all),
+            *([short_cut(ipv6=ipv6)] if rules.remembers else []),
             {"in-interface": "lo", "target": "ACCEPT"},
             *(long_connections(rules) if strangers else []),
             {"conntrack": {"ctstate": "RELATED,ESTABLISHED"}, "target": "ACCEPT"},

@@ -48,8 +48,9 @@ NARROW_BYTES = 60
 HEADERS = {False: 40, True: 60}
 """In IPv4 and in IPv6, where the offer is kept as well; TCP's options count as data."""
 SEGMENTS_A_SECOND, NARROW_A_SECOND = 4, 2
-CONNECTION_BYTES = 8000
-"""With headers. A phone sends some 2 kB over TCP until it is known, and 4 to 6 kB over TLS."""
+CONNECTION_BYTES = 12_000
+"""With headers and acknowledgements. A phone sends some 3 kB over TCP until it is known, 4 to 7 kB over TLS, and a
+browser 9 kB over WebSocket."""
 TURN_SECONDS = 1
 TURNS = ("turn_udp", "turn_tcp")
 TCP_WORDS = range(5, 16)
@@ -65,7 +66,14 @@ CONTACT_SECONDS = 3600
 MOST_CONTACTS = 1 << 17
 MOST_MET = 1 << 16
 COUNTER = "strangers"
-STRANGERS_CHAINS = ("strangers_out", "strangers_tcp", "strangers_long", "strangers")
+STRANGERS_CHAINS = (
+    "strangers_out",
+    "strangers_data",
+    "strangers_short",
+    "strangers_tcp",
+    "strangers_long",
+    "strangers",
+)
 SPARED = (SourceSet.KNOWN, SourceSet.SLOW)
 """Who has authenticated; what comes from them does not get into the chain ``strangers``."""
 PER_SOURCE = ("stranger", "suspect_rate", "connect", "segment", "narrow_rate", *TURNS)
@@ -147,7 +155,16 @@ def nft_rules(strangers: Strangers) -> dict[str, list[str]]:
             flood,
             *(opening + rule for rule in connections),
             f"{opening}return",
-            *(f"{length} . tcp doff {{ {empty} }} return" for length, empty in _empty().items()),
+            f"meta length <= {HEADERS[True] - 20 + 4 * TCP_WORDS[-1]} goto strangers_short",
+            "goto strangers_data",
+        ],
+        # A rule each: nft itself fails where a set holds what is no whole byte.
+        "strangers_short": [
+            *(f"ip length {20 + 4 * words} tcp doff {words} return" for words in TCP_WORDS),
+            *(f"ip6 length {4 * words} tcp doff {words} return" for words in TCP_WORDS),
+            "goto strangers_data",
+        ],
+        "strangers_data": [
             *lengths,
             *narrow,
             *waits["turn_udp"],
@@ -180,14 +197,6 @@ def nft_long(sip_tcp: Sequence[str]) -> list[str]:
     if not sip_tcp:
         return []
     return [f"tcp dport {{ {', '.join(sip_tcp)} }} ct original bytes > {CONNECTION_BYTES} jump strangers_long"]
-
-
-def _empty() -> dict[str, str]:
-    """By family: its length and TCP's words of header in packets without data."""
-    return {
-        "ip length": ", ".join(f"{20 + 4 * words} . {words}" for words in TCP_WORDS),
-        "ip6 length": ", ".join(f"{4 * words} . {words}" for words in TCP_WORDS),
-    }
 
 
 def nft_contacts(sip_udp: Sequence[str]) -> list[str]:

@@ -50,6 +50,7 @@ KNOW_EVERYTHING = (
     "asterisk_ext/trunks.py",
     "asterisk_ext/gate.py",
     "asterisk_ext/hosting.py",
+    "asterisk_ext/succession.py",
     "asterisk_ext/cli",
     "asterisk_ext/lab",
 )

@@ -11,6 +11,7 @@ import hashlib
 import ipaddress
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
+from functools import lru_cache
 
 from asterisk_ext.domain.emergency import DEFAULT_NUMBERS
 
@@ -171,6 +172,7 @@ def digest(account: str, password: str) -> str:
     return hashlib.md5(f"{account}:{REALM}:{password}".encode(), usedforsecurity=False).hexdigest()
 
 
+@lru_cache(65_536)
 def is_address(host: str) -> bool:
     """Whether this is an IP address and no name; one with a zone (``fe80::1%eth0``) is none that a carrier can have."""
     try:

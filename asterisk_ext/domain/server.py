@@ -63,6 +63,10 @@ class Report:
     version: str = ""
     audio_revision: int = 0
     """The registry's revision whose choice of audios is in force there."""
+    lifts: int = 0
+    """The registry's revision up to which it has carried out what operators lifted."""
+    held_of: Mapping[str, int] = field(default_factory=dict)
+    """Bans that it does not make on another server's word, since that one tells too many at once."""
     hosts: bool = True
     """Whether an Asterisk runs there."""
     audios_missing: tuple[str, ...] = ()

@@ -14,6 +14,7 @@ from asterisk_ext.ports import Registry
 from asterisk_ext.registry import served, wire
 from asterisk_ext.registry.embedded import EmbeddedRegistry
 from asterisk_ext.registry.remote import RemoteRegistry
+from asterisk_ext.registry.switch import Switch
 from asterisk_ext.trust.identity import Identity
 
 NO_CLUSTER = Problem(
@@ -38,9 +39,9 @@ def open_engine(settings: Settings, state: Path, identity: Identity | None, cloc
     if settings.engine == "etcd":
         return open_etcd(settings.etcd, clock, identity)
     home = identity.home if identity else None
-    if settings.serve or identity is None or home is None:
-        return EmbeddedRegistry(state / DATABASE, clock)
-    return RemoteRegistry(home.url, identity.asking, home.keeper)
+    if identity is None or home is None:
+        return Switch(EmbeddedRegistry(state / DATABASE, clock))
+    return Switch(RemoteRegistry(home.url, identity.asking, home.keeper))
 
 
 def open_etcd(endpoints: Sequence[str], clock: Callable[[], float], identity: Identity | None) -> Registry:
@@ -60,6 +61,6 @@ def serve(
     peer_of: Callable[[web.Request], str],
     consoles: Callable[[], Collection[str]],
 ) -> None:
-    """Let the other nodes use it through this node's HTTP, where it is kept here."""
-    if isinstance(engine, EmbeddedRegistry):
-        app.add_subapp(wire.PREFIX, served.application(engine, peer_of, consoles))
+    """Let the other nodes use it through this node's HTTP, while it is kept here."""
+    if isinstance(engine, Switch):
+        app.add_subapp(wire.PREFIX, served.application(engine, peer_of, consoles, lambda: engine.is_here))

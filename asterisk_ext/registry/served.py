@@ -22,13 +22,16 @@ LARGEST = 64 * 1024 * 1024
 
 
 def application(
-    registry: Registry, peer_of: Callable[[web.Request], str], consoles: Callable[[], Collection[str]]
+    registry: Registry,
+    peer_of: Callable[[web.Request], str],
+    consoles: Callable[[], Collection[str]],
+    is_here: Callable[[], bool] = lambda: True,
 ) -> web.Application:
     """The sub-application to mount at ``/registry/v1``, for nodes of the fleet alone.
 
     ``peer_of`` names who asks, ``consoles`` who may write more than what is its own.
     """
-    app = web.Application(middlewares=[_only_the_fleet(peer_of), _refusals], client_max_size=LARGEST)
+    app = web.Application(middlewares=[_only_the_fleet(peer_of, is_here), _refusals], client_max_size=LARGEST)
     routes = _Routes(registry, consoles)
     app.add_routes(
         [
@@ -47,12 +50,14 @@ def application(
     return app
 
 
-def _only_the_fleet(peer_of: Callable[[web.Request], str]) -> Middleware:
+def _only_the_fleet(peer_of: Callable[[web.Request], str], is_here: Callable[[], bool]) -> Middleware:
     @web.middleware
     async def middleware(request: web.Request, handler: Handler) -> web.StreamResponse:
         name = peer_of(request)
         if not name:
             return web.json_response({"error_id": STRANGER.error_id}, status=wire.STRANGER_STATUS)
+        if not is_here():
+            return web.json_response({"error_id": "registry.not_here"}, status=503)
         request[NODE] = name
         return await handler(request)
 

@@ -42,6 +42,16 @@ class Delivered(Protocol):
     def missing(self) -> tuple[str, ...]: ...
 
 
+class Obeyed(Protocol):
+    """Up to which revision lifted bans are carried out here, and whose bans are held back, since they are too many."""
+
+    @property
+    def done(self) -> int: ...
+
+    @property
+    def held(self) -> Mapping[str, int]: ...
+
+
 class Reporting:
     def __init__(
         self,
@@ -52,6 +62,7 @@ class Reporting:
         phones: PhoneBook,
         calls: Callable[[], Mapping[str, int]],
         fleet: Fleet,
+        bans: Obeyed,
         hosts: bool = True,
         trunks: Callable[[], int | None] = lambda: None,
     ) -> None:
@@ -59,6 +70,7 @@ class Reporting:
         ``trunks``: the registry's revision by which it registers them.
         """
         self._hosts = hosts
+        self._bans = bans
         self._trunks = trunks
         self._node = node
         self._version = version
@@ -92,6 +104,8 @@ class Reporting:
             calls_from=by_home(homes, {int(pbx): count for pbx, count in calls.items() if pbx.isdecimal()}),
             version=self._version,
             hosts=self._hosts,
+            lifts=self._bans.done,
+            held_of=self._bans.held,
             audio_revision=self._audios.revision,
             audios_missing=self._audios.missing,
         )

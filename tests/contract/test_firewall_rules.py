@@ -20,6 +20,7 @@ from firewall.drivers import kernel_of
 from firewall.filter import Filter, filter_of
 from firewall.list_content import contents
 from firewall.ruleset import Ruleset
+from firewall.source_sets import SourceSet
 from tests.own_network import Outside, in_own_network
 
 FRIENDS, ENEMIES = ("198.19.0.20", "2001:db8:1::20"), ("198.19.0.66", "2001:db8:2::66")
@@ -241,3 +242,47 @@ def test_one_list_that_somebody_empties_is_noticed_and_only_that_one(on_node: On
 
 
 COUNTRIES = (("br", 200), ("ar", 190))
+
+
+def test_whoever_was_let_in_is_judged_anew_when_a_list_or_the_rules_change(on_node: OnNode) -> None:
+    def body(node: Node) -> None:
+        def brazil(*families: int) -> None:
+            ranges = {4: [(0xC6130500, 0xC6130600)], 6: [(0x20010DB80005 << 80, 0x20010DB80006 << 80)]}
+            node.lists.load({country_list("br"): {v: ranges[v] if v in families else [] for v in (4, 6)}})
+
+        def enter(wanted: bool) -> None:
+            for source in BRAZILIANS:
+                for _ in range(2):
+                    assert node.enters(source, Protocol.UDP, 5060) is wanted
+
+        rule = Rule(id="1", type="sip_udp", origins=("country:BR",))
+        brazil(4, 6)
+        node.apply(Firewall(rules=(rule,)))
+        enter(True)
+        assert not node.enters(BRAZILIANS[0], Protocol.UDP, 5061), "let in to a port is not let in to another"
+        assert not node.enters(ENEMIES[0], Protocol.UDP, 5060)
+        brazil()
+        enter(False)
+        brazil(4, 6)
+        enter(True)
+        node.apply(Firewall(rules=(Rule(id="0", type="sip_udp", verdict=Verdict.DENY), rule)))
+        enter(False)
+        node.apply(Firewall(rules=(rule,)))
+        enter(True)
+        node.apply(Firewall(rules=(rule,)), trial=Firewall(rules=(rule, Rule(id="2", type="sip_udp", ports="7000"))))
+        assert node.enters(ENEMIES[0], Protocol.UDP, 7000)
+        node.apply(Firewall(rules=(rule,)))
+        assert not node.enters(ENEMIES[0], Protocol.UDP, 7000)
+
+    on_node(body)
+
+
+def test_whoever_was_let_in_may_still_be_banned(on_node: OnNode) -> None:
+    def body(node: Node) -> None:
+        node.lists.load({country_list("br"): {4: [(0xC6130500, 0xC6130600)], 6: []}})
+        node.apply(Firewall(rules=(Rule(id="1", type="sip_udp", origins=("country:BR",)),)))
+        assert node.enters(BRAZILIANS[0], Protocol.UDP, 5060)
+        node.kernel.put(SourceSet.BAN, {BRAZILIANS[0]: 60.0})
+        assert not node.enters(BRAZILIANS[0], Protocol.UDP, 5060)
+
+    on_node(body)

@@ -428,6 +428,16 @@ def test_pieces_of_a_byte_are_segments_as_well(on_node: OnNode) -> None:
     on_node(body)
 
 
+def test_the_administrator_s_own_tools_can_list_the_rules(on_node: OnNode) -> None:
+    def body(node: Node) -> None:
+        node.limit_strangers()
+        tool = {"nftables": ["nft", "list", "ruleset"], "iptables": ["iptables-legacy", "-t", "raw", "-S"]}[node.driver]
+        told = subprocess.run(tool, check=True, capture_output=True, text=True).stdout
+        assert "strangers" in told or "ASTERISK_EXT_STR" in told
+
+    on_node(body)
+
+
 def test_requests_over_a_stream_and_over_udp_do_not_come_at_once(on_node: OnNode) -> None:
     def body(node: Node) -> None:
         node.limit_strangers()

@@ -28,6 +28,8 @@ CONSOLES_ONLY = {
     "a join token": records.join_key("node4"),
     "a join token for itself": records.join_key(STOLEN),
     "a lifted ban": records.lift_key("192.0.2.9"),
+    "whom nobody bans": f"{records.NEVER_BAN}0.0.0.0/0",
+    "another server's word, withdrawn": records.withdrawn_key("node2"),
     "an audio": records.audio_key("closed"),
     "what is heard by default": records.audio_use_key(None),
     "another server's draft of a firewall": f"{records.FIREWALL_DRAFTS}node2",

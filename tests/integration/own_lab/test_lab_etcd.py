@@ -5,22 +5,23 @@ from __future__ import annotations
 import os
 import signal
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import pytest
 
 from tests.integration.conftest import free_ports
 from tests.integration.fleet import Lab, lab_command
+from tests.integration.own_lab.reaper import reaped
 
 
 @pytest.fixture
-def lab(request: pytest.FixtureRequest) -> Lab:
+def lab() -> Iterator[Lab]:
     name = f"own-{os.getpid()}"
-    request.addfinalizer(lambda: lab_command("down", "--name", name))
     wanted = ("--nodes", "3", "--registry", "etcd", "--port", str(free_ports(3)))
-    done = lab_command("up", "--detach", "--name", name, *wanted)
-    assert done.returncode == 0, done.stderr
-    return Lab(name)
+    with reaped(name):
+        done = lab_command("up", "--detach", "--name", name, *wanted)
+        assert done.returncode == 0, done.stderr
+        yield Lab(name)
 
 
 def until(happened: Callable[[], bool], seconds: float = 60) -> None:

@@ -32,6 +32,7 @@ PAGES = (
     "/audit", "/calls/1786601653.100/hangup", "/firewall/countries", "/firewall/countries/UY", "/audios",
     "/audios?tab=pbx", "/audios?tab=music", "/audios?tab=files",
     "/audios/choose?pbx=1", "/audios/choose?kind=partial_block&language=en", "/blocked-calls", "/blocked-calls?pbx=1",
+    "/pbx/files", "/pbx/blocks",
 )  # fmt: skip
 EVIL = "<script>alert(1)</script>\"'><img src=x onerror=alert(2)>"
 
@@ -76,6 +77,7 @@ ACTS = (
     "/bans/lift", "/calls/1786601653.100/hangup", "/firewall/countries/update",
     "/firewall/lists/save", "/firewall/lists/remove", "/audios/add", "/audios/use",
     "/audios/remove",
+    "/pbx/files/import", "/pbx/files/propose", "/pbx/files/export", "/pbx/blocks",
 )  # fmt: skip
 FIELDS = {
     "id": "9", "name": "new", "technology": "NODE", "ip": "198.18.9.1", "destination": "SPO-NODE-01",

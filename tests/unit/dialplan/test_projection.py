@@ -183,3 +183,23 @@ def test_after_a_failure_the_next_apply_looks_at_the_file_again(path: Path, monk
     assert "1" in projection.apply([shop()], confirmed=True).removed["pbx"]
     assert compare(path, [shop()]).empty
     projection.close()
+
+
+def test_however_tenants_change_one_after_the_other_the_file_holds_what_it_would_from_nothing(path: Path) -> None:
+    number = clinic().dids[0]
+    steps = [
+        [clinic()],
+        [clinic(), shop()],
+        [replace(clinic(), status=Status.TOTAL_BLOCK), shop()],
+        [replace(clinic(), extensions=clinic().extensions[:1], ring_groups=()), replace(shop(), language="pt_BR")],
+        [replace(clinic(), dids=()), replace(shop(), dids=(number,))],
+        [replace(clinic(), dids=(number,)), replace(shop(), dids=(number,))],
+        [replace(clinic(), dids=()), replace(shop(), dids=(number,))],
+        [replace(shop(), trunks=(replace(shop().trunks[0], host="198.18.20.9"),))],
+        [clinic(), shop()],
+    ]
+    with closing(Projection(path)) as projection:
+        for tenants in steps:
+            projection.apply(tenants)
+            assert compare(path, tenants).empty
+            assert projection.apply(tenants).empty

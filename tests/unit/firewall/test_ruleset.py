@@ -54,14 +54,19 @@ flags dynamic,timeout; timeout 1m; }
 add set inet asterisk_ext friend4 { type ipv4_addr; flags interval; }
 add set inet asterisk_ext friend6 { type ipv6_addr; flags interval; }
 add set inet asterisk_ext watched { type nf_proto; flags timeout; }
+add set inet asterisk_ext passed4 { type ipv4_addr . inet_service; size 16384; flags dynamic,timeout; timeout 60s; }
+add set inet asterisk_ext passed6 { type ipv6_addr . inet_service; size 16384; flags dynamic,timeout; timeout 60s; }
 add counter inet asterisk_ext banned
 add counter inet asterisk_ext slowed
 add counter inet asterisk_ext strangers
 add counter inet asterisk_ext denied
 add chain inet asterisk_ext strangers_out
+add chain inet asterisk_ext strangers_data
+add chain inet asterisk_ext strangers_short
 add chain inet asterisk_ext strangers_tcp
 add chain inet asterisk_ext strangers_long
 add chain inet asterisk_ext strangers
+add chain inet asterisk_ext let_in
 add chain inet asterisk_ext rules_in_udp
 add chain inet asterisk_ext rules_in_tcp
 add chain inet asterisk_ext rules_in
@@ -80,9 +85,12 @@ add chain inet asterisk_ext early_out { type filter hook output priority -300; p
 add chain inet asterisk_ext inbound { type filter hook input priority 0; policy drop; }
 add chain inet asterisk_ext outbound { type filter hook output priority 0; policy accept; }
 flush chain inet asterisk_ext strangers_out
+flush chain inet asterisk_ext strangers_data
+flush chain inet asterisk_ext strangers_short
 flush chain inet asterisk_ext strangers_tcp
 flush chain inet asterisk_ext strangers_long
 flush chain inet asterisk_ext strangers
+flush chain inet asterisk_ext let_in
 flush chain inet asterisk_ext rules_in_udp
 flush chain inet asterisk_ext rules_in_tcp
 flush chain inet asterisk_ext rules_in
@@ -175,6 +183,9 @@ parameter-problem, nd-router-solicit, nd-router-advert, nd-neighbor-solicit, nd-
 mld-listener-query } accept
 """
 OPEN = """\
+add rule inet asterisk_ext let_in add @passed4 { ip saddr . udp dport }
+add rule inet asterisk_ext let_in add @passed6 { ip6 saddr . udp dport }
+add rule inet asterisk_ext let_in accept
 add rule inet asterisk_ext rules_in_udp udp dport 5060 accept
 add rule inet asterisk_ext rules_in_udp udp dport 10000-20000 accept
 add rule inet asterisk_ext rules_in_udp counter name "denied"
@@ -265,10 +276,10 @@ counter name "strangers" drop
 tcp flags & (syn | ack) == syn update @connect6 { ip6 saddr & ffff:ffff:ffff:ffff:: \
 limit rate over 20/minute burst 2 packets } counter name "strangers" drop
 tcp flags & (syn | ack) == syn return
-ip length . tcp doff { 40 . 5, 44 . 6, 48 . 7, 52 . 8, 56 . 9, 60 . 10, 64 . 11, 68 . 12, 72 . 13, 76 . 14, 80 . 15 } \
-return
-ip6 length . tcp doff { 20 . 5, 24 . 6, 28 . 7, 32 . 8, 36 . 9, 40 . 10, 44 . 11, 48 . 12, 52 . 13, 56 . 14, 60 . 15 } \
-return
+meta length <= 100 goto strangers_short
+goto strangers_data
+"""
+DATA_OF_STRANGERS = """\
 meta nfproto ipv4 meta length > 256 counter name "strangers" drop
 meta nfproto ipv6 meta length > 276 counter name "strangers" drop
 ip saddr @narrow4 meta length > 100 counter name "strangers" drop
@@ -290,8 +301,12 @@ update @turn_tcp6 { ip6 saddr & ffff:ffff:ffff:ffff:: timeout 1s }
 def test_of_a_stream_strangers_get_one_short_segment_through_at_a_time() -> None:
     text = to_nft(Ruleset(strangers=Strangers()))
     assert rules_of(text, "strangers_tcp") == TCP_OF_STRANGERS.splitlines()
+    assert rules_of(text, "strangers_data") == DATA_OF_STRANGERS.splitlines()
+    empty = rules_of(text, "strangers_short")
+    assert empty[0] == "ip length 40 tcp doff 5 return"
+    assert empty[-2:] == ["ip6 length 60 tcp doff 15 return", "goto strangers_data"]
     inbound = rules_of(text, "inbound")
-    long = "tcp dport { 5060, 5061 } ct original bytes > 8000 jump strangers_long"
+    long = "tcp dport { 5060, 5061 } ct original bytes > 12000 jump strangers_long"
     assert inbound.index(long) < inbound.index("ct state established,related accept")
 
 

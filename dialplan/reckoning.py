@@ -1,0 +1,62 @@
+"""What Asterisk is to be given, kept by the virtual PBX it is for, so that only those that change are looked at.
+
+Pure.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+
+from asterisk_ext.domain.audio import Stems
+from asterisk_ext.domain.pbx import Pbx
+from dialplan.carriers import Placed, identity_rows
+from dialplan.realtime_schema import Rows
+from dialplan.rows import NO_AUDIOS, gathered, tenant_rows
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """The rows of one virtual PBX, and what they were reckoned from."""
+
+    facts: tuple[Pbx, Stems]
+    placed: list[Placed]
+
+
+@dataclass(frozen=True, slots=True)
+class Reckoned:
+    parts: Mapping[int, Part] = field(default_factory=dict)
+    identities: tuple[Placed, ...] = ()
+    """How carriers are known, which depends on all together."""
+
+    def rows(self) -> Rows:
+        """Every row, by table and key."""
+        return gathered([*self.identities, *(placed for part in self.parts.values() for placed in part.placed)])
+
+    @property
+    def is_disjoint(self) -> bool:
+        """Whether no row belongs to two virtual PBXs: a DID that two have is one row."""
+        numbers = [did.number for part in self.parts.values() for did in part.facts[0].dids]
+        return len(set(numbers)) == len(numbers)
+
+
+def reckon(tenants: Iterable[Pbx], audios: Mapping[int, Stems], sounds: str, before: Reckoned) -> Reckoned:
+    """The rows for ``tenants``; those of virtual PBXs that are as they were ``before`` are taken from there."""
+    served = list(tenants)
+    parts = {}
+    for pbx in served:
+        facts, known = (pbx, audios.get(pbx.id, NO_AUDIOS)), before.parts.get(pbx.id)
+        parts[pbx.id] = known if known and known.facts == facts else Part(facts, tenant_rows(*facts, sounds))
+    return Reckoned(parts, tuple(identity_rows(served)))
+
+
+def differing(before: Reckoned, after: Reckoned) -> tuple[Rows, Rows]:
+    """The rows, before and after, of the virtual PBXs that are not as they were; both must be disjoint."""
+    old = [*before.identities]
+    new = [*after.identities]
+    for number in before.parts.keys() | after.parts.keys():
+        was, becomes = before.parts.get(number), after.parts.get(number)
+        if was is not becomes:
+            old += was.placed if was else ()
+            new += becomes.placed if becomes else ()
+    return gathered(old), gathered(new)
