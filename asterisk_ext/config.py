@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ipaddress
 from pathlib import Path
 from typing import Annotated, Literal
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
@@ -288,11 +289,20 @@ def secret(path: str) -> str:
         raise UNREADABLE.refuse(path=path, reason=error.strerror) from error
 
 
+def _check(dns: Dns) -> None:
+    """Raises ValueError."""
+    if dns.server:
+        ipaddress.ip_address(dns.server)
+        if not dns.zone:
+            raise ValueError("dns.server is given and dns.zone is not")
+
+
 def load(path: Path = DEFAULT_PATH) -> Config:
     """Read and check the settings; refuses ``config.unreadable`` with the place of the fault."""
     try:
         loaded = msgspec.toml.decode(path.read_bytes(), type=Config)
         ZoneInfo(loaded.admin_http.zone)
+        _check(loaded.dns)
     except (OSError, msgspec.DecodeError, ZoneInfoNotFoundError, ValueError) as error:
         raise UNREADABLE.refuse(path=path, reason=error) from error
     return loaded
