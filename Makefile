@@ -19,6 +19,8 @@ soak: setup
 	@.venv/bin/python -m pip install --disable-pip-version-check --quiet --upgrade --require-hashes --target $(SOAK) -r tests/fuzz/requirements.lock
 	@mkdir -p $(SOAK)-corpus
 	@PYTHONPATH=$(SOAK) .venv/bin/python -m tests.fuzz.security_log $(SOAK)-corpus -artifact_prefix=$(SOAK)- -max_total_time=$(SOAK_SECONDS) -max_len=400
+	@mkdir -p $(SOAK)-copies
+	@PYTHONPATH=$(SOAK) .venv/bin/python -m tests.fuzz.unlogged $(SOAK)-copies -artifact_prefix=$(SOAK)- -max_total_time=$(SOAK_SECONDS) -max_len=200
 
 lint: setup
 	@.venv/bin/ruff check .

@@ -14,9 +14,11 @@ from aiohttp.typedefs import Handler
 
 from admin_http.keys import ACTOR, CATALOGUES, SERVICES, SESSION, SESSIONS, WORDS, is_api, is_mounted
 from admin_http.problems import LOGIN_NEEDED
+from admin_http.services import Services
 from admin_http.sessions import COOKIE
 from asterisk_ext.domain.access import PEER, ROOT, Actor
 from asterisk_ext.domain.errors import Problem
+from asterisk_ext.services import consoles
 
 FOREIGN = Problem(
     "csrf.foreign_origin",
@@ -54,8 +56,8 @@ async def identify(request: web.Request, handler: Handler) -> web.StreamResponse
     if at_the_local_socket(request):
         request[ACTOR] = ROOT
         return await handler(request)
-    if request.app[SERVICES].peer_of(request):
-        request[ACTOR] = replace(PEER, name=unquote(request.headers.get(FOR, "")) or PEER.name)
+    if node := request.app[SERVICES].peer_of(request):
+        request[ACTOR] = _behind(request.app[SERVICES], node, unquote(request.headers.get(FOR, "")))
         return await handler(request)
     scheme, _, token = request.headers.get("Authorization", "").partition(" ")
     if scheme.lower() == "bearer" and is_api(request):
@@ -63,6 +65,12 @@ async def identify(request: web.Request, handler: Handler) -> web.StreamResponse
     elif COOKIE in request.cookies:
         await _resume(request)
     return await handler(request)
+
+
+def _behind(services: Services, node: str, user: str) -> Actor:
+    """A console acts for its users, with their rights; any other node looks on, whomever it names."""
+    asking = consoles.peer(services.fleet, node)
+    return services.users.behind(user) if asking is PEER else replace(asking, name=user or asking.name)
 
 
 def at_the_local_socket(request: web.Request) -> bool:

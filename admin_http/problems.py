@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Mapping
 
 import msgspec
 from aiohttp import web
 from aiohttp.typedefs import Handler
 
 from admin_http.i18n import Words
-from admin_http.keys import ERROR_PAGE, SERVICES, WORDS, is_api, is_mounted
+from admin_http.keys import ACTOR, ERROR_PAGE, SERVICES, WORDS, is_api, is_mounted
+from asterisk_ext.domain.access import Actor
 from asterisk_ext.domain.errors import Problem, Refusal
 
 log = logging.getLogger(__name__)
@@ -61,6 +63,16 @@ class ProblemDetails(msgspec.Struct, kw_only=True, omit_defaults=True):
     field: str = ""
 
 
+class ToANode(msgspec.Struct, kw_only=True, omit_defaults=True):
+    """A refusal as another node takes it, which says it in the words of whoever asked there."""
+
+    error_id: str
+    what: str
+    remedy: str
+    params: Mapping[str, object]
+    field: str = ""
+
+
 def details(refusal: Refusal, words: Words) -> ProblemDetails:
     what, remedy = words.refusal(refusal)
     return ProblemDetails(
@@ -71,6 +83,19 @@ def details(refusal: Refusal, words: Words) -> ProblemDetails:
         error_id=refusal.error_id,
         remedy=remedy,
         field=refusal.field or "",
+    )
+
+
+def to_a_node(refusal: Refusal) -> web.Response:
+    told = ToANode(
+        error_id=refusal.error_id,
+        what=refusal.problem.what,
+        remedy=refusal.problem.remedy,
+        params=refusal.params,
+        field=refusal.field or "",
+    )
+    return web.Response(
+        status=refusal.problem.status, body=msgspec.json.encode(told, enc_hook=str), content_type="application/json"
     )
 
 
@@ -120,7 +145,8 @@ async def limit_size(request: web.Request, handler: Handler) -> web.StreamRespon
 
 async def _answer(request: web.Request, refusal: Refusal) -> web.Response:
     if is_api(request):
-        return problem_response(refusal, request[WORDS])
+        actor: Actor | None = request.get(ACTOR)
+        return to_a_node(refusal) if actor is not None and actor.peer else problem_response(refusal, request[WORDS])
     return await request.app[ERROR_PAGE].draw(request, refusal)
 
 

@@ -45,6 +45,14 @@ class Registry(Section, frozen=True):
             "False on every other: they learn where it is by `asterisk-ext node join`."
         ),
     ] = True
+    consoles: Annotated[
+        tuple[str, ...],
+        Meta(
+            description="With `serve`: the other servers, by name, on which operators may change what concerns the "
+            "whole fleet. Any further one may look and writes only what is its own: who steals it does not own the "
+            "fleet."
+        ),
+    ] = ()
 
 
 class ServiceLimit(Section, frozen=True):
@@ -185,6 +193,13 @@ class Gate(Section, frozen=True):
 
 
 class Asterisk(Section, frozen=True):
+    here: Annotated[
+        bool,
+        Meta(
+            description="Whether Asterisk runs on this server. False on a DATABASE or CDN server: the guard, health "
+            "reports and the console run there, and no virtual PBX is hosted."
+        ),
+    ] = True
     realtime: Annotated[str, Meta(description="The SQLite database that Asterisk reads virtual PBXs from.")] = (
         "/var/lib/asterisk-ext/realtime/realtime.sqlite3"
     )
@@ -229,6 +244,28 @@ class Audio(Section, frozen=True):
     ] = 500_000
 
 
+class Dns(Section, frozen=True):
+    """Read on the server that keeps the registry alone, as its key is."""
+
+    server: Annotated[
+        str, Meta(description="Address of the DNS server that takes updates (RFC 2136). Empty: names are not kept.")
+    ] = ""
+    port: Annotated[Port, Meta(description="Its port, TCP.")] = 53
+    zone: Annotated[
+        str, Meta(description="The zone that the servers' registration names are in: `sip.example.net`.")
+    ] = ""
+    key_name: Annotated[str, Meta(description="Name of the TSIG key.")] = "asterisk-ext"
+    key_algorithm: Annotated[
+        Literal["hmac-sha256", "hmac-sha384", "hmac-sha512"], Meta(description="Its algorithm.")
+    ] = "hmac-sha256"
+    key_secret_file: Annotated[str, Meta(description="File with its secret in base64, on this server alone.")] = (
+        "/etc/asterisk-ext/dns.secret"
+    )
+    ttl: Annotated[
+        int, Meta(ge=5, le=3600, description="Seconds for which resolvers may remember a registration name.")
+    ] = 30
+
+
 class Config(Section, frozen=True):
     node: Node = Node()
     registry: Registry = Registry()
@@ -240,6 +277,7 @@ class Config(Section, frozen=True):
     gate: Gate = Gate()
     asterisk: Asterisk = Asterisk()
     audio: Audio = Audio()
+    dns: Dns = Dns()
 
 
 def secret(path: str) -> str:

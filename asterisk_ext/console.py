@@ -7,12 +7,11 @@ from zoneinfo import ZoneInfo
 
 from admin_http.services import BanPolicy, Services
 from asterisk_ext.audio_ports import BlockedCallLog
+from asterisk_ext.certified_names import certified_names
 from asterisk_ext.config import Audio, Config
 from asterisk_ext.domain.audio import Limits
 from asterisk_ext.guard_ports import Guard
 from asterisk_ext.membership import Membership
-from asterisk_ext.peer import HttpPeers
-from asterisk_ext.ports import Clock, Registry
 from asterisk_ext.services.audios import Audios
 from asterisk_ext.services.audit import Audit
 from asterisk_ext.services.bans import Bans
@@ -23,12 +22,14 @@ from asterisk_ext.services.firewall import Firewalls
 from asterisk_ext.services.fleet_calls import FleetCalls
 from asterisk_ext.services.joining import Joining
 from asterisk_ext.services.maintenance import Maintenance
+from asterisk_ext.services.maintenance_runner import MaintenanceRunner
 from asterisk_ext.services.pbx_blocks import PbxBlocks
+from asterisk_ext.services.pbx_move import PbxMove
 from asterisk_ext.services.pbx_parts import PbxParts
+from asterisk_ext.services.promotion import Promotion
 from asterisk_ext.services.servers import Servers
 from asterisk_ext.services.users import Users
 from asterisk_ext.services.virtual_pbx import VirtualPbxs
-from asterisk_ext.store import LocalCopy
 from asterisk_ext.version import VERSION
 from dialplan.audio.converter import ConverterClient
 from dialplan.audio.defaults import shipped_recordings
@@ -37,27 +38,27 @@ from dialplan.audio.defaults import shipped_recordings
 def services(
     config: Config,
     *,
-    registry: Registry,
-    copy: LocalCopy,
     audit: Audit,
     guard: Guard,
     countries: Countries,
     firewall: Firewalls,
-    peers: HttpPeers,
     calls: FleetCalls,
     history: CallHistory,
+    runner: MaintenanceRunner,
     blocked: BlockedCallLog,
-    clock: Clock,
     member: Membership,
 ) -> Services:
+    registry, copy, peers, clock = member.registry, member.copy, member.peers, member.clock
     virtual_pbxs = VirtualPbxs(registry, copy, audit, clock)
     return Services(
         servers=Servers(registry, copy, audit, clock),
-        maintenance=Maintenance(registry, copy, audit, clock),
+        maintenance=Maintenance(registry, copy, runner, clock, certified=certified_names),
         virtual_pbxs=virtual_pbxs,
+        pbx_move=PbxMove(registry, copy, virtual_pbxs, clock),
         pbx_parts=PbxParts(copy, virtual_pbxs),
         pbx_blocks=PbxBlocks(copy, virtual_pbxs),
         users=Users(registry, copy, audit),
+        promotion=Promotion(config.node.name, copy, member.succession, audit, clock),
         audit=audit,
         bans=Bans(config.node.name, guard, audit, peers, copy, registry, clock),
         countries=countries,

@@ -63,6 +63,8 @@ class GuardEvent:
     origin: str = ""
     rules: bool = False
     """Of ``repaired``: rules were missing, not bans alone."""
+    lists: Sequence[str] = ()
+    """Of ``repaired``: the address lists that had been changed, by the kernel's names of them."""
 
 
 class Guard(Protocol):

@@ -2,33 +2,27 @@
 
 from __future__ import annotations
 
-import ssl
 from collections.abc import AsyncIterator
-from typing import TypeVar
 from urllib.parse import quote
 
 import aiohttp
 import msgspec
-from yarl import URL
 
+from asterisk_ext.domain.access import FORBIDDEN
 from asterisk_ext.domain.blocked_calls import BlockedCount, Wanted
 from asterisk_ext.domain.call_media import Detail
 from asterisk_ext.domain.call_news import Changed, Difference, Ended, Snapshot
 from asterisk_ext.domain.call_rows import Row
+from asterisk_ext.domain.errors import Refusal
 from asterisk_ext.domain.gate import BlockedCall
 from asterisk_ext.domain.server import Server
 from asterisk_ext.guard_ports import Banned, Spared
-from asterisk_ext.ports import SILENT
-from asterisk_ext.services.joining import address_of
+from asterisk_ext.peer_link import PeerLink, RefusedError, decoded, url
+from asterisk_ext.ports import ONLY_LOOKS, SILENT
 from asterisk_ext.services.live_calls import EMERGENCY, UNKNOWN
 
-T = TypeVar("T")
-
-PATIENCE = aiohttp.ClientTimeout(total=1)
 FOLLOWING = aiohttp.ClientTimeout(total=None, connect=1, sock_read=6)
 """A stream to a node says at least every two seconds that it lives."""
-LONGEST_EVENT = 64 * 1024 * 1024
-"""Bytes of a snapshot."""
 
 
 class _Event(msgspec.Struct):
@@ -38,36 +32,26 @@ class _Event(msgspec.Struct):
     linkedid: str = ""
 
 
-class _Problem(msgspec.Struct):
-    error_id: str = ""
-
-
 class HttpPeers:
     """``ports.Peers`` by the node's certificate; rows bear the name of the server that was asked, and has proved it."""
 
-    def __init__(self, context: ssl.SSLContext) -> None:
-        self._session = aiohttp.ClientSession(
-            connector=aiohttp.TCPConnector(ssl=context), timeout=PATIENCE, read_bufsize=LONGEST_EVENT
-        )
-
-    async def close(self) -> None:
-        await self._session.close()
+    def __init__(self, link: PeerLink) -> None:
+        self._link = link
 
     async def calls(self, server: Server) -> list[Row]:
-        rows = _decoded(server, await self._ask(server, "GET", "calls"), list[Row])
+        rows = decoded(server, await self._ask(server, "GET", "calls"), list[Row])
         return [_of(server, row) for row in rows]
 
     async def call_stream(self, server: Server) -> AsyncIterator[Difference | None]:
-        url = _url(server, "calls/stream")
         try:
-            async with self._session.get(
-                url, timeout=FOLLOWING, allow_redirects=False, server_hostname=server.name
+            async with self._link.session.get(
+                url(server, "calls/stream"), timeout=FOLLOWING, allow_redirects=False, server_hostname=server.name
             ) as response:
                 if response.status != 200:
                     raise SILENT.refuse(server=server.name)
                 async for line in response.content:
                     if line.startswith(b"data:"):
-                        yield _difference(server, _decoded(server, line.removeprefix(b"data:"), _Event))
+                        yield _difference(server, decoded(server, line.removeprefix(b"data:"), _Event))
                     elif line.startswith(b":"):
                         yield None
         except (aiohttp.ClientError, OSError, TimeoutError, ValueError) as error:
@@ -76,90 +60,62 @@ class HttpPeers:
     async def call(self, server: Server, linkedid: str) -> Detail:
         try:
             answer = await self._ask(server, "GET", f"calls/{quote(linkedid, safe='')}")
-        except _RefusedError as refused:
+        except RefusedError as refused:
             if refused.error_id == UNKNOWN.error_id:
                 raise UNKNOWN.refuse(linkedid=linkedid) from None
             raise SILENT.refuse(server=server.name) from refused
-        detail = _decoded(server, answer, Detail)
+        detail = decoded(server, answer, Detail)
         return {**detail, "call": _of(server, detail["call"])}
 
     async def hang_up(self, server: Server, linkedid: str, by: str) -> None:
         try:
             await self._ask(server, "POST", f"calls/{quote(linkedid, safe='')}/hangup", by)
-        except _RefusedError as refused:
+        except RefusedError as refused:
             for problem in (UNKNOWN, EMERGENCY):
                 if refused.error_id == problem.error_id:
                     raise problem.refuse(linkedid=linkedid) from None
-            raise SILENT.refuse(server=server.name) from refused
+            raise _unwilling(server, refused) from refused
 
     async def bans(self, server: Server) -> list[Banned]:
-        return _decoded(server, await self._ask(server, "GET", "bans"), list[Banned])
+        return decoded(server, await self._ask(server, "GET", "bans"), list[Banned])
 
     async def blocked_calls(self, server: Server, wanted: Wanted) -> list[BlockedCall]:
         query = f"blocked-calls?before={wanted.before}&count={wanted.count}{_of_pbx(wanted.pbx)}"
-        return _decoded(server, await self._ask(server, "GET", query), list[BlockedCall])
+        return decoded(server, await self._ask(server, "GET", query), list[BlockedCall])
 
     async def blocked_counts(self, server: Server, pbx: int | None) -> list[BlockedCount]:
         query = f"blocked-calls/counts?count=0{_of_pbx(pbx)}"
-        return _decoded(server, await self._ask(server, "GET", query), list[BlockedCount])
+        return decoded(server, await self._ask(server, "GET", query), list[BlockedCount])
 
     async def spared(self, server: Server) -> list[Spared]:
-        return _decoded(server, await self._ask(server, "GET", "bans/spared"), list[Spared])
+        return decoded(server, await self._ask(server, "GET", "bans/spared"), list[Spared])
 
     async def lift(self, server: Server, address: str, by: str) -> bool:
         try:
             await self._ask(server, "POST", f"bans/{quote(address, safe='')}/lift", by)
-        except _RefusedError as refused:
+        except RefusedError as refused:
             if refused.status == 404:
                 return False
-            raise SILENT.refuse(server=server.name) from refused
+            raise _unwilling(server, refused) from refused
         return True
 
     async def _ask(self, server: Server, method: str, path: str, by: str = "") -> bytes:
-        headers = {"X-Acting-User": quote(by)} if by else None
         try:
-            async with self._session.request(
-                method, _url(server, path), headers=headers, allow_redirects=False, server_hostname=server.name
-            ) as response:
-                data = await response.read()
+            return await self._link.ask(server, method, path, by)
         except (aiohttp.ClientError, OSError, TimeoutError) as error:
             raise SILENT.refuse(server=server.name) from error
-        if response.status >= 300 and method == "GET":
-            raise SILENT.refuse(server=server.name)
-        if response.status >= 300:
-            raise _RefusedError(response.status, _error_id(data))
-        return data
+        except RefusedError as refused:
+            if method == "GET":
+                raise SILENT.refuse(server=server.name) from refused
+            raise
 
 
-class _RefusedError(Exception):
-    """A node's answer that is a refusal."""
-
-    def __init__(self, status: int, error_id: str) -> None:
-        super().__init__(status, error_id)
-        self.status = status
-        self.error_id = error_id
-
-
-def _url(server: Server, path: str) -> URL:
-    return URL(f"{address_of(server)}/api/v1/{path}", encoded=True)
+def _unwilling(server: Server, refused: RefusedError) -> Refusal:
+    return (ONLY_LOOKS if refused.error_id == FORBIDDEN.error_id else SILENT).refuse(server=server.name)
 
 
 def _of_pbx(pbx: int | None) -> str:
     return "" if pbx is None else f"&pbx={pbx}"
-
-
-def _decoded(server: Server, data: bytes, kind: type[T]) -> T:
-    try:
-        return msgspec.json.decode(data, type=kind)
-    except msgspec.DecodeError as error:
-        raise SILENT.refuse(server=server.name) from error
-
-
-def _error_id(data: bytes) -> str:
-    try:
-        return msgspec.json.decode(data, type=_Problem).error_id
-    except msgspec.DecodeError:
-        return ""
 
 
 def _difference(server: Server, event: _Event) -> Difference:

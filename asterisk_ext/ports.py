@@ -62,6 +62,12 @@ MOVED = Problem(
     "Nothing was changed: the fleet's registry was moved to another engine and this one only remembers.",
     "Set `registry.engine` on this server to where it was moved and start the node service again.",
 )
+STRANGER = Problem(
+    "registry.stranger",
+    403,
+    "Nothing was changed: the fleet does not admit this server; it was removed, or its certificate is void.",
+    "To have it back, add it on a console of the fleet and run `asterisk-ext node join` here.",
+)
 UNSURE = Problem(
     "registry.unsure",
     503,
@@ -73,6 +79,13 @@ SILENT = Problem(
     503,
     "{server} does not answer; nothing was changed there.",
     "Look at its state in the list of servers and try again.",
+)
+
+ONLY_LOOKS = Problem(
+    "server.only_looks",
+    403,
+    "{server} did nothing: this server is no console of the fleet, so it may only look at the others.",
+    "Do it on a console of the fleet.",
 )
 
 
@@ -194,7 +207,8 @@ class Peers(Protocol):
         ...
 
     async def hang_up(self, server: Server, linkedid: str, by: str) -> None:
-        """End a call there for the user ``by``, whom that node notes in the audit; refuses as that node does."""
+        """End a call there for the user ``by``, whom that node notes in the audit; refuses as that node does, and
+        ``server.only_looks``."""
         ...
 
     async def bans(self, server: Server) -> list[Banned]: ...
@@ -206,7 +220,7 @@ class Peers(Protocol):
     async def spared(self, server: Server) -> list[Spared]: ...
 
     async def lift(self, server: Server, address: str, by: str) -> bool:
-        """Lift a ban there; whether there was one."""
+        """Lift a ban there; whether there was one. Refuses ``server.only_looks``."""
         ...
 
 
@@ -226,8 +240,8 @@ class PhoneBook(Protocol):
         """Every contact with an address."""
         ...
 
-    async def registered(self) -> int:
-        """How many accounts have a contact at this node."""
+    async def registered(self) -> Mapping[int, int]:
+        """How many accounts have a contact at this node, by virtual PBX."""
         ...
 
 
@@ -253,6 +267,10 @@ class Registrar(Protocol):
 
     def present(self) -> set[str]:
         """The trunks that are registered now: ``1_trunk14``."""
+        ...
+
+    def renew(self) -> None:
+        """Register all that are registered once more, now."""
         ...
 
     def apply(self, tenants: Sequence[Pbx]) -> bool:

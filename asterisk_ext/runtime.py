@@ -8,36 +8,24 @@ import signal
 import time
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
-from functools import partial
 from pathlib import Path
 
 from admin_http.app import build
 from admin_http.listen import Secured, listening
-from agi.blocked_calls import BlockedCallLog
-from ari_apps.client import Ari
-from ari_apps.live_calls import Follower
-from asterisk_ext import console, gate
-from asterisk_ext.config import Config, secret
+from asterisk_ext import console
+from asterisk_ext.config import Config
+from asterisk_ext.hosting import hosting
+from asterisk_ext.maintenances import Maintenances
 from asterisk_ext.membership import membership
 from asterisk_ext.schedule import scheduled
-from asterisk_ext.services.audio_delivery import AudioDelivery
 from asterisk_ext.services.audit import Audit
 from asterisk_ext.services.call_history import CallHistory
 from asterisk_ext.services.countries import Countries
-from asterisk_ext.services.cutting import Cutting
 from asterisk_ext.services.firewall import Firewalls
 from asterisk_ext.services.fleet_calls import FleetCalls
 from asterisk_ext.services.friends import Friends
-from asterisk_ext.services.live_calls import LiveCalls
-from asterisk_ext.services.reporting import Reporting
-from asterisk_ext.services.serving import Serving
 from asterisk_ext.services.shared_bans import SharedBans
 from asterisk_ext.tasks import Tasks
-from asterisk_ext.trunks import Trunks
-from asterisk_ext.version import VERSION
-from dialplan.audio.defaults import install_default_audios
-from dialplan.audio.sound_folder import SoundsOnDisk
-from dialplan.registered_phones import RegisteredPhones
 from firewall.guard_client import GuardClient
 from firewall.node_countries import CountryFiles, NodeCountries
 from firewall.node_firewall import NodeFirewall
@@ -57,51 +45,40 @@ async def run(config: Config) -> None:
 @asynccontextmanager
 async def running(config: Config) -> AsyncIterator[None]:
     """Everything of a node, for as long as the context lasts."""
-    name, state, asterisk, clock = config.node.name, Path(config.node.state), config.asterisk, time.time
+    name, state, clock = config.node.name, Path(config.node.state), time.time
     http = config.admin_http
     async with AsyncExitStack() as stack:
         member = await stack.enter_async_context(membership(config, clock))
         registry, copy, peers = member.registry, member.copy, member.peers
-        ari = partial(Ari.open, asterisk.ari_url)
-        looking = await stack.enter_async_context(ari(asterisk.ari_user, secret(asterisk.ari_secret_file)))
-        acting = await stack.enter_async_context(ari(asterisk.ari_acting_user, secret(asterisk.ari_acting_secret_file)))
         to_guard = GuardClient(Path(config.guard.socket))
         guard, firewall = NodeGuard(to_guard, config.guard.ban_hours), NodeFirewall(to_guard)
-        install_default_audios(Path(asterisk.sounds))
-        blocked = BlockedCallLog.of(state / "blocked_calls.sqlite3", clock, config.audio)
-        audit = Audit(registry, copy, clock)
+        audit = Audit(registry, copy, clock, name)
         countries = Countries(NodeCountries(to_guard), CountryFiles(state), config.countries.sources, audit, clock)
-        calls = LiveCalls(name, acting, copy, audit)
-        audios = AudioDelivery(name, copy, registry, SoundsOnDisk(Path(asterisk.sounds)), clock)
-        trunks, phones = Trunks(name, copy, asterisk, clock), RegisteredPhones(asterisk.program)
-        serving = Serving(name, copy, trunks.projector, audios)
-        reporting = Reporting(name, VERSION, serving, audios, phones, calls.count)
+        asterisk = await stack.enter_async_context(hosting(config, member, audit, clock))
+        calls = asterisk.calls
         fleet_calls, history = FleetCalls(name, calls, peers, copy, clock), CallHistory(name, calls.count, copy, clock)
+        maintenances = Maintenances(config, member, audit, fleet_calls)
         app = build(
             console.services(
                 config,
-                registry=registry,
-                copy=copy,
                 audit=audit,
                 guard=guard,
-                firewall=Firewalls(name, registry, copy, firewall, phones, audit, clock),
+                firewall=Firewalls(
+                    name, registry, copy, firewall, member.firewalls, asterisk.phones, asterisk.carriers, audit, clock
+                ),
                 countries=countries,
-                peers=peers,
                 calls=fleet_calls,
                 history=history,
-                blocked=blocked,
-                clock=clock,
+                runner=maintenances.runner,
+                blocked=asterisk.blocked,
                 member=member,
             )
         )
         member.serve(app)
         tasks = await stack.enter_async_context(Tasks())
         member.keep(tasks)
-        tasks.keep("report of this node", lambda: reporting.run(registry))
-        tasks.keep("audios", audios.run)
-        gate.keep_list(tasks, config, copy, blocked)
-        tasks.keep("projection to Asterisk", serving.run)
-        trunks.keep(tasks)
+        tasks.keep("report of this node", lambda: asterisk.reporting.run(registry))
+        asterisk.keep(tasks)
         tasks.keep("guard's never-ban list", Friends(copy, guard, firewall).run)
         shared = SharedBans(name, guard, registry, copy, clock)
         tasks.keep("own bans to the fleet", shared.tell)
@@ -109,12 +86,10 @@ async def running(config: Config) -> AsyncIterator[None]:
         tasks.keep("country lists", countries.run)
         jobs = {"country lists": (config.countries.schedule, countries.due)}
         await stack.enter_async_context(scheduled(jobs, http.zone))
-        tasks.keep("live calls", Follower(looking, acting, calls, f"asterisk-ext-{name}", clock).run)
         tasks.keep("calls of the fleet", fleet_calls.run)
+        maintenances.keep(tasks)
         tasks.keep("chart of the last hour", history.run)
-        if config.gate.cut_calls:
-            tasks.keep("cutting calls", Cutting(copy, calls, config.gate.support_lines).run)
-        await stack.enter_async_context(gate.listening(config, copy, audios, blocked, clock))
+        await stack.enter_async_context(asterisk.gate)
         socket, to_nodes = Path(config.node.run) / "admin.sock", Secured(config.fleet, member.identity.serving)
         await stack.enter_async_context(listening(app, http, socket, to_nodes))
         yield

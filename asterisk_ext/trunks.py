@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from asterisk_ext.config import Asterisk
@@ -21,6 +22,10 @@ class Trunks:
         self._kept = KeptProjection(Path(settings.realtime), settings.sounds)
         self.projector = CarrierNames(self._kept)
         self._registering = Registering(node, fleet, registrar, clock)
+
+    def addresses(self) -> Mapping[str, Sequence[str]]:
+        """``services.firewall_plan.Carriers``"""
+        return self.projector.addresses()
 
     def keep(self, tasks: Tasks) -> None:
         tasks.keep("copy of Asterisk's database", self._kept.run)

@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import re
 from asyncio.subprocess import DEVNULL, PIPE
+from collections import Counter
+from collections.abc import Iterable, Mapping
 from ipaddress import ip_address
 
 import msgspec
@@ -22,6 +24,11 @@ PATIENCE = 5.0
 def accounts(listing: bytes) -> set[bytes]:
     """The accounts with a contact in the output of ``pjsip show contacts``; trunks have no digits for an extension."""
     return set(CONTACT.findall(listing))
+
+
+def counted(found: Iterable[bytes]) -> dict[int, int]:
+    """How many accounts of each virtual PBX: ``1_200`` is one of the first."""
+    return dict(Counter(int(account.partition(b"_")[0]) for account in found))
 
 
 class ContactRecord(msgspec.Struct, frozen=True):
@@ -51,19 +58,19 @@ def places(listing: bytes) -> list[Contact]:
 
 
 class RegisteredPhones:
-    """``ports.PhoneBook``; keeps the last known number while Asterisk does not answer."""
+    """``ports.PhoneBook``; keeps the last known numbers while Asterisk does not answer."""
 
     def __init__(self, program: str) -> None:
         self._program = program
-        self._last = 0
+        self._last: Mapping[int, int] = {}
         self._good_until = 0.0
 
-    async def registered(self) -> int:
+    async def registered(self) -> Mapping[int, int]:
         now = asyncio.get_running_loop().time()
         if now >= self._good_until:
             self._good_until = now + PERIOD
             listing = await self._printed("pjsip show contacts")
-            self._last = self._last if listing is None else len(accounts(listing))
+            self._last = self._last if listing is None else counted(accounts(listing))
         return self._last
 
     async def contacts(self) -> list[Contact]:

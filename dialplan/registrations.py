@@ -21,6 +21,7 @@ from dialplan.carriers import carrier_uri
 
 INCLUDE = "asterisk-ext.registrations.conf"
 RELOAD = "module reload res_pjsip_outbound_registration.so"
+RENEW = "pjsip send register *all"
 SHOW = "pjsip show registrations"
 PATIENCE = 10.0
 
@@ -126,6 +127,11 @@ class Registrations:
             first = min(names ^ found)
             raise ROLLED_BACK.refuse(found=len(found & names), wanted=len(names), first=first)
         return True
+
+    def renew(self) -> None:
+        """Have Asterisk register all of them once more, now. Raises OSError where it does not answer."""
+        if self._text():
+            self._command(RENEW)
 
     def _reloaded(self) -> set[str]:
         self._command(RELOAD)

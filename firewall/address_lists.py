@@ -48,6 +48,11 @@ def set_name(name: str, version: int) -> str:
     return f"{name}{version}"
 
 
+def list_of(name: str) -> str:
+    """The list that such a set belongs to."""
+    return name[:-1]
+
+
 def nft_set(name: str, version: int) -> str:
     """The set as ``nft`` declares it after ``add set inet TABLE``; declaring it again changes nothing."""
     kind = {4: "ipv4_addr", 6: "ipv6_addr"}[version]

@@ -14,6 +14,8 @@ from firewall.source_sets import SIZES, SourceSet
 
 log = logging.getLogger(__name__)
 
+NARROW_SECONDS = 60.0
+"""After a first failure. Some TCPs (Apple's, FreeBSD's) send no segments that short: they are not heard meanwhile."""
 WATCH_EVERY, WATCHED_SECONDS = 600.0, 3600.0
 """A guard that has not read its log for an hour is no reason to go on limiting whom it would know by now."""
 
@@ -26,6 +28,8 @@ class Batch:
     slow: dict[str, Verdict] = field(default_factory=dict)
     suspects: dict[str, float] = field(default_factory=dict)
     """Until when their failures count."""
+    narrow: dict[str, float] = field(default_factory=dict)
+    """Until when only the shortest pieces of their streams are let in."""
     known: dict[str, float] = field(default_factory=dict)
     """Until when their success protects them."""
     told: list[tuple[str, Verdict]] = field(default_factory=list)
@@ -52,9 +56,9 @@ class Enforcement:
         if batch.bans:
             self._kernel.put(SourceSet.BAN, {source: verdict.until - now for source, verdict in batch.bans.items()})
         self.know(batch.known)
-        suspects = {source: until for source, until in batch.suspects.items() if source not in batch.bans}
-        if suspects := _left(suspects, now):
-            self._suspect(suspects)
+        for which, found in ((SourceSet.NARROW, batch.narrow), (SourceSet.SUSPECT, batch.suspects)):
+            if left := _left({source: until for source, until in found.items() if source not in batch.bans}, now):
+                self._suspect(which, left)
         if batch.slow:
             self._kernel.put(SourceSet.SLOW, {source: verdict.until - now for source, verdict in batch.slow.items()})
 
@@ -95,12 +99,23 @@ class Enforcement:
         }
         friendly = [source for source in known if not self.is_shut(source)]
         suspects = {source: at + self._policy.longest_window for source, at, *_ in self.unsettled()}
-        newest = list(suspects.items())[-SIZES[SourceSet.SUSPECT] :]
+        newest = {
+            source: until
+            for source, until in list(suspects.items())[-SIZES[SourceSet.SUSPECT] :]
+            if source not in known
+        }
+        narrow = {
+            source: until
+            if self._policy.is_near_a_ban(source, now)
+            else until - self._policy.longest_window + NARROW_SECONDS
+            for source, until in newest.items()
+        }
         self._kernel.restore(
             {
                 SourceSet.SLOW: _left(slowed, now),
                 SourceSet.KNOWN: _left({source: known[source] for source in friendly[-SIZES[SourceSet.KNOWN] :]}, now),
-                SourceSet.SUSPECT: _left({source: until for source, until in newest if source not in known}, now),
+                SourceSet.SUSPECT: _left(newest, now),
+                SourceSet.NARROW: _left(narrow, now),
             }
         )
         self.befriend()
@@ -142,9 +157,9 @@ class Enforcement:
         for source, end in until.items():
             self._shut[source] = max(end, self._shut.get(source, 0.0))
 
-    def _suspect(self, suspects: Mapping[str, float]) -> None:
+    def _suspect(self, which: SourceSet, suspects: Mapping[str, float]) -> None:
         try:
-            self._kernel.put(SourceSet.SUSPECT, suspects)
+            self._kernel.put(which, suspects)
         except Refusal as refusal:
             # A forged flood has filled the set. The strangers' limit holds without it; only an attacker who fails one
             # by one and then several times at once gains three more tries.

@@ -5,18 +5,23 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from asterisk_ext.domain.firewall_types import Protocol
+from firewall import passed
 from firewall.filter import Filter, Match, simplified
 from firewall.filter_nft import ALL, REST, TCP, UDP
 from firewall.ipset_swap import ipset
+from firewall.iptables_matches import PREFIX
 
 RULES_IN, RULES_OUT = "ASTERISK_EXT_R_IN", "ASTERISK_EXT_R_OUT"
 TRIAL_IN, TRIAL_OUT = "ASTERISK_EXT_T_IN", "ASTERISK_EXT_T_OUT"
+LET_IN = "ASTERISK_EXT_LET_IN"
 RULE_CHAINS = (
+    ("filter", LET_IN),
     *(("filter", f"{name}{part}") for name in (RULES_IN, TRIAL_IN) for part in ("_UDP", "_TCP", "")),
     ("filter", RULES_OUT),
     ("filter", TRIAL_OUT),
 )
 TRIAL = {False: "asterisk_ext_trial4", True: "asterisk_ext_trial6"}
+PASSED = {ipv6: f"{PREFIX}{name}" for ipv6, name in passed.SETS.items()}
 ICMP = {False: "icmp", True: "icmpv6"}
 
 Rule = dict[str, object]
@@ -29,6 +34,7 @@ def iptables_chains(confirmed: Filter, trial: Filter | None, *, ipv6: bool) -> d
     """
     tried = trial or confirmed
     return {
+        ("filter", LET_IN): _let_in(ipv6=ipv6),
         **_inbound(RULES_IN, confirmed, ipv6=ipv6),
         ("filter", RULES_OUT): _rules(simplified(confirmed.outbound, ALL), "dst", ipv6=ipv6),
         **_inbound(TRIAL_IN, tried, ipv6=ipv6),
@@ -37,15 +43,27 @@ def iptables_chains(confirmed: Filter, trial: Filter | None, *, ipv6: bool) -> d
 
 
 def _inbound(name: str, filter: Filter, *, ipv6: bool) -> dict[tuple[str, str], list[Rule]]:
-    parts = ((f"{name}_UDP", UDP), (f"{name}_TCP", TCP), (name, REST))
+    remembered: object = {"goto": LET_IN} if passed.is_worth_it(filter) else "ACCEPT"
+    parts = ((f"{name}_UDP", UDP, remembered), (f"{name}_TCP", TCP, "ACCEPT"), (name, REST, "ACCEPT"))
     told: dict[tuple[str, str], list[Rule]] = {
-        ("filter", each): [*_rules(simplified(filter.inbound, which), "src", ipv6=ipv6), {"target": "DROP"}]
-        for each, which in parts
+        ("filter", each): [*_rules(simplified(filter.inbound, which), "src", accept, ipv6=ipv6), {"target": "DROP"}]
+        for each, which, accept in parts
     }
     told["filter", name][:0] = [
         {"protocol": protocol, "target": {"goto": f"{name}_{protocol.upper()}"}} for protocol in ("udp", "tcp")
     ]
     return told
+
+
+def short_cut(*, ipv6: bool) -> Rule:
+    """Lets in whom the rules have let in to that port."""
+    return {"protocol": "udp", "set": {"match-set": [PASSED[ipv6], "src,dst"]}, "target": "ACCEPT"}
+
+
+def _let_in(*, ipv6: bool) -> list[Rule]:
+    """Whom no set takes any more is let in all the same."""
+    remember = {"add-set": [PASSED[ipv6], "src,dst"], "exist": "", "timeout": str(passed.SECONDS)}
+    return [{"protocol": "udp", "target": {"SET": remember}}, {"target": "ACCEPT"}]
 
 
 def to_rules(trial: str, rules: str, *, ipv6: bool) -> list[Rule]:
@@ -56,10 +74,10 @@ def to_rules(trial: str, rules: str, *, ipv6: bool) -> list[Rule]:
     ]
 
 
-def _rules(matches: Iterable[Match], side: str, *, ipv6: bool) -> list[Rule]:
+def _rules(matches: Iterable[Match], side: str, accept: object = "ACCEPT", *, ipv6: bool) -> list[Rule]:
     version = 6 if ipv6 else 4
     return [
-        {**_protocol(match, ipv6=ipv6), **origin, "target": "ACCEPT" if match.accept else "DROP"}
+        {**_protocol(match, ipv6=ipv6), **origin, "target": accept if match.accept else "DROP"}
         for match in matches
         if match.version in (0, version)
         for origin in _origins(match, side)

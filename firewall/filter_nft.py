@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from asterisk_ext.domain.firewall_types import Protocol, written
+from firewall import passed
 from firewall.address_lists import nft_set, set_name
 from firewall.filter import Filter, Match, simplified
 
@@ -38,6 +39,7 @@ def nft_sets(filters: Iterable[Filter]) -> list[str]:
 def nft_chains(confirmed: Filter, trial: Filter | None) -> dict[str, list[str]]:
     """The rules of our chains; inbound ones lead to one for each protocol: no packet meets the others' rules."""
     return {
+        passed.LET_IN: passed.nft_let_in(),
         **_inbound(RULES_IN, confirmed),
         RULES_OUT: _rules(simplified(confirmed.outbound, ALL), "daddr"),
         **_inbound(TRIAL_IN, trial),
@@ -48,9 +50,14 @@ def nft_chains(confirmed: Filter, trial: Filter | None) -> dict[str, list[str]]:
 def _inbound(name: str, filter: Filter | None) -> dict[str, list[str]]:
     if filter is None:
         return {f"{name}_udp": [], f"{name}_tcp": [], name: []}
+    remembered = f"goto {passed.LET_IN}" if passed.is_worth_it(filter) else "accept"
     told = {
-        each: [*_rules(simplified(filter.inbound, which), "saddr"), DENIED]
-        for each, which in ((f"{name}_udp", UDP), (f"{name}_tcp", TCP), (name, REST))
+        each: [*_rules(simplified(filter.inbound, which), "saddr", accept), DENIED]
+        for each, which, accept in (
+            (f"{name}_udp", UDP, remembered),
+            (f"{name}_tcp", TCP, "accept"),
+            (name, REST, "accept"),
+        )
     }
     told[name][:0] = [f"meta l4proto udp goto {name}_udp", f"meta l4proto tcp goto {name}_tcp"]
     return told
@@ -64,8 +71,8 @@ def nft_trial(table: str, seconds: float) -> list[str]:
     return [f"flush set inet {table} {TRIAL}", *begin]
 
 
-def _rules(matches: Iterable[Match], side: str) -> list[str]:
-    return [" ".join([*_parts(match, side), "accept" if match.accept else "drop"]) for match in matches]
+def _rules(matches: Iterable[Match], side: str, accept: str = "accept") -> list[str]:
+    return [" ".join([*_parts(match, side), accept if match.accept else "drop"]) for match in matches]
 
 
 def _parts(match: Match, side: str) -> list[str]:

@@ -69,7 +69,7 @@ async def run(config: Config, stop: asyncio.Event) -> None:
     stream = Stream()
     kernel = kernel_of(settings.driver)
     state = GuardState(Path(settings.state) / "guard.sqlite")
-    policy = BanPolicy(policy_of(config), os.urandom(16), [*LOOPBACK, *settings.never_ban, *settings.fleet])
+    policy = never_banned(config)
     held = HeldBack(time.time)
 
     def publish(kind: str, details: Mapping[str, object]) -> None:
@@ -195,6 +195,12 @@ class Answers:
             if network.prefixlen < WIDEST_FLEET_NETWORK[network.version]:
                 raise TOO_WIDE.refuse(field="networks", network=network)
         self._engine.set_fleet(networks)
+
+
+def never_banned(config: Config) -> BanPolicy:
+    """The settings' ban policy with the networks that they never ban."""
+    guard = config.guard
+    return BanPolicy(policy_of(config), os.urandom(16), [*LOOPBACK, *guard.never_ban, *guard.fleet])
 
 
 def policy_of(config: Config) -> Policy:

@@ -223,8 +223,5 @@ def result_of(line: bytes) -> Any:
     reply = msgspec.json.decode(line)
     if reply["ok"]:
         return reply["result"]
-    # The guard's words are final: braces in them are no places to fill.
-    what, remedy = (str(reply[name]).replace("{", "{{").replace("}", "}}") for name in ("what", "remedy"))
-    raise Problem(reply["error_id"], reply["status"], what, remedy).refuse(
-        field=reply["field"], **reply.get("params", {})
-    )
+    problem = Problem(reply["error_id"], reply["status"], reply["what"], reply["remedy"])
+    raise problem.refuse(field=reply["field"], **reply["params"])

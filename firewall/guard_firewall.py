@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from ipaddress import ip_address
@@ -24,7 +24,8 @@ from firewall.country_lists import CountryLists
 from firewall.filter import filter_of
 from firewall.guard_state import GuardState
 from firewall.kernel import Kernel
-from firewall.list_content import contents, in_countries
+from firewall.list_content import in_countries
+from firewall.loaded_lists import LoadedLists
 from firewall.other_managers import found
 from firewall.ruleset import Ruleset
 
@@ -76,7 +77,6 @@ class GuardFirewall:
         countries: Countries,
     ) -> None:
         self._kernel = kernel
-        self._lists = kernel.lists
         self._state = state
         self._settings = settings
         self._base = base
@@ -85,11 +85,12 @@ class GuardFirewall:
         self._publish = publish
         self._prove = prove
         self._keeper = countries
+        self._loaded = LoadedLists(kernel.lists, countries)
         self._composer = Composer(settings, console, countries)
         self._busy = asyncio.Lock()
         self._timer: asyncio.TimerHandle | None = None
+        self._tidying: asyncio.Future[None] | None = None
         self._endorsed: set[str] = set()
-        self._loaded: frozenset[str] = frozenset()
         self._ended = ""
         self.confirmed = self._remembered()
         self.pending: Pending | None = None
@@ -123,8 +124,16 @@ class GuardFirewall:
         async with self._busy:
             await asyncio.to_thread(self._kernel.apply, self.ruleset())
             bans()
-            self._loaded = frozenset()
+            self._loaded.forget()
             await asyncio.to_thread(self._load)
+
+    async def reload(self, lists: Collection[str] | None) -> Collection[str]:
+        """Put lists that somebody else has changed into the kernel again, all of them where None; says which it has."""
+        async with self._busy:
+            lost = self._loaded.forget(lists)
+            if lost:
+                await asyncio.to_thread(self._load)
+            return lost
 
     def state(self) -> State:
         listed = [CountryList(one.code, one.prefixes4, one.prefixes6) for one in self.countries.countries]
@@ -171,7 +180,7 @@ class GuardFirewall:
         seconds = min(max(1.0, seconds), LONGEST_TRIAL)
         async with self._busy:
             # Lists take a second and change nothing yet: the time runs from when the rules do.
-            await asyncio.to_thread(self._fill, [self.confirmed.firewall, firewall])
+            await asyncio.to_thread(self._loaded.fill, [self.confirmed.firewall, firewall])
             now = self._clock()
             pending = Pending(firewall, digest, by, now, now + seconds)
             self._state.put_firewall(PENDING, msgspec.json.encode(pending))
@@ -258,12 +267,19 @@ class GuardFirewall:
     def close(self) -> None:
         if self._timer is not None:
             self._timer.cancel()
+        if self._tidying is not None:
+            self._tidying.cancel()
 
     def _time_out(self) -> None:
-        # The kernel is back already, by itself; its trial chains are emptied by the next change.
+        # The kernel is back already, by itself; what follows only tidies up.
         self._timer = None
         if self.pending is not None:
             self._forget_pending("timed_out")
+            self._tidying = asyncio.ensure_future(self._tidy())
+
+    async def _tidy(self) -> None:
+        async with self._busy:
+            await asyncio.to_thread(self._load)
 
     def _forget_pending(self, how: str) -> None:
         if self._timer is not None:
@@ -276,25 +292,8 @@ class GuardFirewall:
     def _load(self) -> None:
         """Lists, rules, then away with the lists that no rule names."""
         used = [self.confirmed.firewall, *([self.pending.firewall] if self.pending else [])]
-        self._fill(used)
+        self._loaded.fill(used)
         self._kernel.apply(self.ruleset())
-        names = {name for each in used for name in filter_of(each).lists}
-        if self._loaded - names:
-            self._lists.keep_only(names)
-            self._loaded &= names
+        if self._loaded.drop_unused(used):
             # What is in the kernel is other than what was applied: it would be taken for a foreign change.
             self._kernel.apply(self.ruleset())
-
-    def _fill(self, firewalls: Sequence[Firewall]) -> None:
-        """Load the lists that are not in the kernel yet."""
-        self._keeper.in_use = {code for each in firewalls for code in each.countries()}
-        wanted = {name: whole for each in firewalls for name, whole in self._missing(each).items()}
-        if wanted:
-            self._lists.load(wanted)
-            self._loaded |= wanted.keys()
-
-    def _missing(self, firewall: Firewall) -> Mapping[str, Mapping[int, list[tuple[int, int]]]]:
-        missing = filter_of(firewall).lists - self._loaded
-        if not missing:
-            return {}
-        return {name: whole for name, whole in contents(firewall, self.countries).items() if name in missing}

@@ -8,9 +8,11 @@ import contextlib
 import socket
 import struct
 import threading
+import time
 from collections.abc import Collection, Iterable, Iterator
 
-from firewall.address_lists import PREFIXES, Lists, by_set, set_name
+from firewall import passed
+from firewall.address_lists import PREFIXES, Lists, by_set, list_of, set_name
 from firewall.address_ranges import BITS, Range, prefixes
 from firewall.ipset_netlink import (
     ADDRESS4,
@@ -21,10 +23,12 @@ from firewall.ipset_netlink import (
     CMD_ADD,
     CMD_CREATE,
     DATA,
+    ELEMENTS,
     ELEMENTS_A_MESSAGE,
     EXCLUSIVE,
     FAMILY,
     FLAGS,
+    HEADER_ONLY,
     IP,
     LINE,
     MAX_ELEMENTS,
@@ -33,6 +37,7 @@ from firewall.ipset_netlink import (
     TYPE_OR_SET2,
     IpsetSocket,
 )
+from firewall.iptables_matches import PREFIX
 from firewall.kernel import KERNEL_REFUSED
 from firewall.nft_netlink import CREATE, NESTED, attribute, attributes
 
@@ -47,10 +52,24 @@ class IpsetLists(IpsetSocket):
     def __init__(self) -> None:
         super().__init__()
         self._turn = threading.Lock()
+        self._counts: dict[str, int] = {}
+        """Prefixes of each set as they were loaded."""
 
     def load(self, lists: Lists) -> None:
         with self._turn:
             self._load(lists)
+
+    def judge_again(self) -> None:
+        """Forget whom the rules have let in: they or their lists are others now."""
+        with self._turn:
+            self._judge_again()
+
+    def _judge_again(self) -> None:
+        for pause in (passed.IN_FLIGHT_SECONDS, 0.0):
+            for name in passed.SETS.values():
+                with contextlib.suppress(FileNotFoundError):
+                    self.flush(f"{PREFIX}{name}")
+            time.sleep(pause)
 
     def _load(self, lists: Lists) -> None:
         try:
@@ -62,8 +81,10 @@ class IpsetLists(IpsetSocket):
                 self._create_networks(fresh, version)
                 for part in _parts(ranges, BITS[version]):
                     self._ask(CMD_ADD, fresh, part)
+                self._counts[ipset(name, version)] = self.count(fresh)
                 self.swap(fresh, ipset(name, version))
                 self.destroy(fresh)
+            self._judge_again()
         except OSError as error:
             raise KERNEL_REFUSED.refuse(reason=error) from error
 
@@ -74,9 +95,31 @@ class IpsetLists(IpsetSocket):
     def _keep_only(self, names: Collection[str]) -> None:
         wanted = {ipset(name, version) for name in names for version in BITS}
         for name in self._names() - wanted:
+            self._counts.pop(name, None)
             # One that a rule still names is busy, and stays.
             with contextlib.suppress(OSError):
                 self.destroy(name)
+
+    def changed(self) -> set[str]:
+        """The lists that have not as many prefixes as were loaded; nothing while they are being loaded."""
+        if not self._counts or not self._turn.acquire(blocking=False):
+            return set()
+        try:
+            now = self._counts_now()
+            return {list_of(name.removeprefix(OWN)) for name, count in self._counts.items() if now.get(name) != count}
+        except OSError as error:
+            raise KERNEL_REFUSED.refuse(reason=error) from error
+        finally:
+            self._turn.release()
+
+    def _counts_now(self) -> dict[str, int]:
+        flags = attribute(FLAGS | BIG_ENDIAN, struct.pack(">I", HEADER_ONLY))
+        told = (dict(attributes(body[4:])) for body in self._dump("", flags))
+        return {
+            fields[SET_NAME].rstrip(b"\0").decode(): struct.unpack(">I", dict(attributes(fields[DATA]))[ELEMENTS])[0]
+            for fields in told
+            if SET_NAME in fields and DATA in fields
+        }
 
     def _names(self) -> set[str]:
         ours = tuple(f"{OWN}{prefix}" for prefix in PREFIXES)

@@ -8,23 +8,26 @@ from __future__ import annotations
 
 import os
 import subprocess
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from contextlib import suppress
 from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
 
 from asterisk_ext.domain.address_list import Network
 from asterisk_ext.domain.errors import Problem
-from firewall.filter_iptables import TRIAL
+from firewall import passed
+from firewall.filter_iptables import PASSED, TRIAL
 from firewall.ipset_netlink import IpsetSocket
 from firewall.ipset_swap import MOST_PREFIXES, IpsetLists, ipset
 from firewall.iptables_glance import glance
+from firewall.iptables_matches import ipset_of
+from firewall.iptables_strangers import FRIEND, MET, TURN, WATCHED
 from firewall.iptables_text import Rule, hook_first, own_lines, restore_text
 from firewall.kernel import KERNEL_REFUSED
 from firewall.nftables import LIFTED, UNKNOWN_THEN, key_of, source_of_key
 from firewall.ruleset import Ruleset
-from firewall.ruleset_iptables import CONTACT, FRIEND, HOOKS, MET, OWN_CHAINS, WATCHED, ipset_of, to_iptables
-from firewall.ruleset_strangers import MOST_CONTACTS, MOST_MET
+from firewall.ruleset_iptables import CONTACT, HOOKS, OWN_CHAINS, to_iptables
+from firewall.ruleset_strangers import ENTRIES, MOST_CONTACTS, MOST_MET
 from firewall.source_sets import SIZES, SourceSet
 
 MOST_FRIENDS = 1 << 18
@@ -74,6 +77,8 @@ class IptablesKernel:
                     self._put(table, {chain: rules for (of, chain), rules in wanted.items() if of == table}, ipv6=ipv6)
                 self._try(ruleset.trial_seconds if ruleset.trial else 0, ipv6=ipv6)
             self._applied = self._listing()
+            if ruleset.remembers:
+                self.lists.judge_again()
         except OSError as error:
             raise KERNEL_REFUSED.refuse(reason=error) from error
 
@@ -151,6 +156,9 @@ class IptablesKernel:
         self._seen = seen if intact else b""
         return intact
 
+    def changed_lists(self) -> Collection[str] | None:
+        return self.lists.changed()
+
     def changes(self) -> int:
         return -1
 
@@ -178,6 +186,9 @@ class IptablesKernel:
         for which in SourceSet:
             self._rules_sets.create(ipset_of(which, ipv6=ipv6), ipv6=ipv6, size=SIZES[which])
         self._rules_sets.create_met(MET[ipv6], ipv6=ipv6, size=MOST_MET)
+        for turn in TURN.values():
+            self._rules_sets.create_met(turn[ipv6], ipv6=ipv6, size=ENTRIES)
+        self._rules_sets.create_contacts(PASSED[ipv6], ipv6=ipv6, size=passed.MOST)
         self._rules_sets.create_contacts(CONTACT[ipv6], ipv6=ipv6, size=MOST_CONTACTS)
         self._rules_sets.create_networks(FRIEND[ipv6], ipv6=ipv6, size=MOST_FRIENDS)
         self._rules_sets.create_networks(WATCHED[ipv6], ipv6=ipv6, size=8)

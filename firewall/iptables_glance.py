@@ -46,6 +46,12 @@ def glance(tables: tuple[str, ...] = ("raw", "filter")) -> bytes:
     return digest.digest()
 
 
+def table_bytes(family: _Family, table: str) -> bytes:
+    """The entries of one table as the kernel has them, the names of its chains among them; raises OSError."""
+    with socket.socket(family.domain, socket.SOCK_DGRAM) as asked:
+        return _entries(asked.fileno(), family, table)
+
+
 def _entries(fd: int, family: _Family, table: str) -> bytes:
     name = table.encode().ljust(NAME_BYTES, b"\0")
     info = _ask(fd, family.level, GET_INFO, name.ljust(INFO_BYTES, b"\0"))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from typing import Protocol
 
 from asterisk_ext.domain.address_list import Network
@@ -68,6 +68,9 @@ class Kernel(Protocol):
 
     def changes(self) -> int:
         """Begin to listen: a descriptor that becomes readable when the rules have been changed; −1 if there is none."""
+
+    def changed_lists(self) -> Collection[str] | None:
+        """The address lists whose content somebody else has changed since this was last asked; None: any of them."""
 
     def drain_changes(self) -> bool:
         """Take what is readable there; true when a change was not this driver's own."""

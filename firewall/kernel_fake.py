@@ -18,11 +18,17 @@ class FakeLists:
     def __init__(self) -> None:
         self.loaded: dict[str, dict[int, list[Range]]] = {}
         self.broken: Refusal | None = None
+        self.emptied: set[str] = set()
 
     def load(self, lists: Lists) -> None:
         if self.broken is not None:
             raise self.broken
         self.loaded.update({name: {v: list(ranges) for v, ranges in both.items()} for name, both in lists.items()})
+
+    def flush(self, name: str) -> None:
+        """What another's ``nft flush set`` does."""
+        self.loaded[name] = {4: [], 6: []}
+        self.emptied.add(name)
 
     def keep_only(self, names: Collection[str]) -> None:
         self.loaded = {name: both for name, both in self.loaded.items() if name in names}
@@ -59,7 +65,7 @@ class FakeKernel:
     def lift(self, sources: Iterable[str]) -> None:
         self.calls.append("lift")
         for source in sources:
-            for which in (SourceSet.BAN, SourceSet.SLOW, SourceSet.SUSPECT):
+            for which in (SourceSet.BAN, SourceSet.SLOW, SourceSet.SUSPECT, SourceSet.NARROW):
                 self._until[which].pop(source, None)
 
     def restore(self, sources: Mapping[SourceSet, Mapping[str, float]]) -> None:
@@ -100,6 +106,10 @@ class FakeKernel:
 
     def is_intact(self) -> bool:
         return not self.tampered
+
+    def changed_lists(self) -> Collection[str] | None:
+        changed, self.lists.emptied = self.lists.emptied, set()
+        return changed
 
     def changes(self) -> int:
         return -1

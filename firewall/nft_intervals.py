@@ -21,6 +21,7 @@ from typing import Final
 import msgspec
 
 from asterisk_ext.domain.errors import Refusal
+from firewall import passed
 from firewall.address_lists import PREFIXES, Lists, by_set, nft_set, set_name
 from firewall.address_ranges import BITS, Range
 from firewall.kernel import KERNEL_REFUSED
@@ -65,8 +66,20 @@ class NftLists(ElementSocket):
             try:
                 for (name, version), ranges in wanted.items():
                     self._change(set_name(name, version), ranges, BITS[version], wanted)
+                self._judge_again()
             except OSError as error:
                 raise KERNEL_REFUSED.refuse(reason=error) from error
+
+    def judge_again(self) -> None:
+        """Forget whom the rules have let in: they or their lists are others now."""
+        with self._turn:
+            self._judge_again()
+
+    def _judge_again(self) -> None:
+        for pause in (passed.IN_FLIGHT_SECONDS, 0.0):
+            with contextlib.suppress(FileNotFoundError):
+                self._transact([(DELETE_ELEMENTS, 0, self._body(name)) for name in passed.SETS.values()])
+            time.sleep(pause)
 
     def _change(self, name: str, ranges: Iterable[Range], bits: int, all_: Iterable[tuple[str, int]]) -> None:
         # Plain numbers: 60,000 pairs would have Python's collector hold up every thread for long.

@@ -190,10 +190,13 @@ class ElementSocket:
 class ChangeSocket:
     """Hears of every change to nftables, with the port of who made it (0: the kernel itself).
 
-    Not of those from the port ``deaf_to``: a list of 60,000 prefixes would be as many messages.
+    Not of those from the port ``deaf_to``: a list of 60,000 prefixes would be as many messages. ``touched``: the sets
+    of the table whose elements somebody else has changed; None: too many messages came to know.
     """
 
-    def __init__(self, deaf_to: int = 0) -> None:
+    def __init__(self, table: str, deaf_to: int = 0) -> None:
+        self._table = table.encode() + b"\0"
+        self.touched: set[str] | None = set()
         self._socket = socket.socket(
             AF_NETLINK, socket.SOCK_RAW | socket.SOCK_CLOEXEC | socket.SOCK_NONBLOCK, NETLINK_NETFILTER
         )
@@ -226,9 +229,19 @@ class ChangeSocket:
             except OSError as error:
                 if error.errno != errno.ENOBUFS:
                     raise
-                foreign = True
+                foreign, self.touched = True, None
                 continue
-            foreign = foreign or any(port not in (0, own_port) for _, _, _, port, _ in messages_of(data))
+            for kind, _, _, port, body in messages_of(data):
+                if port not in (0, own_port):
+                    foreign = True
+                    self._note(kind, body)
+
+    def _note(self, kind: int, body: bytes) -> None:
+        if self.touched is None or kind not in (NEW_ELEMENTS, DELETE_ELEMENTS):
+            return
+        told = {kind & 0xFF: value for kind, value in attributes(body[4:]) if kind in (LIST_TABLE, LIST_SET)}
+        if told.get(LIST_TABLE) == self._table:
+            self.touched.add(told[LIST_SET].rstrip(b"\0").decode())
 
     def close(self) -> None:
         self._socket.close()

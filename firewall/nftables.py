@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import subprocess
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from contextlib import suppress
 from ipaddress import IPv4Network, IPv6Network, collapse_addresses
 from socket import AF_INET, AF_INET6, inet_ntop, inet_pton
 
 from asterisk_ext.domain.address_list import Network
+from firewall.address_lists import PREFIXES, list_of
 from firewall.kernel import KERNEL_REFUSED
 from firewall.nft_fingerprint import Fingerprints
 from firewall.nft_intervals import NftLists
@@ -21,7 +22,8 @@ NFT = "/usr/sbin/nft"
 WATCHED = "watched"
 UNKNOWN_THEN = (SourceSet.BAN, SourceSet.SLOW)
 """Who gets into these is no longer among the known."""
-LIFTED = (SourceSet.BAN, SourceSet.SLOW, SourceSet.SUSPECT)
+LIFTED = (SourceSet.BAN, SourceSet.SLOW, SourceSet.SUSPECT, SourceSet.NARROW)
+MOST_RENEWED = 1 << 15
 
 
 class NftablesKernel:
@@ -39,6 +41,8 @@ class NftablesKernel:
     def apply(self, ruleset: Ruleset) -> None:
         self._run(["-f", "-"], to_nft(ruleset))
         self._applied = self._rules.fingerprint()
+        if ruleset.remembers:
+            self.lists.judge_again()
 
     def put(self, which: SourceSet, sources: Mapping[str, float]) -> None:
         wanted = _by_set({which: sources})
@@ -56,7 +60,9 @@ class NftablesKernel:
             raise KERNEL_REFUSED.refuse(reason=error) from error
         if which is not SourceSet.SUSPECT:
             # A flood makes a million of these; that they keep their first time is right.
-            self._put_before[which].update(sources)
+            if which is SourceSet.NARROW and len(before) > MOST_RENEWED:
+                before.clear()
+            before.update(sources)
 
     def lift(self, sources: Iterable[str]) -> None:
         listed = list(sources)
@@ -110,8 +116,14 @@ class NftablesKernel:
         # Not before somebody asks: the kernel writes a message for each element while anybody listens, which makes
         # restoring 50,000 bans four times as slow.
         if self._changes is None:
-            self._changes = ChangeSocket(deaf_to=self.lists.port)
+            self._changes = ChangeSocket(TABLE, deaf_to=self.lists.port)
         return self._changes.fileno()
+
+    def changed_lists(self) -> Collection[str] | None:
+        if self._changes is None:
+            return ()
+        touched, self._changes.touched = self._changes.touched, set()
+        return None if touched is None else {list_of(name) for name in touched if name.startswith(PREFIXES)}
 
     def drain_changes(self) -> bool:
         return self._changes is not None and self._changes.drain(self._elements.port)

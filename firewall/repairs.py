@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Collection
 
 from asterisk_ext.tasks import Tasks
 from firewall.ban_engine import BanEngine
@@ -62,21 +63,37 @@ class Repairs:
             return
         if (told or self._has_lost_bans()) and self._engine.repair(lost=False):
             self._tell(rules=False)
+        changed = self._kernel.changed_lists()
+        if changed is None or changed:
+            self._tasks.start("repair of address lists", self._reload(changed))
+            return
         if not told:
             self._look_later(LOOK_SECONDS)
 
     async def _repair(self) -> None:
-        """The rules, then the bans, then the lists."""
+        """The rules, then the bans, then the lists: whatever is told of those up to now is dealt with by that."""
+        self._kernel.drain_changes()
+        self._kernel.changed_lists()
         try:
             await self._firewall.repair(lambda: self._engine.repair(lost=True))
         finally:
             self._look_later(LOOK_SECONDS)
         self._tell(rules=True)
 
-    def _tell(self, *, rules: bool) -> None:
+    async def _reload(self, lists: Collection[str] | None) -> None:
+        """Address lists that somebody has emptied or changed, each by itself."""
+        lost: Collection[str] = ()
+        try:
+            lost = await self._firewall.reload(lists)
+        finally:
+            self._look_later(LOOK_SECONDS)
+        if lost:
+            self._tell(rules=False, lists=lost)
+
+    def _tell(self, *, rules: bool, lists: Collection[str] = ()) -> None:
         self._kernel.drain_changes()
         self._engine.counts.repaired += 1
-        self._stream.publish("repaired", {"rules": rules})
+        self._stream.publish("repaired", {"rules": rules, "lists": sorted(lists)} if lists else {"rules": rules})
 
     def _has_lost_bans(self) -> bool:
         """There are fewer than there should be. Only then are they listed: 50,000 take a tenth of a second."""

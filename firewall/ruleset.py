@@ -19,6 +19,7 @@ from asterisk_ext.domain.firewall import Firewall, Needs
 from asterisk_ext.domain.firewall_default import default_rules
 from asterisk_ext.domain.firewall_rule import ports_of
 from asterisk_ext.domain.firewall_types import Protocol
+from firewall import passed
 from firewall.filter import Filter, filter_of
 from firewall.filter_nft import TO_RULES, nft_chains, nft_trial
 from firewall.filter_nft import nft_sets as filter_sets
@@ -28,6 +29,7 @@ from firewall.ruleset_strangers import (
     Strangers,
     by_family,
     nft_contacts,
+    nft_long,
     nft_meetings,
     nft_rules,
     nft_sets,
@@ -75,6 +77,11 @@ class Ruleset:
     def lists(self) -> frozenset[str]:
         """The address lists that its rules name."""
         return self.confirmed.lists | (self.trial.lists if self.trial else frozenset())
+
+    @property
+    def remembers(self) -> bool:
+        """Whether whom the rules have let in is looked for before them."""
+        return self.trial is None and passed.is_worth_it(self.confirmed)
 
     def is_untracked(self, port: str) -> bool:
         """Whether packets to these UDP ports need no tracking: they are open to everybody, with and without a trial."""
@@ -140,6 +147,7 @@ def _sets(rules: Ruleset) -> list[str]:
             for v6, kind in ADDRESS_TYPES.items()
         ),
         *nft_sets(),
+        *passed.nft_sets(),
     ]
 
 
@@ -199,16 +207,26 @@ def _early_out(rules: Ruleset) -> list[str]:
     return [
         *(f"udp sport {port} notrack accept" for port in rules.rtp if rules.is_untracked(port)),
         *nft_contacts(rules.sip_udp),
+        *_no_answers_to_the_banned(rules),
         *(nft_meetings(rules.sip_udp, rules.sip_tcp) if rules.strangers else []),
         *(f"udp sport {port} notrack" for port in rules.sip_udp if rules.is_untracked(port)),
     ]
+
+
+def _no_answers_to_the_banned(rules: Ruleset) -> list[str]:
+    """Over streams, where many requests may have come at once with the last that was let in."""
+    if not rules.sip_tcp:
+        return []
+    return [f"tcp sport {_ports(rules.sip_tcp)} {rule}" for rule in by_family("{daddr} @{name} drop", SourceSet.BAN)]
 
 
 def _inbound(rules: Ruleset) -> list[str]:
     return [
         # What is most of the traffic and open to everybody comes first, and a port a rule: ranges in a set are slow.
         *(f"udp dport {port} accept" for port in rules.rtp + rules.sip_udp if rules.is_for_all(port)),
+        *(passed.nft_short_cut() if rules.remembers else []),
         "iif lo accept",
+        *(nft_long(rules.sip_tcp) if rules.strangers else []),
         "ct state established,related accept",
         "ct state invalid drop",
         "icmp type { destination-unreachable, time-exceeded, parameter-problem } accept",

@@ -8,11 +8,16 @@ day, to whom Asterisk has not sent a request of its own, and who are on no never
   failed the guard lists its source as *suspect*: one at a time, one a second. So whoever sends n failures at once, or
   waits after each, gets ``failures`` through, as long as Asterisk and the guard together need less than a second for
   the ban (measured: 0.5 ms, 25 ms at worst).
-* Over streams a packet is any piece of any number of requests, and TLS hides which. So the node offers strangers short
-  segments (RFC 9293 section 3.7.1) and takes no longer ones: two connections at once, then one a second; two segments
-  at once, then four a second, and ``STREAM_BYTES`` a second of segments however short; a suspect gets one segment a
-  second through. The shortest request that fails has some 100 bytes, the shortest guess 255: four failures need two
-  segments, and the fourth's ban comes before a third.
+* Over streams a packet is any piece of any number of requests, and TLS hides which. The shortest request that fails
+  has 64 bytes, the shortest guess 230. So the node offers strangers short segments (RFC 9293 section 3.7.1) and takes
+  no longer ones: one at a time, four a second. One completes what came before it and three requests at most. Whoever
+  has just failed, or is two failures from a ban, gets *narrow* ones, in which no two requests end, two a second.
+  Each packet with data is a segment, were it a byte. Connections: two at once, then one in three seconds,
+  or an office that comes at once would share the segments among so many that none gets anywhere.
+* UDP and streams take turns: after a packet of one, the other waits a second.
+* What is completed late escapes this: a TLS record, or segments whose first comes last, are held back in Asterisk or
+  in the kernel until they are whole. So a stranger's connection carries ``CONNECTION_BYTES`` in all, and nothing more
+  is sent over a stream to whoever is banned: the answers to what comes at once stay here (``docs/benchmarks.md``).
 
 A phone needs two packets, and its success makes its whole address known: an office of 50 phones that come at once from
 a new address has the first of them in after some two seconds, and with it all. What is dropped is sent again (SIP over
@@ -37,15 +42,19 @@ FLOOD = 20_000
 ENTRY_SECONDS = 5
 ENTRIES = 1 << 17
 SEGMENT_BYTES = 216
-"""Two of the shortest requests that fail. No usual TCP insists on more (FreeBSD's least, ``net.inet.tcp.minmss``)."""
-LONGEST_SEGMENT = SEGMENT_BYTES + 64
-"""With its headers: 40 bytes in IPv4 and 60 in IPv6, where the offer is kept as well; options count as data."""
-SHORTEST_DATA = 80
-"""Acknowledgements, which any connection needs, are shorter with their headers."""
-SEGMENTS_AT_ONCE, SEGMENTS_A_SECOND = 2, 4
-STREAM_BYTES = 1000
-"""With headers. A phone sends some 2 kB over TCP until it is known, and 4 kB over TLS."""
-CONNECTIONS_AT_ONCE = 2
+"""No usual TCP insists on more (FreeBSD's and Apple's least, ``net.inet.tcp.minmss``)."""
+NARROW_BYTES = 60
+"""Less than any request; Linux goes down to 48 and twelve of options."""
+HEADERS = {False: 40, True: 60}
+"""In IPv4 and in IPv6, where the offer is kept as well; TCP's options count as data."""
+SEGMENTS_A_SECOND, NARROW_A_SECOND = 4, 2
+CONNECTION_BYTES = 8000
+"""With headers. A phone sends some 2 kB over TCP until it is known, and 4 to 6 kB over TLS."""
+TURN_SECONDS = 1
+TURNS = ("turn_udp", "turn_tcp")
+TCP_WORDS = range(5, 16)
+"""How long its header may be. A packet that is no longer has no data: an acknowledgement, which connections need."""
+CONNECTIONS_AT_ONCE, CONNECTIONS_A_MINUTE = 2, 20
 KEEPALIVE_BYTES = 32
 """What keeps a phone's way through its router open (CRLF, STUN) is shorter; the shortest SIP request is longer."""
 RESPONSE = b"SIP/2.0 "
@@ -56,10 +65,17 @@ CONTACT_SECONDS = 3600
 MOST_CONTACTS = 1 << 17
 MOST_MET = 1 << 16
 COUNTER = "strangers"
-STRANGERS_CHAINS = ("strangers_out", "strangers_tcp", "strangers")
+STRANGERS_CHAINS = (
+    "strangers_out",
+    "strangers_data",
+    "strangers_short",
+    "strangers_tcp",
+    "strangers_long",
+    "strangers",
+)
 SPARED = (SourceSet.KNOWN, SourceSet.SLOW)
 """Who has authenticated; what comes from them does not get into the chain ``strangers``."""
-PER_SOURCE = ("stranger", "suspect_rate", "connect", "segment", "stream")
+PER_SOURCE = ("stranger", "suspect_rate", "connect", "segment", "narrow_rate", *TURNS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,7 +121,25 @@ def nft_rules(strangers: Strangers) -> dict[str, list[str]]:
         f"{saddr} @{SourceSet.SUSPECT.of(ipv6=v6)} {rule}"
         for (v6, saddr), rule in zip(SADDR.items(), _limited("suspect_rate", SINGLY, drop), strict=True)
     ]
-    segments = _limited("segment", f"{SEGMENTS_A_SECOND}/second burst {SEGMENTS_AT_ONCE} packets", drop)
+    rate = f"{CONNECTIONS_A_MINUTE}/minute burst {CONNECTIONS_AT_ONCE} packets"
+    connections = _limited("connect", rate, drop)
+    lengths = by_family("{nfproto} meta length > {length} {drop}", "", drop=drop, data=SEGMENT_BYTES)
+    narrow = by_family("{saddr} @{name} meta length > {length} {drop}", "narrow", drop=drop, data=NARROW_BYTES)
+    slower = [
+        f"{saddr} @{SourceSet.NARROW.of(ipv6=v6)} {rule}"
+        for (v6, saddr), rule in zip(
+            SADDR.items(), _limited("narrow_rate", f"{NARROW_A_SECOND}/second burst 1 packets", drop), strict=True
+        )
+    ]
+    waits = {turn: by_family("{saddr} @{name} {drop}", turn, drop=drop) for turn in TURNS}
+    takes = {turn: by_family("update @{name} {{ {saddr} timeout 1s }}", turn) for turn in TURNS}
+    unlimited = [
+        "iif lo return",
+        *by_family("{saddr} @{name} return", "met"),
+        "ip saddr @friend4 return",
+        "ip6 saddr @friend6 return",
+        "meta nfproto != @watched return",
+    ]
     return {
         "strangers_out": [
             "oif lo return",
@@ -113,31 +147,55 @@ def nft_rules(strangers: Strangers) -> dict[str, list[str]]:
             *by_family("{daddr} @{name} return", "met"),
             "ip daddr @friend4 return",
             "ip6 daddr @friend6 return",
+            *by_family(f"{{daddr}} @{{name}} tcp option maxseg size set {NARROW_BYTES} return", SourceSet.NARROW),
             f"tcp option maxseg size set {SEGMENT_BYTES}",
         ],
         "strangers_tcp": [
             flood,
-            *(opening + rule for rule in _limited("connect", f"1/second burst {CONNECTIONS_AT_ONCE} packets", drop)),
+            *(opening + rule for rule in connections),
             f"{opening}return",
-            f"meta length > {LONGEST_SEGMENT} {drop}",
-            *(f"meta length > {SHORTEST_DATA} {rule}" for rule in (*suspects, *segments)),
-            *_limited("stream", f"{STREAM_BYTES} bytes/second", drop),
+            f"meta length <= {HEADERS[True] - 20 + 4 * TCP_WORDS[-1]} goto strangers_short",
+            "goto strangers_data",
+        ],
+        # A rule each: nft itself fails where a set holds what is no whole byte.
+        "strangers_short": [
+            *(f"ip length {20 + 4 * words} tcp doff {words} return" for words in TCP_WORDS),
+            *(f"ip6 length {4 * words} tcp doff {words} return" for words in TCP_WORDS),
+            "goto strangers_data",
+        ],
+        "strangers_data": [
+            *lengths,
+            *narrow,
+            *waits["turn_udp"],
+            *slower,
+            *_limited("segment", f"{SEGMENTS_A_SECOND}/second burst 1 packets", drop),
+            *takes["turn_tcp"],
+        ],
+        "strangers_long": [
+            *(rule for spared in SPARED for rule in by_family("{saddr} @{name} return", spared)),
+            *unlimited,
+            drop,
         ],
         "strangers": [
-            "iif lo return",
-            *by_family("{saddr} @{name} return", "met"),
-            "ip saddr @friend4 return",
-            "ip6 saddr @friend6 return",
-            "meta nfproto != @watched return",
+            *unlimited,
             "meta l4proto tcp goto strangers_tcp",
             f"udp length <= {8 + KEEPALIVE_BYTES} return",
             flood,
+            *waits["turn_tcp"],
             # The narrower limit first: what it drops takes nothing from the other.
             *suspects,
             *_limited("stranger", f"1/second burst {strangers.failures} packets", drop),
             f"limit rate over {strangers.total}/second burst {strangers.total} packets {drop}",
+            *takes["turn_udp"],
         ],
     }
+
+
+def nft_long(sip_tcp: Sequence[str]) -> list[str]:
+    """For what comes in over a connection: a stranger's that has carried too much."""
+    if not sip_tcp:
+        return []
+    return [f"tcp dport {{ {', '.join(sip_tcp)} }} ct original bytes > {CONNECTION_BYTES} jump strangers_long"]
 
 
 def nft_contacts(sip_udp: Sequence[str]) -> list[str]:
@@ -169,10 +227,17 @@ SADDR = {False: "ip saddr", True: f"ip6 saddr & {SUBSCRIBER_MASK}"}
 SINGLY = "1/second burst 1 packets"
 
 
-def by_family(rule: str, name: str) -> list[str]:
-    """A rule for each family, with ``{saddr}``, ``{daddr}`` and ``{name}`` as that has them."""
+def by_family(rule: str, name: str, *, drop: str = "", data: int = 0) -> list[str]:
+    """A rule for each family, with ``{saddr}``, ``{daddr}``, ``{name}`` and the others as that has them."""
     return [
-        rule.format(saddr=saddr, daddr=saddr.replace("saddr", "daddr"), name=f"{name}{6 if v6 else 4}")
+        rule.format(
+            saddr=saddr,
+            daddr=saddr.replace("saddr", "daddr"),
+            name=f"{name}{6 if v6 else 4}",
+            nfproto=f"meta nfproto ipv{6 if v6 else 4}",
+            length=HEADERS[v6] + data,
+            drop=drop,
+        )
         for v6, saddr in SADDR.items()
     ]
 

@@ -210,7 +210,7 @@ class SocketApi:
                     reply: object = {"ok": True, "result": result}
                 except Refusal as refusal:
                     reply = refused(refusal)
-                writer.write(msgspec.json.encode(reply) + b"\n")
+                writer.write(msgspec.json.encode(reply, enc_hook=str) + b"\n")
                 await writer.drain()
         except (ConnectionError, ValueError, asyncio.LimitOverrunError):
             log.info("a caller of the guard's socket (uid %d) was cut off", uid)
@@ -236,10 +236,10 @@ def refused(refusal: Refusal) -> dict[str, object]:
         "ok": False,
         "error_id": refusal.error_id,
         "status": refusal.problem.status,
-        "what": refusal.what,
-        "remedy": refusal.remedy,
+        "what": refusal.problem.what,
+        "remedy": refusal.problem.remedy,
         "field": refusal.field,
-        "params": {name: str(value) for name, value in refusal.params.items()},
+        "params": refusal.params,
     }
 
 

@@ -33,6 +33,8 @@ class Cluster:
     arguments: list[list[str]]
     logs: list[Path]
     processes: list[subprocess.Popen[bytes]] = field(default_factory=list)
+    shown: grpc.ChannelCredentials | None = None
+    """What the servers are shown when they are asked who leads; without it they speak plain text."""
 
     def start(self, number: int) -> None:
         with self.logs[number].open("ab") as log:
@@ -74,14 +76,21 @@ class Cluster:
         raise TimeoutError("the cluster has no leader")
 
     def _channel(self, number: int) -> grpc.Channel:
-        return grpc.insecure_channel(self.endpoints[number].removeprefix("http://"))
+        where = self.endpoints[number].partition("://")[2]
+        return grpc.secure_channel(where, self.shown) if self.shown else grpc.insecure_channel(where)
 
 
 @contextlib.contextmanager
-def cluster(place: Path, size: int, extra: Sequence[str] = ()) -> Iterator[Cluster]:
-    """``size`` servers on free ports of 127.0.0.1, ready; ended when the context ends, their data gone."""
+def cluster(
+    place: Path, size: int, extra: Sequence[str] = (), shown: grpc.ChannelCredentials | None = None
+) -> Iterator[Cluster]:
+    """``size`` servers on free ports of 127.0.0.1, ready; ended when the context ends, their data gone.
+
+    With ``shown`` they speak TLS, by what ``extra`` tells them.
+    """
     with tempfile.TemporaryDirectory(prefix="etcd-", dir=MEMORY) as data:
-        made = _laid_out(place, Path(data), size, extra)
+        made = _laid_out(place, Path(data), size, extra, "https" if shown else "http")
+        made.shown = shown
         try:
             for number in range(size):
                 made.start(number)
@@ -93,10 +102,10 @@ def cluster(place: Path, size: int, extra: Sequence[str] = ()) -> Iterator[Clust
                 process.wait()
 
 
-def _laid_out(place: Path, data: Path, size: int, extra: Sequence[str]) -> Cluster:
+def _laid_out(place: Path, data: Path, size: int, extra: Sequence[str], scheme: str) -> Cluster:
     ports = _free_ports(2 * size)
-    clients = [f"http://127.0.0.1:{port}" for port in ports[:size]]
-    peers = [f"http://127.0.0.1:{port}" for port in ports[size:]]
+    clients = [f"{scheme}://127.0.0.1:{port}" for port in ports[:size]]
+    peers = [f"{scheme}://127.0.0.1:{port}" for port in ports[size:]]
     members = ",".join(f"s{number}={peer}" for number, peer in enumerate(peers))
     arguments = [
         [

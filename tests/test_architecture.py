@@ -18,12 +18,14 @@ COMMON = (
     "asterisk_ext.audio_ports",
     "asterisk_ext.country_ports",
     "asterisk_ext.guard_ports",
+    "asterisk_ext.name_ports",
     "asterisk_ext.domain",
 )
 MAY_IMPORT = {
     "asterisk_ext/domain": ("asterisk_ext.domain",),
     "asterisk_ext/ports.py": ("asterisk_ext.domain", "asterisk_ext.guard_ports"),
     "asterisk_ext/guard_ports.py": (),
+    "asterisk_ext/name_ports.py": ("asterisk_ext.domain",),
     "asterisk_ext/country_ports.py": (),
     "asterisk_ext/audio_ports.py": ("asterisk_ext.domain",),
     "asterisk_ext/config.py": ("asterisk_ext.domain",),
@@ -35,15 +37,20 @@ MAY_IMPORT = {
     "asterisk_ext/trust": (*COMMON, "asterisk_ext.trust"),
     "asterisk_ext/copy_file.py": COMMON,
     "asterisk_ext/store.py": (*COMMON, "asterisk_ext.copy_file"),
-    "asterisk_ext/peer.py": COMMON,
+    "asterisk_ext/peer": (*COMMON, "asterisk_ext.peer_link"),
+    "asterisk_ext/name_server.py": COMMON,
+    "asterisk_ext/certified_names.py": COMMON,
     **{edge: (*COMMON, "asterisk_ext.config", "asterisk_ext.tasks", edge) for edge in EDGES},
 }
 KNOW_EVERYTHING = (
     "asterisk_ext/runtime.py",
     "asterisk_ext/console.py",
+    "asterisk_ext/maintenances.py",
     "asterisk_ext/membership.py",
     "asterisk_ext/trunks.py",
     "asterisk_ext/gate.py",
+    "asterisk_ext/hosting.py",
+    "asterisk_ext/succession.py",
     "asterisk_ext/cli",
     "asterisk_ext/lab",
 )

@@ -17,7 +17,9 @@ from admin_http.api import (
     live_calls,
     maintenance,
     pbx_blocks,
+    pbx_move,
     pbx_parts,
+    registry,
     servers,
     status,
     users,
@@ -32,6 +34,7 @@ ROUTES: tuple[Route, ...] = (
     *virtual_pbx.ROUTES,
     *pbx_parts.ROUTES,
     *pbx_blocks.ROUTES,
+    *pbx_move.ROUTES,
     *bans.ROUTES,
     *firewall.ROUTES,
     *countries.ROUTES,
@@ -40,6 +43,7 @@ ROUTES: tuple[Route, ...] = (
     *audios.ROUTES,
     *users.ROUTES,
     *audit.ROUTES,
+    *registry.ROUTES,
     *status.ROUTES,
 )
 

@@ -17,9 +17,11 @@ from asterisk_ext.domain.access import Act, Actor
 from asterisk_ext.domain.firewall import NOT_A_QUESTION
 from asterisk_ext.domain.firewall_rule import Rule
 from asterisk_ext.domain.firewall_trial import Pending, Question
+from asterisk_ext.ports import SILENT
 from asterisk_ext.services import firewall as service
-from asterisk_ext.services import firewall_lists
-from asterisk_ext.services.firewall_lists import OwnList
+from asterisk_ext.services import firewall_drafts, firewall_lists
+from asterisk_ext.services.firewall_elsewhere import UNSURE
+from asterisk_ext.services.firewall_lists import Listed
 from asterisk_ext.services.firewall_plan import View
 from asterisk_ext.services.firewall_table import Table
 
@@ -29,38 +31,40 @@ async def table(services: Services, actor: Actor, name: str) -> Table:
 
 
 async def add(services: Services, actor: Actor, name: str, body: NewRule) -> Rule:
-    return await services.firewall.put(actor, name, body.rule(), number=body.number, revision=body.revision)
+    return await services.firewall.drafts.put(actor, name, body.rule(), number=body.number, revision=body.revision)
 
 
 async def change(services: Services, actor: Actor, name: str, rule: str, body: NewRule) -> Rule:
-    return await services.firewall.put(actor, name, body.rule(rule), revision=body.revision)
+    return await services.firewall.drafts.put(actor, name, body.rule(rule), revision=body.revision)
 
 
 async def move(services: Services, actor: Actor, name: str, rule: str, body: Move) -> None:
-    await services.firewall.move(actor, name, rule, body.number, body.revision)
+    await services.firewall.drafts.move(actor, name, rule, body.number, body.revision)
 
 
 async def remove(services: Services, actor: Actor, name: str, rule: str, query: Seen) -> None:
-    await services.firewall.remove(actor, name, rule, query.revision)
+    await services.firewall.drafts.remove(actor, name, rule, query.revision)
 
 
 async def discard(services: Services, actor: Actor, name: str) -> None:
-    await services.firewall.discard(actor, name)
+    await services.firewall.drafts.discard(actor, name)
 
 
 async def use_template(services: Services, actor: Actor, name: str, body: Template) -> None:
-    await services.firewall.use_template(actor, name, body.template)
+    await services.firewall.drafts.use_template(actor, name, body.template)
 
 
 async def save_template(services: Services, actor: Actor, name: str, body: Template) -> None:
-    await services.firewall.save_template(actor, name, body.template)
+    await services.firewall.drafts.save_template(actor, name, body.template)
 
 
 async def plan(services: Services, actor: Actor, request: web.Request, name: str, body: Session) -> View:
+    await services.fleet.reached(body.revision)
     return await services.firewall.plan(actor, name, [*own_session(request), *body.session])
 
 
 async def apply(services: Services, actor: Actor, request: web.Request, name: str, body: Apply) -> Pending:
+    await services.fleet.reached(body.revision)
     return await services.firewall.apply(
         actor,
         name,
@@ -80,35 +84,37 @@ async def roll_back(services: Services, actor: Actor, name: str) -> None:
 
 
 async def explain(services: Services, actor: Actor, name: str, query: Asked) -> Told:
+    await services.fleet.reached(query.revision)
     question = Question(query.address, query.protocol, query.port)
     now, draft = await services.firewall.explain(actor, name, question)
     return Told(now=now, draft=draft)
 
 
-async def lists(services: Services, actor: Actor) -> dict[str, OwnList]:
+async def lists(services: Services, actor: Actor) -> dict[str, Listed]:
     return services.firewall.lists.table(actor)
 
 
-async def save_list(services: Services, actor: Actor, list: str, body: Entries) -> OwnList:
-    return await services.firewall.lists.save(actor, list, body.entries)
+async def save_list(services: Services, actor: Actor, list: str, body: Entries) -> Listed:
+    return await services.firewall.lists.save(actor, list, body.entries, body.revision)
 
 
-async def remove_list(services: Services, actor: Actor, list: str) -> None:
-    await services.firewall.lists.remove(actor, list)
+async def remove_list(services: Services, actor: Actor, list: str, query: Seen) -> None:
+    await services.firewall.lists.remove(actor, list, query.revision)
 
 
 async def templates(services: Services, actor: Actor) -> Sequence[str]:
-    return services.firewall.templates(actor)
+    return services.firewall.drafts.templates(actor)
 
 
-HERE = (server_domain.UNKNOWN, service.ELSEWHERE)
+HERE = (server_domain.UNKNOWN, SILENT)
+ENTRIES = (firewall_origin.NOT_AN_ORIGIN, firewall_origin.HOST_BITS, firewall_origin.REVERSED)
 WRONG = (
     *(firewall_rule.UNKNOWN_TYPE, firewall_rule.BAD_PORT, firewall_rule.PORTS_REVERSED, firewall_rule.NO_PORTS),
     *(firewall_rule.DUPLICATE, firewall_rule.TOO_LONG, firewall_rule.TOO_MANY),
-    *(firewall_origin.NOT_AN_ORIGIN, firewall_origin.HOST_BITS, firewall_origin.REVERSED),
+    *ENTRIES,
     *(firewall_origin.UNKNOWN_COUNTRY, firewall_origin.UNKNOWN_LIST, firewall_origin.OVERLAPPING),
 )
-EDITS = (server_domain.UNKNOWN, service.CHANGED_MEANWHILE, *WRITES)
+EDITS = (server_domain.UNKNOWN, firewall_drafts.CHANGED_MEANWHILE, *WRITES)
 PATH = "/servers/{name}/firewall"
 SEE, CHANGE = Act.SEE_FIREWALL, Act.CHANGE_FIREWALL
 
@@ -176,7 +182,7 @@ ROUTES = (
         handle=use_template,
         summary="Make the draft a template's rules",
         act=CHANGE,
-        problems=(*EDITS, service.NO_TEMPLATE),
+        problems=(*EDITS, firewall_drafts.NO_TEMPLATE),
     ),
     Route(
         method="POST",
@@ -200,7 +206,7 @@ ROUTES = (
         handle=apply,
         summary="Put the draft on trial for 60 s; without a confirmation the rules before return",
         act=CHANGE,
-        problems=(*HERE, service.NOT_PLANNED, service.NOT_ACKNOWLEDGED, *WRITES),
+        problems=(*HERE, UNSURE, service.NOT_PLANNED, service.NOT_ACKNOWLEDGED, *WRITES),
     ),
     Route(
         method="POST",
@@ -208,7 +214,7 @@ ROUTES = (
         handle=confirm,
         summary="Keep the rules on trial",
         act=CHANGE,
-        problems=(*HERE, *WRITES),
+        problems=(*HERE, UNSURE, *WRITES),
     ),
     Route(
         method="POST",
@@ -216,7 +222,7 @@ ROUTES = (
         handle=roll_back,
         summary="Return to the rules before, now",
         act=CHANGE,
-        problems=(*HERE, *WRITES),
+        problems=(*HERE, UNSURE, *WRITES),
     ),
     Route(method="GET", path="/firewall/lists", handle=lists, summary="The hoster's address lists", act=SEE),
     Route(
@@ -225,7 +231,7 @@ ROUTES = (
         handle=save_list,
         summary="Save an address list",
         act=CHANGE,
-        problems=(firewall_origin.BAD_LIST, *WRITES),
+        problems=(firewall_origin.BAD_LIST, *ENTRIES, firewall_lists.LIST_CHANGED, *WRITES),
     ),
     Route(
         method="DELETE",
@@ -233,7 +239,7 @@ ROUTES = (
         handle=remove_list,
         summary="Remove an address list that no rule names",
         act=CHANGE,
-        problems=(firewall_lists.IN_USE, *WRITES),
+        problems=(firewall_origin.UNKNOWN_LIST, firewall_lists.IN_USE, firewall_lists.LIST_CHANGED, *WRITES),
     ),
     Route(method="GET", path="/firewall/templates", handle=templates, summary="Templates of rules", act=SEE),
 )

@@ -49,6 +49,8 @@ class Session(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
     """What the operator himself needs, besides the console from where he asks: his SSH session, say."""
 
     session: list[Question] = []
+    revision: int = 0
+    """Of the registry, which the answer must know of: how another node, which has just edited the draft, asks."""
 
 
 class Apply(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
@@ -58,6 +60,7 @@ class Apply(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
     acknowledged: int = 0
     session: list[Question] = []
     force: bool = False
+    revision: int = 0
 
 
 class Confirm(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
@@ -69,13 +72,17 @@ class Template(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
 
 
 class Entries(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
+    """``revision`` is the list's as it was seen, 0 for a new one; without it the list is what it was, whatever that."""
+
     entries: list[str]
+    revision: int | None = None
 
 
 class Asked(msgspec.Struct, kw_only=True):
     address: str
     protocol: Protocol = Protocol.UDP
     port: int = 0
+    revision: int = 0
 
 
 class Told(msgspec.Struct, kw_only=True):

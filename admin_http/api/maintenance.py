@@ -9,8 +9,10 @@ from admin_http.api.servers import WRITES, ServerRow, row_of
 from admin_http.services import Services
 from asterisk_ext.domain import maintenance as domain
 from asterisk_ext.domain.access import Act, Actor
+from asterisk_ext.domain.maintenance_preview import Preview
+from asterisk_ext.domain.maintenance_steps import HOST_SILENT, NOT_PREPARED, OTHERWISE
 from asterisk_ext.domain.server import UNKNOWN
-from asterisk_ext.services.maintenance import Preview
+from asterisk_ext.services.maintenance import Status
 
 
 class Destination(msgspec.Struct, kw_only=True):
@@ -20,14 +22,28 @@ class Destination(msgspec.Struct, kw_only=True):
 class Enter(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
     destination: str
     reason: str = ""
+    hang_up: bool = False
+    """End the calls in progress there; emergency calls never."""
 
 
-async def preview(services: Services, actor: Actor, name: str, query: Destination) -> Preview:
-    return services.maintenance.preview(actor, name, query.destination)
+class WholePreview(msgspec.Struct, kw_only=True):
+    preview: Preview
+    uncovered: list[str] | None
+    """The tenants' names that the source shows a certificate for and the destination does not; null: not known."""
+
+
+async def preview(services: Services, actor: Actor, name: str, query: Destination) -> WholePreview:
+    said = services.maintenance.preview(actor, name, query.destination)
+    uncovered = await services.maintenance.certificates(actor, name, query.destination)
+    return WholePreview(preview=said, uncovered=uncovered)
+
+
+async def status(services: Services, actor: Actor, name: str) -> Status:
+    return services.maintenance.status(actor, name)
 
 
 async def enter(services: Services, actor: Actor, name: str, body: Enter) -> ServerRow:
-    await services.maintenance.enter(actor, name, body.destination, body.reason)
+    await services.maintenance.enter(actor, name, body.destination, body.reason, body.hang_up)
     return row_of(services.servers.row(actor, name))
 
 
@@ -37,6 +53,7 @@ async def leave(services: Services, actor: Actor, name: str) -> ServerRow:
 
 
 REFUSED = (UNKNOWN, domain.SAME_SERVER, domain.ALREADY, domain.CYCLE, domain.DEAD_END)
+GIVEN_UP = (HOST_SILENT, NOT_PREPARED, OTHERWISE)
 
 ROUTES = (
     Route(
@@ -48,12 +65,20 @@ ROUTES = (
         problems=REFUSED,
     ),
     Route(
+        method="GET",
+        path="/servers/{name}/maintenance",
+        handle=status,
+        summary="A server's last maintenance: its steps, what is true of it now, and whether it is safe to switch off",
+        act=Act.SEE_FLEET,
+        problems=(UNKNOWN, domain.NOT_IN),
+    ),
+    Route(
         method="POST",
         path="/servers/{name}/maintenance/enter",
         handle=enter,
         summary="Have another server serve all virtual PBXs of this one, at once",
         act=Act.MAINTENANCE,
-        problems=(*REFUSED, *WRITES),
+        problems=(*REFUSED, *GIVEN_UP, *WRITES),
     ),
     Route(
         method="POST",
@@ -61,6 +86,6 @@ ROUTES = (
         handle=leave,
         summary="Bring exactly those virtual PBXs home again",
         act=Act.MAINTENANCE,
-        problems=(UNKNOWN, domain.NOT_IN, *WRITES),
+        problems=(UNKNOWN, domain.NOT_IN, *GIVEN_UP, *WRITES),
     ),
 )

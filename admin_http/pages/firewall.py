@@ -78,7 +78,7 @@ async def _page(
         said=firewall_words,
         types=TYPES,
         countries=_countries(table, words.language),
-        templates=services.firewall.templates(actor),
+        templates=services.firewall.drafts.templates(actor),
         asked=asked,
         told=told,
     )
@@ -98,7 +98,7 @@ async def _asked(
 ) -> tuple[dict[str, str], tuple[Explanation, Explanation] | None, Refusal | None]:
     """The question that the address bar holds, its answers, or why there are none."""
     asked = {"from": request.query.get("from", "").strip(), "to": request.query.get("to", "udp/5060")}
-    if not asked["from"] or not table.own:
+    if not asked["from"] or not table.state:
         return asked, None, None
     protocol, _, port = asked["to"].partition("/")
     try:
@@ -126,7 +126,7 @@ async def save(request: web.Request) -> web.StreamResponse:
             description=sent.description,
             enabled=bool(sent.enabled),
         )
-        await services.firewall.put(actor, name, rule, revision=sent.revision)
+        await services.firewall.drafts.put(actor, name, rule, revision=sent.revision)
     except Refusal as refusal:
         return await _page(request, actor, refusal, {"rule": NEW, **await typed(request)})
     raise web.HTTPSeeOther(_path(name, sent.direction))
@@ -135,7 +135,7 @@ async def save(request: web.Request) -> web.StreamResponse:
 async def move(request: web.Request) -> web.StreamResponse:
     actor, name, sent = await _sent(request)
     try:
-        await request.app[SERVICES].firewall.move(actor, name, sent.rule, sent.number, sent.revision)
+        await request.app[SERVICES].firewall.drafts.move(actor, name, sent.rule, sent.number, sent.revision)
     except Refusal as refusal:
         return await _page(request, actor, refusal)
     raise web.HTTPSeeOther(f"{_path(name)}?edit={sent.rule}")
@@ -144,7 +144,7 @@ async def move(request: web.Request) -> web.StreamResponse:
 async def remove(request: web.Request) -> web.StreamResponse:
     actor, name, sent = await _sent(request)
     try:
-        await request.app[SERVICES].firewall.remove(actor, name, sent.rule, sent.revision)
+        await request.app[SERVICES].firewall.drafts.remove(actor, name, sent.rule, sent.revision)
     except Refusal as refusal:
         return await _page(request, actor, refusal)
     raise web.HTTPSeeOther(_path(name))
@@ -153,7 +153,7 @@ async def remove(request: web.Request) -> web.StreamResponse:
 async def discard(request: web.Request) -> web.StreamResponse:
     actor, session = visitor(request)
     services, name = request.app[SERVICES], request.match_info["name"]
-    await services.firewall.discard(actor, name)
+    await services.firewall.drafts.discard(actor, name)
     strip = Strip(said=N_("**Draft of {server} thrown away** at {time}"), params={"server": name}, at=services.clock())
     raise done(session, strip, _path(name))
 
@@ -161,7 +161,7 @@ async def discard(request: web.Request) -> web.StreamResponse:
 async def use_template(request: web.Request) -> web.StreamResponse:
     actor, name, sent = await _sent(request)
     try:
-        await request.app[SERVICES].firewall.use_template(actor, name, sent.template, sent.revision)
+        await request.app[SERVICES].firewall.drafts.use_template(actor, name, sent.template, sent.revision)
     except Refusal as refusal:
         return await _page(request, actor, refusal)
     raise web.HTTPSeeOther(_path(name))
@@ -171,7 +171,7 @@ async def save_template(request: web.Request) -> web.StreamResponse:
     actor, session = visitor(request)
     services, name = request.app[SERVICES], request.match_info["name"]
     sent = await form(request, Small)
-    await services.firewall.save_template(actor, name, sent.template)
+    await services.firewall.drafts.save_template(actor, name, sent.template)
     strip = Strip(
         said=N_("**Template {template} saved** at {time} from {server}"),
         params={"server": name, "template": sent.template},

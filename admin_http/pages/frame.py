@@ -54,6 +54,7 @@ NAVIGATION = (
         (
             Section("/bans", "shield", N_("Blocked IPs"), Act.SEE_BANS),
             Section("/firewall/countries", "globe", N_("Country lists"), Act.SEE_FIREWALL),
+            Section("/firewall/lists", "bars", N_("Address lists"), Act.SEE_FIREWALL),
             Section("/audit", "journal", N_("Audit"), Act.SEE_AUDIT),
         ),
     ),

@@ -12,6 +12,7 @@ import click
 
 from asterisk_ext import config
 from asterisk_ext.cli.firewall_countries import countries
+from asterisk_ext.cli.firewall_lists import lists
 from asterisk_ext.cli.options import as_json, ask, settings, show_json, show_table
 from asterisk_ext.domain.firewall_rule import Direction, Verdict
 from asterisk_ext.domain.firewall_types import TYPES
@@ -25,6 +26,7 @@ def firewall() -> None:
 
 
 firewall.add_command(countries)
+firewall.add_command(lists)
 
 
 @firewall.command()
@@ -37,6 +39,8 @@ def rules(settings: Path, server: str, as_json: bool) -> None:
     if as_json:
         show_json(table)
         return
+    if table["silent"]:
+        click.echo(f"{table['server']} does not answer: this is what was last confirmed there")
     click.echo(f"{table['server']}: {'draft of ' + table['draft_by'] if table['is_draft'] else 'no draft'}")
     changed = {one["number"]: one["change"] for one in table["changes"] if one["change"] != "removed"}
     lines = [["-", *_cells(rule), "derived"] for rule in table["derived"]]
@@ -114,10 +118,11 @@ def remove(settings: Path, server: str, rule: str) -> None:
 
 @firewall.command()
 @settings
+@server
 @as_json
-def plan(settings: Path, as_json: bool) -> None:
+def plan(settings: Path, server: str, as_json: bool) -> None:
     """What the draft would change, and who would be cut, by proof."""
-    view = ask(settings, "POST", f"{_path(settings)}/plan", {"session": _ssh()})
+    view = ask(settings, "POST", f"{_path(settings, server)}/plan", {"session": _ssh()})
     if as_json:
         show_json(view)
         return
@@ -130,53 +135,61 @@ def plan(settings: Path, as_json: bool) -> None:
     click.echo(f"{view['cut_count']} would be cut; staying: {stay or 'nobody asked about'}")
     proof = f"NOT proved: {view['unproved']}" if view["unproved"] else f"proved with {view['asked']} packets"
     click.echo(f"{proof} in {view['seconds']:.1f} s")
+    for other in view["others"]:
+        click.echo(f"this machine's firewall is managed by {other} too: what it drops stays dropped")
+    if view["unresolved"]:
+        click.echo(f"NOT asked about, since the names lead nowhere now: {', '.join(view['unresolved'])}")
     for what in view["weakened"]:
         click.echo(f"weakens what the guard keeps: {what}; root: asterisk-ext firewall endorse {view['digest']}")
-    click.echo(f"apply with: asterisk-ext firewall apply {view['digest']} --acknowledge {view['cut_count']}")
+    there = f" --server {server}" if server else ""
+    click.echo(f"apply with: asterisk-ext firewall apply {view['digest']} --acknowledge {view['cut_count']}{there}")
 
 
 @firewall.command()
 @settings
+@server
 @click.argument("digest")
 @click.option("--acknowledge", default=0, help="How many would be cut, as the plan says.")
 @click.option("--force", is_flag=True, help="Although it cuts off your own session.")
-def apply(settings: Path, digest: str, acknowledge: int, force: bool) -> None:
+def apply(settings: Path, server: str, digest: str, acknowledge: int, force: bool) -> None:
     """Put the draft on trial for 60 seconds."""
     body = {"digest": digest, "acknowledged": acknowledge, "session": _ssh(), "force": force}
-    pending = ask(settings, "POST", f"{_path(settings)}/apply", body)
+    pending = ask(settings, "POST", f"{_path(settings, server)}/apply", body)
     seconds = pending["deadline"] - pending["at"]
-    click.echo(
-        f"on trial; in {seconds:.0f} s the rules before return. Keep them: asterisk-ext firewall confirm {digest}"
-    )
+    keep = f"asterisk-ext firewall confirm {digest}" + (f" --server {server}" if server else "")
+    click.echo(f"on trial; in {seconds:.0f} s the rules before return. Keep them: {keep}")
 
 
 @firewall.command()
 @settings
+@server
 @click.argument("digest")
-def confirm(settings: Path, digest: str) -> None:
+def confirm(settings: Path, server: str, digest: str) -> None:
     """Keep the rules on trial."""
-    ask(settings, "POST", f"{_path(settings)}/confirm", {"digest": digest})
+    ask(settings, "POST", f"{_path(settings, server)}/confirm", {"digest": digest})
     click.echo("the rules stay")
 
 
 @firewall.command()
 @settings
-def rollback(settings: Path) -> None:
+@server
+def rollback(settings: Path, server: str) -> None:
     """Return to the rules before, now."""
-    ask(settings, "POST", f"{_path(settings)}/rollback", {})
+    ask(settings, "POST", f"{_path(settings, server)}/rollback", {})
     click.echo("the rules before are in force")
 
 
 @firewall.command()
 @settings
+@server
 @click.argument("address")
 @click.argument("question", metavar="PROTOCOL/PORT")
 @as_json
-def explain(settings: Path, address: str, question: str, as_json: bool) -> None:
+def explain(settings: Path, server: str, address: str, question: str, as_json: bool) -> None:
     """Whether ADDRESS gets in, such as 203.0.113.5 udp/5060, and what decides."""
     protocol, _, port = question.partition("/")
     query = urlencode({"address": address, "protocol": protocol.lower(), "port": port or "0"})
-    told = ask(settings, "GET", f"{_path(settings)}/explain?{query}")
+    told = ask(settings, "GET", f"{_path(settings, server)}/explain?{query}")
     if as_json:
         show_json(told)
         return

@@ -52,6 +52,18 @@ def run(config_path: Path | None) -> None:
 
 
 @guard.command()
+@CONFIG
+def restore(config_path: Path | None) -> None:
+    """At boot, before there is a network: the rules last confirmed and the bans, in the kernel. Starts nothing."""
+    from firewall.early import restore as put_back
+
+    done = put_back(_settings(config_path))
+    click.echo(f"{done.rules} rules and {done.bans} bans are in force")
+    if done.rolled_back:
+        click.echo("rules on trial that nobody had confirmed are gone")
+
+
+@guard.command()
 @click.argument("file", type=click.Path(path_type=Path, readable=False))
 @click.option("--bans", is_flag=True, help="Print the bans the configured policy leads to, instead of the failures.")
 @click.option("--notices", is_flag=True, help="Read the NOTICE lines of `messages` instead; they can be forged.")

@@ -6,9 +6,11 @@ import json
 import signal
 import sys
 from pathlib import Path
+from typing import Literal
 
 import click
 
+from asterisk_ext.domain.server import Technology
 from asterisk_ext.lab import enter, g711, probes
 from asterisk_ext.lab import plan as plans
 from asterisk_ext.lab import status as statuses
@@ -35,9 +37,41 @@ def lab() -> None:
     type=click.Choice(["nftables", "iptables"]),
     help="Of the guard; given several times, the nodes take them by turns.",
 )
-def up(name: str, nodes: int, calls: int, port: int, detach: bool, drivers: tuple[str, ...]) -> None:
+@click.option(
+    "--technology",
+    "technologies",
+    multiple=True,
+    type=click.Choice([kind.value for kind in Technology]),
+    help="Of the nodes, in order; the rest are CORE SERVERs. A DATABASE or a CDN server has no Asterisk.",
+)
+@click.option(
+    "--registry",
+    default="embedded",
+    show_default=True,
+    type=click.Choice(["embedded", "etcd"]),
+    help="Where the fleet's registry is kept; etcd runs on every node.",
+)
+def up(
+    name: str,
+    nodes: int,
+    calls: int,
+    port: int,
+    detach: bool,
+    drivers: tuple[str, ...],
+    registry: Literal["embedded", "etcd"],
+    technologies: tuple[str, ...],
+) -> None:
     """Bring the lab up; without --detach it stays until Ctrl-C and then leaves nothing behind."""
-    plan = plans.make(name=name, nodes=nodes, calls=calls, port=port, detach=detach, drivers=drivers)
+    plan = plans.make(
+        technologies=tuple(map(Technology, technologies)),
+        registry=registry,
+        drivers=drivers,
+        nodes=nodes,
+        calls=calls,
+        name=name,
+        port=port,
+        detach=detach,
+    )
     for ending in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(ending, signal.default_int_handler)
     try:

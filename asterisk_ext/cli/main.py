@@ -19,7 +19,7 @@ GROUPS = {
     "lab": "a whole fleet on this machine: up, status, exec, down",
     "node": "the node service: run it; write Asterisk's include files; put a lost realtime database back",
     "pbx": "virtual PBXs: list, import, export, put, drop, remove, block, unblock, propose",
-    "registry": "the fleet's registry: migrate to another engine, accept a restored one",
+    "registry": "the fleet's registry: promote, migrate, certificates for etcd, accept a restored one",
     "server": "SIP servers: list, add, maintenance",
     "token": "tokens for the API",
     "user": "who may enter the console",

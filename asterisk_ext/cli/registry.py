@@ -13,15 +13,18 @@ from pathlib import Path
 import click
 
 from asterisk_ext import config
-from asterisk_ext.cli.options import settings
+from asterisk_ext.cli.options import ask, settings
 from asterisk_ext.domain.errors import Problem
+from asterisk_ext.domain.pbx import is_address
 from asterisk_ext.domain.registry_life import Life
-from asterisk_ext.membership import IDENTITY
+from asterisk_ext.membership import AUTHORITY, IDENTITY
 from asterisk_ext.ports import MOVED_MARK, Registry
 from asterisk_ext.registry.embedded import EmbeddedRegistry
-from asterisk_ext.registry.engine import DATABASE, open_engine, open_etcd
+from asterisk_ext.registry.engine import DATABASE, Judge, open_engine, open_etcd
 from asterisk_ext.services import registry_life
 from asterisk_ext.store import LocalCopy
+from asterisk_ext.trust import cluster
+from asterisk_ext.trust.authority import authority_at
 from asterisk_ext.trust.identity import Identity, has_joined
 
 NOT_THERE = Problem(
@@ -37,10 +40,17 @@ BAD_DESTINATION = Problem(
     "Give `embedded`, or the servers of a cluster as etcd://198.18.1.1:2379,198.18.1.2:2379 (etcds:// with TLS).",
 )
 
+NOT_AN_ADDRESS = Problem(
+    "registry.not_an_address",
+    422,
+    "Nothing was made: {address!r} is no IP address.",
+    "Give the addresses at which that etcd server is reached.",
+)
+
 
 @click.group()
 def registry() -> None:
-    """The fleet's registry: move it to another engine, accept one that was restored."""
+    """The fleet's registry: move it to another engine, make certificates for etcd, accept one that was restored."""
 
 
 @registry.command()
@@ -57,6 +67,44 @@ def migrate(settings: Path, to: str) -> None:
     click.echo(f"{moved.records} records and {moved.audios} audios moved to {to}; epoch {moved.epoch}")
     engine = f'engine = "etcd", etcd = {endpoints}' if endpoints else 'engine = "embedded"'
     click.echo(f"now set in [registry] of every server: {engine}, and restart its node service")
+
+
+@registry.command()
+@settings
+@click.option("--force", is_flag=True, help="Although the registry's server answers: follow it no more.")
+def promote(settings: Path, force: bool) -> None:
+    """Make this console the registry's server, from its own copy: the former one is dead.
+
+    Prints up to where all is kept. What the former server acknowledged later is lost; when it returns it follows this
+    one and lists what that was. To admit and renew again, bring the backup of its authority here and restart.
+    """
+    made = ask(settings, "POST", "registry/promote", {"force": force})
+    click.echo(f"promoted with {made['records']} records of revision {made['revision']}; epoch {made['epoch']}")
+    click.echo(f"this copy was {made['age']:.0f} s old; what was acknowledged meanwhile is lost")
+    for name in made["missing"]:
+        click.echo(f"missing: the contents of audio {name}")
+
+
+@registry.command("etcd-certificate")
+@settings
+@click.argument("addresses", nargs=-1, required=True)
+@click.option("--into", type=click.Path(path_type=Path), required=True, help="Directory for its three files.")
+def etcd_certificate(settings: Path, addresses: tuple[str, ...], into: Path) -> None:
+    """Make key and certificate of an etcd server that listens at ADDRESSES, signed by the fleet's authority.
+
+    Prints etcd's options: with them its cluster takes this fleet's nodes only, each with its own rights. Good for five
+    years.
+    """
+    whole = config.load(settings)
+    if not whole.registry.serve:
+        raise NOT_THERE.refuse(node=whole.node.name)
+    for address in addresses:
+        if not is_address(address):
+            raise NOT_AN_ADDRESS.refuse(field="addresses", address=address)
+    now = time.time()
+    cluster.furnish(authority_at(Path(whole.node.state) / AUTHORITY, now), addresses, into, now)
+    for option in cluster.options(into):
+        click.echo(option)
 
 
 @registry.command()
@@ -121,6 +169,8 @@ async def _destination(whole: config.Config, endpoints: list[str]) -> AsyncItera
         await asyncio.to_thread(_make_room, state / DATABASE)
         engine = EmbeddedRegistry(state / DATABASE, time.time)
     try:
+        if isinstance(engine, Judge):
+            await engine.admit(whole.node.name, (), ())
         yield engine
     finally:
         await engine.close()

@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 
 from asterisk_ext import config
+from asterisk_ext.cli.maintenance import maintenance
 from asterisk_ext.cli.options import as_json, ask, settings, show_json, show_table
 from asterisk_ext.domain.server import Technology
 
@@ -84,40 +85,12 @@ def _show_token(answer: dict[str, str]) -> None:
 @settings
 @click.argument("name")
 def remove(settings: Path, name: str) -> None:
-    """Remove a server's record; refused while it hosts virtual PBXs or serves another server's."""
+    """Remove a server and shut it out: its certificates are void at once, on every server, and its connections cut.
+
+    Refused while it hosts virtual PBXs or serves another server's. What is left on its machine goes on by its own copy.
+    """
     ask(settings, "DELETE", f"servers/{name}")
     click.echo(f"{name} removed")
 
 
-@server.group()
-def maintenance() -> None:
-    """Have all virtual PBXs of a server served by another one, and back."""
-
-
-@maintenance.command()
-@settings
-@click.argument("source")
-@click.argument("destination")
-def preview(settings: Path, source: str, destination: str) -> None:
-    """Say what entering maintenance would do."""
-    show_json(ask(settings, "GET", f"servers/{source}/maintenance/preview?destination={destination}"))
-
-
-@maintenance.command()
-@settings
-@click.argument("source")
-@click.argument("destination")
-@click.option("--reason", default="")
-def enter(settings: Path, source: str, destination: str, reason: str) -> None:
-    """Move every virtual PBX of SOURCE to DESTINATION, now."""
-    ask(settings, "POST", f"servers/{source}/maintenance/enter", {"destination": destination, "reason": reason})
-    click.echo(f"{source} is in maintenance; {destination} serves its virtual PBXs")
-
-
-@maintenance.command()
-@settings
-@click.argument("source")
-def leave(settings: Path, source: str) -> None:
-    """Bring exactly the virtual PBXs that left back home."""
-    ask(settings, "POST", f"servers/{source}/maintenance/leave", {})
-    click.echo(f"{source} is active; its virtual PBXs are at home")
+server.add_command(maintenance)

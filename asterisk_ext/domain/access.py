@@ -66,11 +66,22 @@ _LEAST = {
 _IN_A_TENANT = frozenset({Act.SEE_CALLS, Act.SEE_PBX})
 """All that a token scoped to one virtual PBX can ever reach."""
 
+_BETWEEN_NODES = frozenset(
+    {Act.SEE_CALLS, Act.SEE_BANS, Act.SEE_FIREWALL, Act.HANG_UP, Act.LIFT_BAN, Act.CHANGE_FIREWALL}
+)
+"""All that a node may ask of another one, whomever it asks for: what is that server's own."""
+
 FORBIDDEN = Problem(
     "access.forbidden",
     403,
     "{actor} may not do this: it takes the role {role}.",
     "Ask someone with that role, or have yours changed.",
+)
+NOT_BETWEEN_NODES = Problem(
+    "access.not_between_nodes",
+    403,
+    "Another node of the fleet may not ask this here, whomever it asks for; nothing was changed.",
+    "Do it at that server's own console.",
 )
 OUT_OF_SCOPE = Problem(
     "access.out_of_scope",
@@ -92,12 +103,15 @@ class Actor:
 
     @property
     def sees_numbers(self) -> bool:
-        """Caller numbers are personal data: masked for viewers (SPEC, "Personal data")."""
-        return self.role > Role.VIEWER or self.pbx is not None
+        """Caller numbers are personal data: masked for viewers (SPEC, "Personal data"), and for a
+        node's viewers by that node itself."""
+        return self.role > Role.VIEWER or self.pbx is not None or self.peer
 
 
 PEER = Actor("fleet", Role.SUPPORT, peer=True)
-"""Another node of the fleet, which asks for the calls and the bans of this one."""
+"""A console of the fleet, which asks for what is this server's own (calls, bans, the firewall) for its users."""
+ONLOOKER = Actor("fleet", Role.VIEWER, peer=True)
+"""Another node of the fleet that is no console: it may look."""
 ROOT = Actor("root", Role.ADMINISTRATOR)
 """The machine's own superuser, on the command line."""
 
@@ -106,6 +120,8 @@ def allows(actor: Actor, act: Act, pbx: int | None = None) -> bool:
     """Whether ``require`` would let the act pass."""
     if actor.pbx is not None and (act not in _IN_A_TENANT or pbx != actor.pbx):
         return False
+    if actor.peer and act not in _BETWEEN_NODES:
+        return False
     return actor.role >= _LEAST[act]
 
 
@@ -113,5 +129,7 @@ def require(actor: Actor, act: Act, pbx: int | None = None) -> None:
     """Refuse unless ``actor`` may do ``act``, on the virtual PBX ``pbx`` where the act concerns one."""
     if actor.pbx is not None and (act not in _IN_A_TENANT or pbx != actor.pbx):
         raise OUT_OF_SCOPE.refuse(scope=actor.pbx)
+    if actor.peer and act not in _BETWEEN_NODES:
+        raise NOT_BETWEEN_NODES.refuse()
     if actor.role < _LEAST[act]:
         raise FORBIDDEN.refuse(actor=actor.name, role=_LEAST[act].word)

@@ -22,6 +22,7 @@ BAD_POLICY = Problem(
 PROTECTED_SECONDS = 24 * 3600.0
 MOST_PROTECTED = 200_000
 ACCOUNTS_REMEMBERED = 256
+NEAR = 2
 MASS_SECONDS = 60.0
 SUSPENDED_SECONDS = 300.0
 
@@ -201,6 +202,10 @@ class BanPolicy:
         for service, limit in self.policy.services.items():
             counts.append(self._table.count(f"{service} {source}", int(at - limit.window)))
         return sum(counts)
+
+    def is_near_a_ban(self, source: str, at: float) -> bool:
+        """Two more failures, or fewer, and it is shut out."""
+        return self.failures_of(source, at) >= self.policy.limit.failures - NEAR
 
     def forgive(self, source: str) -> None:
         """Start from nothing: after a ban was decided, or lifted."""

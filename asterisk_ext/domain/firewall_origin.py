@@ -16,24 +16,24 @@ from ipaddress import (
 )
 from itertools import pairwise
 
-from asterisk_ext.domain.errors import Problem
+from asterisk_ext.domain.errors import Problem, Refusal
 
 NOT_AN_ORIGIN = Problem(
     "firewall.origin_unknown",
     422,
-    "The rule was not saved: {text!r} is no address, network, range, country or list.",
+    "Nothing was saved: {text!r} is no address, network, range, country or list.",
     "Give 203.0.113.5, 203.0.113.0/24, 203.0.113.5-203.0.113.9, country:BR or list:name; nothing for everybody.",
 )
 HOST_BITS = Problem(
     "firewall.host_bits",
     422,
-    "The rule was not saved: {text} names an address inside a network, not the network.",
+    "Nothing was saved: {text} names an address inside a network, not the network.",
     "Write {proposal} for the network, or {address} for the one address.",
 )
 REVERSED = Problem(
     "firewall.range_reversed",
     422,
-    "The rule was not saved: the range {text} ends before it begins.",
+    "Nothing was saved: the range {text} ends before it begins.",
     "Write {proposal}.",
 )
 UNKNOWN_COUNTRY = Problem(
@@ -137,7 +137,10 @@ def checked_list(name: str, entries: Iterable[str]) -> tuple[str, ...]:
     """The entries of a hoster's own list, in their one spelling; refuses ``firewall.list_invalid``."""
     if not _LIST_NAME.fullmatch(name):
         raise BAD_LIST.refuse(field="name", reason=f"{name!r} cannot be its name")
-    texts = tuple(dict.fromkeys(network_text(entry) for entry in entries if entry.strip()))
+    try:
+        texts = tuple(dict.fromkeys(network_text(entry) for entry in entries if entry.strip()))
+    except Refusal as refusal:
+        raise refusal.problem.refuse(field="entries", **refusal.params) from None
     if not texts or len(texts) > MOST_IN_A_LIST:
         raise BAD_LIST.refuse(field="entries", reason=f"it has {len(texts)} entries")
     return texts

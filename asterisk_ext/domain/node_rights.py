@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 from asterisk_ext.domain.errors import Problem
 
 NOT_YOURS = Problem(
@@ -10,19 +12,48 @@ NOT_YOURS = Problem(
     "{node} may not write {what}; nothing was changed.",
     "Do it on the server that keeps the registry.",
 )
-KEEPERS = ("registry/", "certificate/")
-"""Records that the registry's own server writes alone: its life, and who is admitted. Any console may remove a node."""
+NOT_A_CONSOLE = Problem(
+    "registry.not_a_console",
+    403,
+    "Nothing was changed: {node} is no console of the fleet and may not change {what}.",
+    "Do it on a console of the fleet: {consoles}.",
+)
+EVIDENCE, AUDIT, CERTIFICATES = "evidence/", "audit/", "certificate/"
+FIREWALL = ("firewall/draft/", "firewall/rules/")
+KEEPERS = ("registry/", CERTIFICATES, "dns/")
+"""Records that the registry's own server writes alone: its life, its consoles, who is admitted, and what the DNS server
+says."""
+NOBODYS = (EVIDENCE, AUDIT)
+"""Records in which nobody speaks for another, and which nobody rewrites."""
 
 
-def check_write(node: str, key: str, deletes: bool) -> None:
-    """Refuses ``registry.not_yours``."""
-    if key.startswith("evidence/") and not key.startswith(f"evidence/{node}/"):
+def check_write(node: str, key: str, *, creates: bool, deletes: bool, consoles: Collection[str]) -> None:
+    """Refuses ``registry.not_yours`` and, where a console might, ``registry.not_a_console``.
+
+    What is not named here is for consoles only.
+    """
+    if _is_own(node, key, creates):
+        return
+    shuts_out = deletes and key.startswith(CERTIFICATES)
+    if key.startswith(NOBODYS) or (key.startswith(KEEPERS) and not shuts_out):
         raise NOT_YOURS.refuse(node=node, what=key)
-    if key.startswith(KEEPERS) and not (deletes and key.startswith("certificate/")):
-        raise NOT_YOURS.refuse(node=node, what=key)
+    check_console(node, key, consoles)
+
+
+def check_console(node: str, what: str, consoles: Collection[str]) -> None:
+    """Refuses ``registry.not_a_console``."""
+    if node not in consoles:
+        raise NOT_A_CONSOLE.refuse(node=node, what=what, consoles=", ".join(sorted(consoles)))
 
 
 def check_beat(node: str, of: str) -> None:
     """A node speaks for itself alone; refuses ``registry.not_yours``."""
     if of != node:
         raise NOT_YOURS.refuse(node=node, what=f"the report of {of}")
+
+
+def _is_own(node: str, key: str, creates: bool) -> bool:
+    """What any node may write: its own bans' evidence, its own firewall, and further lines of its journal."""
+    if key.startswith(f"{AUDIT}{node}/"):
+        return creates
+    return key.startswith(f"{EVIDENCE}{node}/") or key in [f"{place}{node}" for place in FIREWALL]

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import ipaddress
 import re
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from enum import StrEnum
 
 from asterisk_ext.domain.errors import Problem
@@ -62,8 +63,18 @@ class Report:
     version: str = ""
     audio_revision: int = 0
     """The registry's revision whose choice of audios is in force there."""
+    hosts: bool = True
+    """Whether an Asterisk runs there."""
     audios_missing: tuple[str, ...] = ()
     """Chosen audios that could not be brought there; the next best is played."""
+    revision: int = 0
+    """The registry's revision that Asterisk was last given there; 0 where it does not say."""
+    prepared: tuple[str, ...] | None = None
+    """Servers whose virtual PBXs it has taken in beforehand; None where it cannot tell."""
+    phones_from: Mapping[str, int] = field(default_factory=dict)
+    """Phones registered there, by the home of their virtual PBX."""
+    calls_from: Mapping[str, int] = field(default_factory=dict)
+    """Calls in progress there, likewise."""
 
 
 def state(report: Report | None, in_maintenance: bool, now: float) -> State:

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from functools import partial
 
 from asterisk_ext.domain.errors import Problem
-from asterisk_ext.lab import machines, node_tree, private_files, sample, services, traffic
+from asterisk_ext.lab import etcd, machines, node_tree, private_files, sample, services, traffic
 from asterisk_ext.lab.asterisk_install import Install
 from asterisk_ext.lab.plan import Plan
 from asterisk_ext.lab.provision import add_servers, provision
@@ -29,6 +29,9 @@ async def bring_up(
     """Refuses with the name of what did not come up."""
     topology = plan.topology
     first, *others = topology.nodes
+    if plan.registry == "etcd":
+        await etcd.start(plan, supervisor)
+        report.say(f"etcd: a server on each of {len(topology.nodes)} nodes")
     await _start_node(plan, install, supervisor, first)
     socket = node_tree.inside(machines.node_base(plan, first.name), "/run/asterisk-ext/admin.sock")
     tokens = await add_servers(plan, socket)
@@ -73,7 +76,7 @@ async def _join(plan: Plan, install: Install, supervisor: Supervisor, node: Host
 
 async def _start_node(plan: Plan, install: Install, supervisor: Supervisor, node: Host) -> None:
     base = machines.node_base(plan, node.name)
-    for service in services.of_node(install, plan.driver(node.name)):
+    for service in services.of_node(install, plan.driver(node.name), plan.technology(node.name).hosts):
         log = node_tree.inside(base, f"/var/log/asterisk-ext/{service.name}.log")
         running = await supervisor.start(node.name, service.name, service.command, log)
         await supervisor.until(running, partial(_is_ready, plan, supervisor, node, service), READY_SECONDS)

@@ -34,7 +34,8 @@ def _furnish(node: Host, plan: Plan, install: Install) -> None:
     """What an installation leaves on a node: directories, settings, Asterisk's files, an empty realtime database."""
     base = node_base(plan, node.name)
     node_tree.make_directories(base, install)
-    config = node_settings.settings(node, plan.topology, install, plan.driver(node.name))
+    hosts = plan.technology(node.name).hosts
+    config = node_settings.settings(node, plan.topology, install, plan.driver(node.name), plan.registry, hosts)
     node_settings.write(node_tree.inside(base, "/etc/asterisk-ext"), config, plan, install)
     texts = asterisk_etc.render(node, plan, install, config)
     etc = node_tree.inside(base, "/etc/asterisk")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 from pathlib import Path
+from typing import Literal
 
 import msgspec
 
@@ -19,22 +20,38 @@ SIP_TCP = ("5060", "5061", "8088", "8089")
 HEP_PORT = 9060
 
 
-def settings(node: Host, topology: Topology, install: Install, driver: str = config.Guard().driver) -> config.Config:
-    """The first node holds the registry and serves it to the others."""
-    first = topology.nodes[0]
+def settings(
+    node: Host,
+    topology: Topology,
+    install: Install,
+    driver: str = config.Guard().driver,
+    engine: Literal["embedded", "etcd"] = "embedded",
+    hosts: bool = True,
+) -> config.Config:
+    """The first node holds the registry and serves it to the others; the second is a console like it."""
+    first, *others = topology.nodes
     friends = (*topology.nodes, *topology.of(Kind.CARRIER), *topology.of(Kind.OPERATOR))
     return config.Config(
         node=config.Node(name=node.name),
-        registry=config.Registry(serve=node == first),
+        registry=config.Registry(
+            engine=engine,
+            etcd=topology.etcd if engine == "etcd" else (),
+            serve=node == first,
+            consoles=tuple(other.name for other in others[:1]) if node == first else (),
+        ),
         guard=config.Guard(
             driver=driver,
-            capture_port=HEP_PORT,
+            capture_port=HEP_PORT if hosts else 0,
             node_service_uid=install.uid,
+            fleet=tuple(other.ipv4 for other in topology.nodes if other != node) if engine == "etcd" else (),
             never_ban=tuple(address for friend in friends for address in (friend.ipv4, friend.ipv6)),
-            sip_tcp=SIP_TCP,
+            sip_udp=config.Guard().sip_udp if hosts else (),
+            sip_tcp=SIP_TCP if hosts else (),
+            rtp=config.Guard().rtp if hosts else (),
         ),
         countries=config.Countries(sources=(), schedule=""),
         admin_http=config.AdminHttp(host=node.ipv4, port=CONSOLE_PORT),
+        asterisk=config.Asterisk(here=hosts),
         fleet=config.Fleet(host=node.ipv4),
     )
 

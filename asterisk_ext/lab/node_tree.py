@@ -17,6 +17,7 @@ from asterisk_ext.lab.namespaces import MS_NODEV, MS_NOSUID, bind, mount
 
 GUARD_UID = 64101
 CONVERTER_UID = 64102
+ETCD_UID = 64103
 SOURCE = Path(__file__).resolve().parents[2]
 ASTERISK_TREE = Path("/opt/asterisk")
 
@@ -44,6 +45,7 @@ def directories(install: Install) -> tuple[Directory, ...]:
         Directory("/run/asterisk", asterisk, group, 0o755),
         Directory("/run/asterisk-ext", GUARD_UID, group, 0o770),
         Directory("/run/asterisk-ext-audio", CONVERTER_UID, group, 0o750, shared=False),
+        Directory("/var/lib/etcd", ETCD_UID, ETCD_UID, 0o700, shared=False),
     )
 
 
@@ -158,6 +160,7 @@ def _write_users(root: Path, install: Install) -> None:
         ("asterisk", install.uid, install.gid),
         ("asterisk-ext-guard", GUARD_UID, GUARD_UID),
         ("asterisk-ext-audio", CONVERTER_UID, CONVERTER_UID),
+        ("etcd", ETCD_UID, ETCD_UID),
     )
     passwd, group = root / "etc/passwd", root / "etc/group"
     lines = [f"{name}:x:{uid}:{gid}::/nonexistent:/usr/sbin/nologin\n" for name, uid, gid in users]

@@ -4,13 +4,19 @@ from __future__ import annotations
 
 import secrets
 from pathlib import Path
+from typing import Literal
 
 import msgspec
 
 from asterisk_ext.config import Guard
+from asterisk_ext.domain.errors import Problem
+from asterisk_ext.domain.server import Technology
 from asterisk_ext.lab import sample, topology
 
 STATE = Path("/run/asterisk-ext-lab")
+NO_HOST = Problem(
+    "lab.no_host", 422, "The lab was not started: none of its nodes hosts virtual PBXs.", "Give more --nodes."
+)
 
 
 class Plan(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -24,6 +30,9 @@ class Plan(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True
     accounts: tuple[sample.Account, ...]
     users: dict[str, str]
     drivers: tuple[str, ...] = ()
+    registry: Literal["embedded", "etcd"] = "embedded"
+    technologies: tuple[Technology, ...] = ()
+    """Of the nodes, in order; the rest are CORE SERVERs."""
     ari_secret: str
     ari_acting_secret: str
     hep_secret: str
@@ -31,6 +40,15 @@ class Plan(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True
     @property
     def topology(self) -> topology.Topology:
         return topology.plan(self.nodes)
+
+    def technology(self, node: str) -> Technology:
+        number = [host.name for host in self.topology.nodes].index(node)
+        return technology_of(self.technologies, number)
+
+    @property
+    def hosts(self) -> tuple[str, ...]:
+        """The nodes with an Asterisk."""
+        return tuple(node.name for node in self.topology.nodes if self.technology(node.name).hosts)
 
     @property
     def place(self) -> Path:
@@ -68,9 +86,22 @@ class Plan(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True
         return {node.name: self.port + number for number, node in enumerate(self.topology.nodes)}
 
 
-def make(*, name: str, nodes: int, calls: int, port: int, detach: bool, drivers: tuple[str, ...] = ()) -> Plan:
-    """A plan with fresh secrets."""
-    names = tuple(node.name for node in topology.plan(nodes).nodes)
+def make(
+    *,
+    name: str,
+    nodes: int,
+    calls: int,
+    port: int,
+    detach: bool,
+    drivers: tuple[str, ...] = (),
+    registry: Literal["embedded", "etcd"] = "embedded",
+    technologies: tuple[Technology, ...] = (),
+) -> Plan:
+    """A plan with fresh secrets. Refuses ``lab.no_host``."""
+    planned = enumerate(topology.plan(nodes).nodes)
+    names = tuple(node.name for number, node in planned if technology_of(technologies, number).hosts)
+    if not names:
+        raise NO_HOST.refuse()
     return Plan(
         name=name,
         nodes=nodes,
@@ -78,12 +109,18 @@ def make(*, name: str, nodes: int, calls: int, port: int, detach: bool, drivers:
         port=port,
         detach=detach,
         drivers=drivers,
+        registry=registry,
+        technologies=technologies,
         accounts=sample.accounts(names, new_secret),
         users=sample.users(new_secret),
         ari_secret=new_secret(),
         ari_acting_secret=new_secret(),
         hep_secret=new_secret(),
     )
+
+
+def technology_of(technologies: tuple[Technology, ...], number: int) -> Technology:
+    return technologies[number] if number < len(technologies) else Technology.CORE_SERVER
 
 
 def new_secret() -> str:

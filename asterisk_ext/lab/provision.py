@@ -14,7 +14,7 @@ from asterisk_ext.lab.plan import Plan
 
 async def add_servers(plan: Plan, socket: Path) -> dict[str, str]:
     """The servers' records; returns the tokens by which all but the first join. ``socket`` is the node service's."""
-    nodes = {node.name: node.ipv4 for node in plan.topology.nodes}
+    nodes = {node.name: (node.ipv4, str(plan.technology(node.name))) for node in plan.topology.nodes}
     for server in sample.servers(nodes):
         await _post(socket, "servers", server)
     joining = list(nodes)[1:]
@@ -23,8 +23,7 @@ async def add_servers(plan: Plan, socket: Path) -> dict[str, str]:
 
 async def provision(plan: Plan, socket: Path) -> None:
     """Virtual PBXs and users. Raises the refusal that the API gave."""
-    nodes = tuple(node.name for node in plan.topology.nodes)
-    document = sample.tenants(nodes, plan.topology.host("carrier").ipv4, plan.passwords)
+    document = sample.tenants(plan.hosts, plan.topology.host("carrier").ipv4, plan.passwords)
     await asyncio.to_thread(ask, str(socket), "POST", "pbx/import", data=json.dumps(document).encode())
     for name, password in plan.users.items():
         await _post(socket, "users", {"name": name, "password": password, "role": name})

@@ -99,11 +99,11 @@ def home(tenant: Tenant, nodes: tuple[str, ...]) -> str:
     return nodes[min(tenant.home, len(nodes)) - 1]
 
 
-def servers(nodes: dict[str, str]) -> list[dict[str, Any]]:
-    """The servers' records as the API takes them; ``nodes`` are names and addresses."""
+def servers(nodes: Mapping[str, tuple[str, str]]) -> list[dict[str, Any]]:
+    """The servers' records as the API takes them; ``nodes`` are names, with address and technology."""
     return [
-        {"id": number, "name": name, "technology": "CORE SERVER", "ip": ip, "registration": ip}
-        for number, (name, ip) in enumerate(nodes.items(), start=1)
+        {"id": number, "name": name, "technology": technology, "ip": ip, "registration": ip}
+        for number, (name, (ip, technology)) in enumerate(nodes.items(), start=1)
     ]
 
 

@@ -38,18 +38,26 @@ class Service:
     ready: Answers | Listens | Exists
 
 
-def of_node(install: Install, driver: str = Guard().driver) -> tuple[Service, ...]:
-    """The node service before Asterisk: it has the virtual PBXs in the database before Asterisk opens that."""
+def of_node(install: Install, driver: str = Guard().driver, hosts: bool = True) -> tuple[Service, ...]:
+    """The node service before Asterisk: it has the virtual PBXs in the database before Asterisk opens that.
+
+    A server that ``hosts`` no virtual PBXs has neither Asterisk nor uploads to convert.
+    """
     asterisk = Service("asterisk", _asterisk(install), Answers(("asterisk", "-rx", "core waitfullybooted")))
     guard = Service("guard", _guard(driver), Exists("/run/asterisk-ext/guard.sock"))
     node = Service("node", _node(install), Listens(CONSOLE_PORT))
     converter = Service("converter", _converter(), Exists(Audio().converter))
-    return (guard, converter, node, asterisk)
+    return (guard, converter, node, asterisk) if hosts else (guard, node)
 
 
 def as_asterisk(install: Install, command: tuple[str, ...]) -> tuple[str, ...]:
     """Run as Asterisk's user, without any capability."""
     return _setpriv(install.uid, install.gid, "-all", command)
+
+
+def as_user(uid: int, command: tuple[str, ...]) -> tuple[str, ...]:
+    """Run as a user who is a group of his own, without any capability."""
+    return _setpriv(uid, uid, "-all", command)
 
 
 def _asterisk(install: Install) -> tuple[str, ...]:
@@ -69,7 +77,7 @@ def _guard(driver: str) -> tuple[str, ...]:
 def _converter() -> tuple[str, ...]:
     """Its own user without any capability, in a network of its own that leads nowhere."""
     program = ("asterisk-ext", "audio", "converter")
-    return ("unshare", "--net", *_setpriv(CONVERTER_UID, CONVERTER_UID, "-all", program))
+    return ("unshare", "--net", *as_user(CONVERTER_UID, program))
 
 
 def _node(install: Install) -> tuple[str, ...]:

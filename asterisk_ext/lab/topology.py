@@ -14,6 +14,7 @@ PREFIX6 = 48
 CONSOLE_PORT = 8480
 SIP_PORT = 5060
 TLS_PORT = 5061
+ETCD_PORT = 2379
 
 
 class Kind(StrEnum):
@@ -47,6 +48,11 @@ class Topology:
     @property
     def nodes(self) -> tuple[Host, ...]:
         return self.of(Kind.NODE)
+
+    @property
+    def etcd(self) -> tuple[str, ...]:
+        """Where the cluster is reached that has a server on every node."""
+        return tuple(f"https://{node.ipv4}:{ETCD_PORT}" for node in self.nodes)
 
     def host(self, name: str) -> Host:
         """Raises KeyError for a machine that the lab does not have."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import sqlite3
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
@@ -19,6 +19,8 @@ T = TypeVar("T")
 
 LOG_LENGTH = 20_000
 """Changes kept for watchers that come back; who is further behind takes a snapshot."""
+LEAP = 1_000_000
+"""Revisions left free above those that a promoted registry knew: the former one may have given some of them away."""
 
 SCHEMA = """
 CREATE TABLE IF NOT EXISTS item (key TEXT PRIMARY KEY, value BLOB NOT NULL, revision INTEGER NOT NULL) WITHOUT ROWID;
@@ -46,6 +48,18 @@ class EmbeddedRegistry:
         self._wake()
         await self._on_thread(self._database.close)
         self._thread.shutdown()
+
+    async def fill(self, items: Iterable[Item], revision: int, beats: Iterable[tuple[str, float, bytes]] = ()) -> None:
+        """Hold exactly ``items`` with their revisions; what is written from now on has revisions far above.
+
+        ``beats``: each node's last, with its time.
+        """
+        await self._on_thread(lambda: _fill(self._database.conn, items, revision + LEAP, beats))
+
+    async def keys_since(self, revision: int) -> list[str]:
+        """What was written after ``revision``, sorted, as far as the log goes back."""
+        sql = "SELECT DISTINCT key FROM change WHERE revision > ? ORDER BY key"
+        return [key for (key,) in await self._rows(sql, revision)]
 
     async def get(self, key: str) -> Item | None:
         rows = await self._rows("SELECT key, value, revision FROM item WHERE key = ?", key)
@@ -171,6 +185,23 @@ def _compare_and_write(connection: sqlite3.Connection, key: str, value: bytes | 
         connection.execute("ROLLBACK")
         raise
     return new
+
+
+def _fill(
+    connection: sqlite3.Connection, items: Iterable[Item], revision: int, beats: Iterable[tuple[str, float, bytes]]
+) -> None:
+    connection.execute("BEGIN IMMEDIATE")
+    try:
+        connection.execute("DELETE FROM item")
+        connection.execute("DELETE FROM change")
+        connection.executemany("INSERT INTO item VALUES (?, ?, ?)", [(i.key, i.value, i.revision) for i in items])
+        connection.executemany("INSERT OR REPLACE INTO beat VALUES (?, ?, ?)", beats)
+        connection.execute("DELETE FROM sqlite_sequence WHERE name = 'change'")
+        connection.execute("INSERT INTO sqlite_sequence VALUES ('change', ?)", (revision,))
+        connection.execute("COMMIT")
+    except BaseException:
+        connection.execute("ROLLBACK")
+        raise
 
 
 def _range(prefix: str) -> tuple[str, str]:

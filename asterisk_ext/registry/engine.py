@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from pathlib import Path
+from typing import Protocol, runtime_checkable
 
 from aiohttp import web
 
@@ -13,6 +14,7 @@ from asterisk_ext.ports import Registry
 from asterisk_ext.registry import served, wire
 from asterisk_ext.registry.embedded import EmbeddedRegistry
 from asterisk_ext.registry.remote import RemoteRegistry
+from asterisk_ext.registry.switch import Switch
 from asterisk_ext.trust.identity import Identity
 
 NO_CLUSTER = Problem(
@@ -25,14 +27,21 @@ DATABASE = "registry.sqlite3"
 """The embedded registry's file, in the node's state."""
 
 
+@runtime_checkable
+class Judge(Protocol):
+    """An engine whose own servers judge who may write what."""
+
+    async def admit(self, keeper: str, nodes: Iterable[str], consoles: Collection[str]) -> None: ...
+
+
 def open_engine(settings: Settings, state: Path, identity: Identity | None, clock: Callable[[], float]) -> Registry:
     """``identity`` is what the node presents to the registry's servers; without one only its own file is opened."""
     if settings.engine == "etcd":
         return open_etcd(settings.etcd, clock, identity)
     home = identity.home if identity else None
-    if settings.serve or identity is None or home is None:
-        return EmbeddedRegistry(state / DATABASE, clock)
-    return RemoteRegistry(home.url, identity.asking, home.keeper)
+    if identity is None or home is None:
+        return Switch(EmbeddedRegistry(state / DATABASE, clock))
+    return Switch(RemoteRegistry(home.url, identity.asking, home.keeper))
 
 
 def open_etcd(endpoints: Sequence[str], clock: Callable[[], float], identity: Identity | None) -> Registry:
@@ -42,10 +51,16 @@ def open_etcd(endpoints: Sequence[str], clock: Callable[[], float], identity: Id
     from asterisk_ext.registry.etcd import EtcdRegistry
     from asterisk_ext.registry.etcd_link import Link, Presented
 
-    return EtcdRegistry(Link(endpoints, Presented(*identity.pem) if identity else None), clock)
+    presented = (lambda: Presented(*identity.pem)) if identity else None
+    return EtcdRegistry(Link(endpoints, presented), clock)
 
 
-def serve(engine: Registry, app: web.Application, peer_of: Callable[[web.Request], str]) -> None:
-    """Let the other nodes use it through this node's HTTP, where it is kept here."""
-    if isinstance(engine, EmbeddedRegistry):
-        app.add_subapp(wire.PREFIX, served.application(engine, peer_of))
+def serve(
+    engine: Registry,
+    app: web.Application,
+    peer_of: Callable[[web.Request], str],
+    consoles: Callable[[], Collection[str]],
+) -> None:
+    """Let the other nodes use it through this node's HTTP, while it is kept here."""
+    if isinstance(engine, Switch):
+        app.add_subapp(wire.PREFIX, served.application(engine, peer_of, consoles, lambda: engine.is_here))

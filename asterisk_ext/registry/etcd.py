@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Collection, Iterable
 from contextlib import aclosing
 from functools import partial
 from itertools import count
@@ -14,11 +14,11 @@ import grpc
 from aetcd import rpc
 
 from asterisk_ext.ports import CONFLICT, MOVED, MOVED_MARK, UNREACHABLE, Change, Clock, Gap, Item
+from asterisk_ext.registry.etcd_keys import BEATS, BLOBS, ITEMS, ROOT, end_of
 from asterisk_ext.registry.etcd_link import HAS_LEADER, Link
+from asterisk_ext.registry.etcd_users import Users
 from asterisk_ext.registry.etcd_watch import CompactedError, Cursor, events
 
-ROOT = "/asterisk-ext/"
-ITEMS, BEATS, BLOBS = ROOT + "item/", ROOT + "beat/", ROOT + "blob/"
 PAGE = 2_000
 """Records of one request of a snapshot."""
 PIECE = 1024 * 1024
@@ -40,6 +40,14 @@ class EtcdRegistry:
     async def close(self) -> None:
         await self._link.close()
 
+    async def admit(self, keeper: str, nodes: Iterable[str], consoles: Collection[str]) -> None:
+        """Give each of ``nodes`` its rights in the cluster, and nobody else any; ``keeper`` administers it.
+
+        Nothing is done where the cluster cannot know who asks: there is no TLS.
+        """
+        if self._link.is_known:
+            await Users(self._link).keep(keeper, nodes, consoles)
+
     async def get(self, key: str) -> Item | None:
         answer = await self._range(ITEMS + key)
         return _item(answer.kvs[0]) if answer.kvs else None
@@ -48,7 +56,7 @@ class EtcdRegistry:
         items: list[Item] = []
         revision, start = 0, ITEMS + prefix
         while True:
-            answer = await self._range(start, _end(ITEMS + prefix), limit=PAGE, revision=revision)
+            answer = await self._range(start, end_of(ITEMS + prefix), limit=PAGE, revision=revision)
             revision = revision or answer.header.revision
             items += map(_item, answer.kvs)
             if not answer.more:
@@ -66,10 +74,10 @@ class EtcdRegistry:
 
     async def watch(self, prefix: str, from_revision: int) -> AsyncIterator[Change | Gap]:
         """Goes on at another server, from where it was, when one is lost."""
-        cursor = Cursor(from_revision)
+        cursor, end = Cursor(from_revision), end_of(ITEMS + prefix)
         for failures in count(1):
             try:
-                async with aclosing(events(self._link.watching(), ITEMS + prefix, _end(ITEMS + prefix), cursor)) as new:
+                async with aclosing(events(self._link.watching(), ITEMS + prefix, end, cursor)) as new:
                     async for event in new:
                         failures = 0
                         if event is None:
@@ -97,7 +105,7 @@ class EtcdRegistry:
         now = self._clock()
         heard: dict[str, tuple[int, float]] = {}
         told: dict[str, tuple[float, bytes]] = {}
-        for kv in (await self._range(BEATS, _end(BEATS))).kvs:
+        for kv in (await self._range(BEATS, end_of(BEATS))).kvs:
             node = kv.key.decode().removeprefix(BEATS)
             stamp, _, report = kv.value.partition(b"\n")
             known = self._heard.get(node)
@@ -133,13 +141,13 @@ class EtcdRegistry:
         return data if hashlib.sha256(data).hexdigest() == sha256 else None
 
     async def blobs(self) -> list[str]:
-        answer = await self._range(BLOBS, _end(BLOBS), keys_only=True)
+        answer = await self._range(BLOBS, end_of(BLOBS), keys_only=True)
         names = (kv.key.decode().removeprefix(BLOBS) for kv in answer.kvs)
         return [name for name in names if "/" not in name]
 
     async def drop_blob(self, sha256: str) -> None:
         """The record that says it is whole goes first."""
-        for start, end in ((f"{BLOBS}{sha256}", None), (f"{BLOBS}{sha256}/", _end(f"{BLOBS}{sha256}/"))):
+        for start, end in ((f"{BLOBS}{sha256}", None), (f"{BLOBS}{sha256}/", end_of(f"{BLOBS}{sha256}/"))):
             request = rpc.DeleteRangeRequest(key=start.encode(), range_end=(end or "").encode())
             await self._link.ask(partial(self._remove, request))
 
@@ -189,11 +197,6 @@ class EtcdRegistry:
 
     async def _revision(self) -> int:
         return int((await self._range(ROOT)).header.revision)
-
-
-def _end(prefix: str) -> str:
-    """The first key after all that begin with ``prefix``."""
-    return prefix[:-1] + chr(ord(prefix[-1]) + 1)
 
 
 def _item(kv: Any) -> Item:

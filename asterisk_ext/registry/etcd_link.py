@@ -37,6 +37,14 @@ BAD_ENDPOINT = Problem(
     "{endpoint!r} is no address of an etcd server.",
     "Give addresses such as https://198.18.1.1:2379.",
 )
+DENIED = Problem(
+    "registry.denied",
+    403,
+    "Nothing was changed: the registry's cluster lets this server write only what is its own.",
+    "Do it on a console of the fleet.",
+)
+_RIGHTS_CHANGED = "auth store is old"
+"""etcd refuses what it was asked before its users were changed, and has done nothing of it."""
 _ELSEWHERE = (grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.DEADLINE_EXCEEDED, grpc.StatusCode.CANCELLED)
 
 
@@ -55,14 +63,26 @@ class Link:
     Each has ``patience`` seconds to answer a write and twice as long to answer a question.
     """
 
-    def __init__(self, endpoints: Sequence[str], identity: Presented | None, patience: float = PATIENCE) -> None:
+    def __init__(
+        self, endpoints: Sequence[str], identity: Callable[[], Presented] | None, patience: float = PATIENCE
+    ) -> None:
+        """``identity`` is asked again whenever an endpoint fails: certificates are renewed while this lives."""
         self.patience = patience
-        self._channels = [_channel(endpoint, identity) for endpoint in endpoints]
+        self._endpoints = endpoints
+        self._identity = identity
+        self._presented = identity() if identity else None
+        self._channels = [_channel(endpoint, self._presented) for endpoint in endpoints]
+        self._left: list[grpc.aio.Channel] = []
         self._current = 0
 
     async def close(self) -> None:
-        for channel in self._channels:
+        for channel in (*self._channels, *self._left):
             await channel.close(grace=None)
+
+    @property
+    def is_known(self) -> bool:
+        """Whether the cluster is shown a certificate, wherever it is asked."""
+        return self._presented is not None and all(endpoint.startswith("https:") for endpoint in self._endpoints)
 
     @property
     def patient_rounds(self) -> int:
@@ -74,20 +94,31 @@ class Link:
     def watching(self) -> Any:
         return stubs.WatchStub(self._channels[self._current])
 
+    def auth(self) -> Any:
+        return stubs.AuthStub(self._channels[self._current])
+
     def move_on(self) -> None:
         """Use the next endpoint from now on."""
+        if self._identity and (fresh := self._identity()) != self._presented:
+            self._presented, self._left = fresh, self._left + self._channels
+            self._channels = [_channel(endpoint, fresh) for endpoint in self._endpoints]
         self._current = (self._current + 1) % len(self._channels)
 
     async def ask(self, call: Callable[[Any], Awaitable[T]], *, writes: bool = False) -> tuple[T, bool]:
         """The answer of the first endpoint that gives one, and whether an earlier one may have acted unheard.
 
-        Refuses ``registry.unreachable``, or ``registry.unsure`` where a write may have been made all the same.
+        Refuses ``registry.denied``, ``registry.unreachable``, or ``registry.unsure`` where a write may have been made
+        all the same.
         """
         unheard = False
         for _ in range(self.patient_rounds):
             try:
                 return await call(self.kv()), unheard
             except grpc.aio.AioRpcError as error:
+                if error.code() is grpc.StatusCode.PERMISSION_DENIED:
+                    raise DENIED.refuse() from error
+                if _RIGHTS_CHANGED in (error.details() or ""):
+                    continue
                 if error.code() not in _ELSEWHERE and "leader" not in (error.details() or ""):
                     raise UNREACHABLE.refuse() from error
                 unheard = unheard or writes

@@ -12,8 +12,8 @@ import aiohttp
 import msgspec
 
 from asterisk_ext.domain.errors import Refusal
-from asterisk_ext.domain.node_rights import NOT_YOURS
-from asterisk_ext.ports import CONFLICT, MOVED, UNREACHABLE, UNSURE, Change, Gap, Item
+from asterisk_ext.domain.node_rights import NOT_A_CONSOLE, NOT_YOURS
+from asterisk_ext.ports import CONFLICT, MOVED, STRANGER, UNREACHABLE, UNSURE, Change, Gap, Item
 from asterisk_ext.registry import wire
 
 T = TypeVar("T")
@@ -61,6 +61,7 @@ class RemoteRegistry:
             async with self._session.get(
                 self._url + "/watch", params=params, timeout=WATCHING, server_hostname=self._keeper
             ) as response:
+                _check_known(response)
                 response.raise_for_status()
                 async for text in response.content:
                     line = msgspec.json.decode(text, type=wire.Line)
@@ -130,6 +131,7 @@ class RemoteRegistry:
             ) as response:
                 if response.status in (CONFLICT.status, NOT_YOURS.status):
                     raise _refused(await response.json())
+                _check_known(response)
                 if response.status == 404:
                     return b""
                 response.raise_for_status()
@@ -140,9 +142,11 @@ class RemoteRegistry:
             raise (UNSURE if path == "/write" else UNREACHABLE).refuse() from error
 
 
+def _check_known(response: aiohttp.ClientResponse) -> None:
+    if response.status == wire.STRANGER_STATUS:
+        raise STRANGER.refuse()
+
+
 def _refused(told: dict[str, Any]) -> Refusal:
-    if told["error_id"] == NOT_YOURS.error_id:
-        return NOT_YOURS.refuse(**told["params"])
-    if told["error_id"] == MOVED.error_id:
-        return MOVED.refuse()
-    return CONFLICT.refuse(key=told["params"]["key"])
+    known = {problem.error_id: problem for problem in (CONFLICT, MOVED, NOT_YOURS, NOT_A_CONSOLE)}
+    return known[told["error_id"]].refuse(**told["params"])

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Collection
 
 import msgspec
 from aiohttp import web
 from aiohttp.typedefs import Handler, Middleware
 
 from asterisk_ext.domain.errors import Refusal
-from asterisk_ext.domain.node_rights import check_beat, check_write
-from asterisk_ext.ports import Change, Gap, Registry
+from asterisk_ext.domain.node_rights import check_beat, check_console, check_write
+from asterisk_ext.ports import STRANGER, Change, Gap, Registry
 from asterisk_ext.registry import wire
 
 NODE = web.RequestKey("node", str)
@@ -21,10 +21,18 @@ LARGEST = 64 * 1024 * 1024
 """Bytes of one request: an audio is the largest thing there is."""
 
 
-def application(registry: Registry, peer_of: Callable[[web.Request], str]) -> web.Application:
-    """The sub-application to mount at ``/registry/v1``, for nodes of the fleet alone; ``peer_of`` names who asks."""
-    app = web.Application(middlewares=[_only_the_fleet(peer_of), _refusals], client_max_size=LARGEST)
-    routes = _Routes(registry)
+def application(
+    registry: Registry,
+    peer_of: Callable[[web.Request], str],
+    consoles: Callable[[], Collection[str]],
+    is_here: Callable[[], bool] = lambda: True,
+) -> web.Application:
+    """The sub-application to mount at ``/registry/v1``, for nodes of the fleet alone.
+
+    ``peer_of`` names who asks, ``consoles`` who may write more than what is its own.
+    """
+    app = web.Application(middlewares=[_only_the_fleet(peer_of, is_here), _refusals], client_max_size=LARGEST)
+    routes = _Routes(registry, consoles)
     app.add_routes(
         [
             web.get("/item", routes.item),
@@ -42,12 +50,14 @@ def application(registry: Registry, peer_of: Callable[[web.Request], str]) -> we
     return app
 
 
-def _only_the_fleet(peer_of: Callable[[web.Request], str]) -> Middleware:
+def _only_the_fleet(peer_of: Callable[[web.Request], str], is_here: Callable[[], bool]) -> Middleware:
     @web.middleware
     async def middleware(request: web.Request, handler: Handler) -> web.StreamResponse:
         name = peer_of(request)
         if not name:
-            return web.json_response({"error_id": "registry.stranger", "status": 401}, status=401)
+            return web.json_response({"error_id": STRANGER.error_id}, status=wire.STRANGER_STATUS)
+        if not is_here():
+            return web.json_response({"error_id": "registry.not_here"}, status=503)
         request[NODE] = name
         return await handler(request)
 
@@ -66,8 +76,9 @@ async def _refusals(request: web.Request, handler: Handler) -> web.StreamRespons
 
 
 class _Routes:
-    def __init__(self, registry: Registry) -> None:
+    def __init__(self, registry: Registry, consoles: Callable[[], Collection[str]]) -> None:
         self._registry = registry
+        self._consoles = consoles
 
     async def item(self, request: web.Request) -> web.Response:
         return _json(await self._registry.get(request.query["key"]))
@@ -77,7 +88,8 @@ class _Routes:
 
     async def write(self, request: web.Request) -> web.Response:
         write = msgspec.json.decode(await request.read(), type=wire.Write)
-        check_write(request[NODE], write.key, write.value is None)
+        creates, deletes = write.value is not None and not write.revision, write.value is None
+        check_write(request[NODE], write.key, creates=creates, deletes=deletes, consoles=self._consoles())
         if write.value is None:
             return _json(wire.Written(await self._registry.delete(write.key, write.revision)))
         if not write.revision:
@@ -94,6 +106,7 @@ class _Routes:
         return _json(wire.Beats(await self._registry.beats()))
 
     async def put_blob(self, request: web.Request) -> web.Response:
+        check_console(request[NODE], "audios", self._consoles())
         return web.Response(text=await self._registry.put_blob(await request.read()))
 
     async def get_blob(self, request: web.Request) -> web.Response:
@@ -104,6 +117,7 @@ class _Routes:
         return _json(wire.Blobs(await self._registry.blobs()))
 
     async def drop_blob(self, request: web.Request) -> web.Response:
+        check_console(request[NODE], "audios", self._consoles())
         await self._registry.drop_blob(request.match_info["sha256"])
         return web.Response(status=204)
 

@@ -7,6 +7,8 @@ import msgspec
 from asterisk_ext.ports import Change, Item
 
 PREFIX = "/registry/v1"
+STRANGER_STATUS = 401
+"""HTTP's own for who shows no good certificate."""
 KEEPALIVE = 2.0
 """Seconds; a watch says this often that it is alive."""
 

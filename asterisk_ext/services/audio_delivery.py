@@ -18,6 +18,7 @@ from asterisk_ext.domain.maintenance import known_here
 from asterisk_ext.domain.pbx import Pbx
 from asterisk_ext.ports import Clock, Fleet, Registry
 from asterisk_ext.services.audio_library import library, revision
+from asterisk_ext.services.maintenance_plans import expected_at
 
 log = logging.getLogger(__name__)
 
@@ -38,6 +39,8 @@ class AudioDelivery:
         """The registry's revision whose choice is in force here."""
         self.missing: tuple[str, ...] = ()
         """Names of chosen recordings that could not be brought here."""
+        self.expected: tuple[str, ...] = ()
+        """Servers about to be served here whose audios have been brought, as far as that can be."""
         self.delivered = 0
         """Counts the changes of what is in force."""
         self._news = asyncio.Event()
@@ -73,7 +76,8 @@ class AudioDelivery:
     async def deliver(self) -> None:
         """Once: bring what is missing, put it in force, sweep what nothing has asked for in a day."""
         wanted, at = library(self._fleet), revision(self._fleet)
-        tenants = known_here(self._node, self._fleet.maintenance(), self._fleet.tenants())
+        expected = expected_at(self._node, self._fleet)
+        tenants = known_here(self._node, self._fleet.maintenance(), self._fleet.tenants(), expected)
         needed = wanted.needed([pbx.id for pbx in tenants])
         there = [recording for recording in needed if await self._is_brought(recording)]
         missing = tuple(recording.name for recording in needed if recording not in there)
@@ -81,8 +85,8 @@ class AudioDelivery:
             log.warning("audios that could not be brought here: %s", ", ".join(missing))
         in_force = wanted.only([recording.name for recording in there])
         self.revision, self.missing = at, missing
-        if in_force != self._in_force[0]:
-            self._in_force = (in_force, {})
+        if in_force != self._in_force[0] or expected != self.expected:
+            self._in_force, self.expected = (in_force, {}), expected
             self.delivered += 1
             self._news.set()
             self._news = asyncio.Event()

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from asterisk_ext.domain.access import Act, Actor, require
-from asterisk_ext.ports import Clock, Fleet, Registry
+from asterisk_ext.ports import Clock, Fleet, Item, Registry
 from asterisk_ext.services.records import AUDIT, decode, encode
 from asterisk_ext.services.times import iso
 
@@ -25,7 +25,9 @@ class Entry:
 
 
 class Audit:
-    def __init__(self, registry: Registry, fleet: Fleet, clock: Clock) -> None:
+    def __init__(self, registry: Registry, fleet: Fleet, clock: Clock, node: str = "") -> None:
+        """Entries are kept by the ``node`` that wrote them: it can speak for no other."""
+        self._node = node
         self._registry = registry
         self._fleet = fleet
         self._clock = clock
@@ -35,11 +37,16 @@ class Audit:
         now = self._clock()
         texts = {name: str(value) for name, value in facts.items()}
         entry = Entry(at=iso(now), who=actor.name, act=act, thing=thing, facts=texts, undo=undo)
-        key = f"{AUDIT}{int(now * 1000):015d}-{secrets.token_hex(4)}"
+        key = f"{AUDIT}{self._node}/{int(now * 1000):015d}-{secrets.token_hex(4)}"
         return await self._registry.create(key, encode(entry))
 
     def latest(self, actor: Actor, count: int = 50) -> list[Entry]:
         """The newest entries first."""
         require(actor, Act.SEE_AUDIT)
-        items = sorted(self._fleet.items(AUDIT), key=lambda item: -item.revision)
+        items = sorted(self._fleet.items(AUDIT), key=_when, reverse=True)
         return [decode(item.value, Entry) for item in items[:count]]
+
+
+def _when(item: Item) -> tuple[str, int]:
+    """By the writers' clocks, to the millisecond: revisions are another registry's once it was moved."""
+    return item.key.rpartition("/")[2].partition("-")[0], item.revision

@@ -12,6 +12,7 @@ from asterisk_ext.domain.errors import Problem, Refusal
 from asterisk_ext.domain.server import Server
 from asterisk_ext.guard_ports import Banned, Guard, GuardEvent, Spared
 from asterisk_ext.ports import Clock, Fleet, Peers, Registry
+from asterisk_ext.services import consoles
 from asterisk_ext.services.audit import Audit
 from asterisk_ext.services.records import encode, lift_key
 
@@ -119,9 +120,12 @@ class Bans:
         return replace(banned, servers=(self._node,))
 
     async def lift(self, actor: Actor, address: str) -> Lifted:
-        """Lift a ban on every server; refuses ``ban.not_lifted`` when none confirms and some do not answer."""
+        """Lift a ban on every server; refuses ``ban.not_lifted`` when none confirms and some do not answer, and
+        ``registry.not_a_console``."""
         require(actor, Act.LIFT_BAN)
         address = checked(address)
+        if not actor.peer:
+            consoles.check(self._fleet, self._node, f"bans of the fleet ({address})")
         others = self._others(actor)
         own, *told = await asyncio.gather(
             self._guard.lift(address, actor.name),

@@ -62,6 +62,10 @@ class CarrierNames:
                 self._loop.call_soon_threadsafe(self._new.set)
             return self._project()
 
+    def addresses(self) -> Mapping[str, Sequence[str]]:
+        """Where the names lead that were looked up; an empty sequence where a name leads nowhere."""
+        return dict(self._known)
+
     def replaced(self) -> bool:
         return self._projector.replaced()
 

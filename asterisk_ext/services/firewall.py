@@ -1,40 +1,28 @@
-"""A server's firewall: the draft that operators edit, its plan with proof, and applying it with a way back."""
+"""A server's firewall: what is in force, a draft's plan with proof, and applying it with a way back."""
 
 from __future__ import annotations
 
-import secrets
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 
-from asterisk_ext.domain import firewall_edit as edit
 from asterisk_ext.domain.access import Act, Actor, require
 from asterisk_ext.domain.errors import Problem, Refusal
 from asterisk_ext.domain.firewall import Explanation, derived, differences
-from asterisk_ext.domain.firewall_origin import Known
-from asterisk_ext.domain.firewall_rule import Rule, check_all
-from asterisk_ext.domain.firewall_trial import Candidate, Pending, Question, State
-from asterisk_ext.ports import CONFLICT, Clock, Fleet, PhoneBook, Registry
+from asterisk_ext.domain.firewall_rule import Rule
+from asterisk_ext.domain.firewall_trial import Candidate, Pending, Question
+from asterisk_ext.domain.server import Server
+from asterisk_ext.ports import SILENT, Clock, Fleet, PhoneBook, Registry
 from asterisk_ext.services.audit import Audit
+from asterisk_ext.services.firewall_drafts import Drafts
+from asterisk_ext.services.firewall_elsewhere import NOT_HERE, Elsewhere, Order, as_there
 from asterisk_ext.services.firewall_guard import FirewallGuard
 from asterisk_ext.services.firewall_lists import Lists
-from asterisk_ext.services.firewall_plan import View, questions_for, view_of
+from asterisk_ext.services.firewall_plan import Carriers, View, questions_for, view_of
 from asterisk_ext.services.firewall_table import Kept, Table
 from asterisk_ext.services.friends import needs_of
-from asterisk_ext.services.records import FIREWALL_DRAFTS, FIREWALL_RULES, FIREWALL_TEMPLATES, decode, encode
+from asterisk_ext.services.records import FIREWALL_DRAFTS, FIREWALL_RULES, decode, encode
 from asterisk_ext.services.times import iso
 
-CHANGED_MEANWHILE = Problem(
-    "firewall.changed_meanwhile",
-    409,
-    "{who} changed the draft of {server} at {at} ({what}); your change was not saved.",
-    "Look at the draft as it is now, then decide again.",
-)
-ELSEWHERE = Problem(
-    "firewall.elsewhere",
-    409,
-    "The firewall of {server} is planned, applied and confirmed at its own console; nothing was changed.",
-    "Open {url}: whoever reaches it has the proof that he is not locked out.",
-)
 NOT_PLANNED = Problem(
     "firewall.not_planned",
     409,
@@ -47,14 +35,11 @@ NOT_ACKNOWLEDGED = Problem(
     "The rules were not applied: {count} would be cut, and {given} were acknowledged.",
     "Look at who would be cut, then say that you know their number.",
 )
-NO_TEMPLATE = Problem(
-    "firewall.template_unknown", 404, "There is no firewall template {name}.", "Save one from a server's rules first."
-)
 MOST_PLANS = 20
 
 
 class Firewalls:
-    """Every act takes the server's name; ``revision`` None is for whoever has looked at nothing (the command line)."""
+    """Every act takes the server's name, whichever it is: another one's node is asked, and answers for itself."""
 
     def __init__(
         self,
@@ -62,7 +47,9 @@ class Firewalls:
         registry: Registry,
         fleet: Fleet,
         guard: FirewallGuard,
+        elsewhere: Elsewhere,
         phones: PhoneBook,
+        carriers: Carriers,
         audit: Audit,
         clock: Clock,
     ) -> None:
@@ -70,93 +57,72 @@ class Firewalls:
         self._registry = registry
         self._fleet = fleet
         self._guard = guard
+        self._elsewhere = elsewhere
         self._phones = phones
+        self._carriers = carriers
         self._audit = audit
         self._clock = clock
         self._plans: dict[str, int] = {}
         """How many would be cut, by digest: what somebody has seen."""
         self.lists = Lists(registry, fleet, audit, clock)
+        self.drafts = Drafts(registry, fleet, guard, self.lists, audit, clock, self.table)
 
     async def table(self, actor: Actor, server: str) -> Table:
-        """The rules in force, those derived and the draft; of another server, what its operators last confirmed."""
+        """The rules in force, those derived and the draft; of a silent server, what its operators last confirmed."""
         require(actor, Act.SEE_FIREWALL)
-        self._fleet.server(server)
-        own = server == self._node
-        state = await self._guard.state() if own else None
-        in_force = self._in_force(server, state)
+        told = await self._told(actor, server)
         item = self._fleet.item(FIREWALL_DRAFTS + server)
         kept = decode(item.value, Kept) if item else None
-        draft = kept.rules if kept else in_force.rules
-        return Table(
-            server=server,
-            own=own,
-            derived=derived(state.confirmed.firewall.needs) if state else (),
-            in_force=in_force.rules,
-            in_force_by=in_force.by,
-            in_force_at=state.confirmed.at if state else 0.0,
+        draft = kept.rules if kept else told.in_force
+        return replace(
+            told,
+            own=server == self._node,
             draft=draft,
             is_draft=kept is not None,
             draft_by=kept.by if kept else "",
             draft_at=kept.at if kept else "",
             revision=item.revision if item else 0,
-            changes=differences(in_force.rules, draft),
-            state=state,
+            changes=differences(told.in_force, draft),
             lists=sorted(self.lists.all()),
         )
 
-    async def put(self, actor: Actor, server: str, rule: Rule, *, number: int = 0, revision: int | None = None) -> Rule:
-        """Change the draft's rule of that id, or add one (no id) before ``number``, or last."""
-        require(actor, Act.CHANGE_FIREWALL)
-        rule = rule if rule.id else replace(rule, id=secrets.token_hex(4))
-        known = await self._known()
-        rules = await self._edit(actor, server, lambda rules: edit.put(rules, rule, known, number), revision)
-        return rules[edit.numbered(rules, rule.id)]
-
-    async def move(self, actor: Actor, server: str, rule: str, number: int, revision: int | None = None) -> None:
-        require(actor, Act.CHANGE_FIREWALL)
-        known = await self._known()
-        await self._edit(actor, server, lambda rules: edit.moved(rules, rule, number, known), revision)
-
-    async def remove(self, actor: Actor, server: str, rule: str, revision: int | None = None) -> None:
-        await self._edit(actor, server, lambda rules: edit.without(rules, rule), revision)
-
-    async def discard(self, actor: Actor, server: str) -> None:
-        """Throw the draft away; without one nothing happens."""
-        require(actor, Act.CHANGE_FIREWALL)
-        item = await self._registry.get(FIREWALL_DRAFTS + server)
-        if item is not None:
-            await self._registry.delete(item.key, item.revision)
-            await self._note(actor, server, done="discarded")
-
-    async def use_template(self, actor: Actor, server: str, name: str, revision: int | None = None) -> None:
-        """Make the draft a template's rules."""
-        require(actor, Act.CHANGE_FIREWALL)
-        item = self._fleet.item(FIREWALL_TEMPLATES + name)
-        if item is None:
-            raise NO_TEMPLATE.refuse(field="template", name=name)
-        wanted, known = decode(item.value, Kept).rules, await self._known()
-        await self._edit(actor, server, lambda _: check_all(wanted, known), revision)
-
-    async def save_template(self, actor: Actor, server: str, name: str) -> None:
-        """Keep the draft's rules as a template of the fleet."""
-        require(actor, Act.CHANGE_FIREWALL)
-        table = await self.table(actor, server)
-        await self._write(FIREWALL_TEMPLATES + name, self._kept(actor, tuple(table.draft)))
-        await self._note(actor, server, done="template", template=name)
-
-    def templates(self, actor: Actor) -> list[str]:
-        require(actor, Act.SEE_FIREWALL)
-        return [item.key.removeprefix(FIREWALL_TEMPLATES) for item in self._fleet.items(FIREWALL_TEMPLATES)]
+    async def _told(self, actor: Actor, server: str) -> Table:
+        """What the server's own node tells: all but the draft."""
+        other = self._other(actor, server)
+        if other is None:
+            state = await self._guard.state()
+            confirmed = state.confirmed
+            return Table(
+                server=server,
+                own=True,
+                derived=derived(confirmed.firewall.needs),
+                in_force=confirmed.firewall.rules,
+                in_force_by=confirmed.by,
+                in_force_at=confirmed.at,
+                state=state,
+            )
+        try:
+            return await self._elsewhere.table(other, actor.name)
+        except Refusal as refusal:
+            if refusal.error_id != SILENT.error_id:
+                raise
+        item = self._fleet.item(FIREWALL_RULES + server)
+        kept = decode(item.value, Kept) if item else Kept()
+        return Table(server=server, own=False, silent=True, in_force=kept.rules, in_force_by=kept.by)
 
     async def plan(self, actor: Actor, server: str, session: Sequence[Question]) -> View:
         """What the draft would change, and who would be cut, by proof."""
         require(actor, Act.CHANGE_FIREWALL)
-        self._is_here(server)
+        if other := self._other(actor, server):
+            asked_there = as_there(session, self._fleet.server(self._node), other)
+            return await self._elsewhere.plan(other, actor.name, asked_there, self._fleet.revision)
         table = await self.table(actor, server)
         contacts = await self._phones.contacts()
-        asked = questions_for(server, self._fleet, contacts, session, table.state)
+        carriers = self._carriers.addresses()
+        asked = questions_for(server, self._fleet, contacts, session, carriers)
         plan = await self._guard.plan(self._candidate(table), [one.question for one in asked])
-        view = view_of(plan, asked, table.changes)
+        unresolved = sorted(name for name in carriers if not carriers[name])
+        view = view_of(plan, asked, table.changes, unresolved, table.state.others if table.state else ())
         self._plans = dict([*self._plans.items(), (view.digest, view.cut_count)][-MOST_PLANS:])
         return view
 
@@ -172,12 +138,22 @@ class Firewalls:
     ) -> Pending:
         """Put on trial what a plan has shown; without a confirmation the rules before return within a minute."""
         require(actor, Act.CHANGE_FIREWALL)
-        self._is_here(server)
+        if other := self._other(actor, server):
+            order = Order(
+                digest=digest,
+                acknowledged=acknowledged,
+                session=as_there(session, self._fleet.server(self._node), other),
+                force=force,
+                revision=self._fleet.revision,
+            )
+            return await self._elsewhere.apply(other, actor.name, order)
         if digest not in self._plans:
             raise NOT_PLANNED.refuse(field="digest")
         if self._plans[digest] != acknowledged and not force:
             raise NOT_ACKNOWLEDGED.refuse(field="acknowledged", count=self._plans[digest], given=acknowledged)
         candidate = self._candidate(await self.table(actor, server))
+        if actor.peer:  # from elsewhere nobody is cut off who does not get in now
+            session = [one for one in session if (await self._guard.explain(one)).allowed]
         pending = await self._guard.apply(candidate, actor.name, session, force=force)
         if pending.digest != digest:
             await self._guard.roll_back()
@@ -188,10 +164,13 @@ class Firewalls:
     async def confirm(self, actor: Actor, server: str, digest: str) -> None:
         """Keep the rules on trial."""
         require(actor, Act.CHANGE_FIREWALL)
-        self._is_here(server)
+        if other := self._other(actor, server):
+            await self._elsewhere.confirm(other, actor.name, digest)
+            await self._fleet.reached((await self._registry.snapshot(FIREWALL_DRAFTS))[1])
+            return
         confirmed = await self._guard.confirm(digest)
         rules = confirmed.firewall.rules
-        await self._write(FIREWALL_RULES + server, self._kept(actor, rules))
+        await self._remember(actor, server, rules)
         item = await self._registry.get(FIREWALL_DRAFTS + server)
         if item is not None and decode(item.value, Kept).rules == rules:
             await self._registry.delete(item.key, item.revision)
@@ -199,82 +178,42 @@ class Firewalls:
 
     async def roll_back(self, actor: Actor, server: str) -> None:
         require(actor, Act.CHANGE_FIREWALL)
-        self._is_here(server)
+        if other := self._other(actor, server):
+            await self._elsewhere.roll_back(other, actor.name)
+            return
         await self._guard.roll_back()
         await self._note(actor, server, done="rolled_back")
 
     async def explain(self, actor: Actor, server: str, question: Question) -> tuple[Explanation, Explanation]:
         """Who decides, by the rules in force and by the draft."""
         require(actor, Act.SEE_FIREWALL)
-        self._is_here(server)
+        if other := self._other(actor, server):
+            return await self._elsewhere.explain(other, actor.name, question, self._fleet.revision)
         table = await self.table(actor, server)
         now = await self._guard.explain(question)
         return now, await self._guard.explain(question, self._candidate(table)) if table.is_draft else now
-
-    async def _edit(
-        self,
-        actor: Actor,
-        server: str,
-        change: Callable[[tuple[Rule, ...]], tuple[Rule, ...]],
-        revision: int | None,
-    ) -> tuple[Rule, ...]:
-        require(actor, Act.CHANGE_FIREWALL)
-        table = await self.table(actor, server)
-        key, seen = FIREWALL_DRAFTS + server, table.revision if revision is None else revision
-        if seen != table.revision:
-            await self._refuse_changed(key, server, table.draft)
-        rules = change(tuple(table.draft))
-        record = encode(self._kept(actor, rules))
-        try:
-            if seen:
-                written = await self._registry.compare_and_set(key, record, seen)
-            else:
-                written = await self._registry.create(key, record)
-        except Refusal as refusal:
-            if refusal.problem is not CONFLICT and refusal.error_id != CONFLICT.error_id:
-                raise
-            await self._refuse_changed(key, server, table.draft)
-            raise
-        await self._fleet.reached(written)
-        await self._note(actor, server, done="draft", changes=len(differences(table.in_force, rules)))
-        return rules
-
-    async def _refuse_changed(self, key: str, server: str, seen: Sequence[Rule]) -> None:
-        """Say who came before, when, and what differs from what this operator saw."""
-        item = await self._registry.get(key)
-        kept = decode(item.value, Kept) if item else Kept(by="?", at="?")
-        what = ", ".join(f"{one.change} {one.number}" for one in differences(seen, kept.rules)[:5]) or "again"
-        raise CHANGED_MEANWHILE.refuse(field="revision", who=kept.by, server=server, at=kept.at, what=what)
-
-    def _in_force(self, server: str, state: State | None) -> Kept:
-        if state is not None:
-            return Kept(rules=state.confirmed.firewall.rules, by=state.confirmed.by)
-        item = self._fleet.item(FIREWALL_RULES + server)
-        return decode(item.value, Kept) if item else Kept()
-
-    async def _known(self) -> Known:
-        state = await self._guard.state()
-        return Known(countries=frozenset(one.code for one in state.countries), lists=self.lists.all())
 
     def _candidate(self, table: Table) -> Candidate:
         nodes, trunks = needs_of(self._fleet)
         return Candidate(tuple(table.draft), self.lists.all(), nodes, trunks)
 
-    def _is_here(self, server: str) -> None:
+    def _other(self, actor: Actor, server: str) -> Server | None:
+        """The record of a server that is to be asked; None: this very one. Another node is told of this one alone."""
         record = self._fleet.server(server)
-        if server != self._node:
-            url = f"http://{record.ip}:{record.port}/servers/{server}/firewall"
-            raise ELSEWHERE.refuse(server=server, url=url)
+        if server == self._node:
+            return None
+        if actor.peer:
+            raise NOT_HERE.refuse(node=self._node, server=server)
+        return record
 
-    def _kept(self, actor: Actor, rules: tuple[Rule, ...]) -> Kept:
-        return Kept(rules=rules, by=actor.name, at=iso(self._clock()))
-
-    async def _write(self, key: str, kept: Kept) -> None:
+    async def _remember(self, actor: Actor, server: str, rules: tuple[Rule, ...]) -> None:
+        """For the other servers' consoles."""
+        key, kept = FIREWALL_RULES + server, encode(Kept(rules=rules, by=actor.name, at=iso(self._clock())))
         item = await self._registry.get(key)
         if item is None:
-            await self._registry.create(key, encode(kept))
+            await self._registry.create(key, kept)
         else:
-            await self._registry.compare_and_set(key, encode(kept), item.revision)
+            await self._registry.compare_and_set(key, kept, item.revision)
 
     async def _note(self, actor: Actor, server: str, **facts: object) -> None:
         await self._fleet.reached(await self._audit.note(actor, Act.CHANGE_FIREWALL, server, "", **facts))

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Protocol as Shape
 
 from asterisk_ext.domain.firewall import Decider, Difference
-from asterisk_ext.domain.firewall_trial import Answer, Plan, Question, State
+from asterisk_ext.domain.firewall_trial import Answer, Plan, Question
 from asterisk_ext.domain.firewall_types import Protocol
 from asterisk_ext.domain.pbx import is_address
 from asterisk_ext.ports import Contact, Fleet
-from asterisk_ext.services.friends import addresses_of_trunks
+from asterisk_ext.services.friends import addresses_of_trunks, trunks_of
 
 TRANSPORTS = {
     "udp": (Protocol.UDP, 5060),
@@ -28,6 +29,14 @@ class Who(StrEnum):
     NODE = "node"
     TRUNK = "trunk"
     PHONE = "phone"
+
+
+class Carriers(Shape):
+    """The carriers of this node's trunks that are known by a DNS name."""
+
+    def addresses(self) -> Mapping[str, Sequence[str]]:
+        """Where each name leads; nowhere: an empty sequence."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,18 +94,30 @@ class View:
     unproved: str
     seconds: float
     asked: int
+    others: Sequence[str] = ()
+    """Other managers of that machine's firewall: what they drop stays dropped, and no proof here tells of it."""
+    unresolved: Sequence[str] = ()
+    """Names of carriers that lead to no address at present, so that nobody could be asked about."""
 
 
 def questions_for(
-    server: str, fleet: Fleet, contacts: Iterable[Contact], session: Sequence[Question], state: State | None
+    server: str,
+    fleet: Fleet,
+    contacts: Iterable[Contact],
+    session: Sequence[Question],
+    carriers: Mapping[str, Sequence[str]],
 ) -> list[Asked]:
-    """The operator's own session, every other node, every trunk with an address, every registered phone."""
+    """The operator's own session, every other node, every trunk at each of its addresses, every registered phone.
+
+    ``carriers``: where the names of carriers lead.
+    """
     asked = [Asked(Who.YOU, "", one) for one in session]
     for other in fleet.servers():
         if other.name != server and is_address(other.ip):
             asked += [Asked(Who.NODE, other.name, Question(other.ip, Protocol.TCP, other.port))]
             asked += [Asked(Who.NODE, other.name, Question(other.ip, Protocol.UDP, 5060))]
-    for pbx, trunk, address in addresses_of_trunks(fleet):
+    named = [(pbx, trunk, address) for pbx, trunk in trunks_of(fleet) for address in carriers.get(trunk.host, ())]
+    for pbx, trunk, address in (*addresses_of_trunks(fleet), *named):
         protocol, _ = TRANSPORTS.get(trunk.transport, TRANSPORTS["udp"])
         asked.append(Asked(Who.TRUNK, trunk.name, Question(address, protocol, 5060), pbx))
     for contact in contacts:
@@ -106,7 +127,13 @@ def questions_for(
     return asked
 
 
-def view_of(plan: Plan, asked: Sequence[Asked], changes: Sequence[Difference]) -> View:
+def view_of(
+    plan: Plan,
+    asked: Sequence[Asked],
+    changes: Sequence[Difference],
+    unresolved: Sequence[str] = (),
+    others: Sequence[str] = (),
+) -> View:
     lines: dict[tuple[object, ...], list[tuple[Asked, Answer]]] = {}
     for one, answer in zip(asked, plan.answers, strict=True):
         if answer.is_cut:
@@ -117,15 +144,17 @@ def view_of(plan: Plan, asked: Sequence[Asked], changes: Sequence[Difference]) -
     return View(
         digest=plan.digest,
         cut=sorted(cut, key=lambda line: (list(Who).index(line.who), -len(line.names))),
-        cut_count=len({(one.who, one.name) for one in gone}),
+        cut_count=len({(one.who, one.pbx, one.name) for one in gone}),
         cut_pbxs=len({one.pbx for one in gone if one.pbx}),
         outside=sum(not answer.before.allowed and not answer.enters for answer in plan.answers),
-        kept=[Kept(who=who, count=len({one.name for one in stay if one.who is who})) for who in Who],
+        kept=[Kept(who=who, count=len({(one.pbx, one.name) for one in stay if one.who is who})) for who in Who],
         changes=changes,
         weakened=plan.weakened,
         unproved=plan.unproved,
         seconds=plan.seconds,
         asked=len(asked),
+        unresolved=unresolved,
+        others=others,
     )
 
 

@@ -25,7 +25,9 @@ class Table:
 
     server: str
     own: bool
-    """Whether this console's own guard was asked: only it can plan and apply."""
+    """Whether it is the server of this very console."""
+    silent: bool = False
+    """Whether it is another server, which does not answer: what is in force is what was last confirmed there."""
     derived: Sequence[Rule] = ()
     in_force: Sequence[Rule] = ()
     in_force_by: str = ""

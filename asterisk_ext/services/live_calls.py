@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
 from collections.abc import AsyncIterator, Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal, Protocol
@@ -92,6 +93,10 @@ class LiveCalls:
         """Calls in progress on this server."""
         return len(self._calls.rows())
 
+    def count_by_pbx(self) -> Counter[str]:
+        """The same by virtual PBX; calls that belong to none are under the empty text."""
+        return Counter(row["pbx"] or "" for row in self._calls.rows())
+
     def counters(self, actor: Actor, wanted: Filter | None = None) -> Counters:
         return count(self.table(actor, wanted).calls)
 
@@ -162,6 +167,10 @@ class LiveCalls:
         self._calls.merge(channels, bridges, asked, now)
         self._set("live", now)
         self._tell()
+
+    def none(self, now: float) -> None:
+        """There is no Asterisk on this server: the table is right as it is, empty."""
+        self._set("live", now)
 
     def unsettled(self) -> list[str]:
         return self._calls.unsettled()

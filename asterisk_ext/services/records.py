@@ -14,7 +14,11 @@ from asterisk_ext.domain.server import Report, Server
 T = TypeVar("T")
 
 MAINTENANCE = "maintenance"
+NAMES = "dns/state"
+"""What the registry's own server last found at the DNS server; it alone writes there."""
+PLANS = "maintenance_plan/"
 LIFE = "registry/life"
+CONSOLES = "registry/consoles"
 SERVERS = "server/"
 EVIDENCE = "evidence/"
 """Bans of each node's own, by node and address; only that node writes there."""
@@ -83,6 +87,11 @@ def decode_server(data: bytes) -> Server:
 
 def decode_tenant(data: bytes) -> Pbx:
     return decode(data, Pbx)
+
+
+def plan_key(source: str) -> str:
+    """Of the last maintenance of that server."""
+    return f"{PLANS}{source}"
 
 
 def decode_map(data: bytes | None) -> Map:

@@ -13,13 +13,16 @@ from collections.abc import Iterable, Mapping
 from asterisk_ext.domain.errors import Refusal
 from asterisk_ext.domain.maintenance import Map
 from asterisk_ext.domain.pbx import Pbx
-from asterisk_ext.domain.server import Report
+from asterisk_ext.domain.server import LATE_AFTER, Report
 from asterisk_ext.ports import Clock, Fleet, Registrar
+from asterisk_ext.services.records import tenant_key
 
 DOWN_AFTER = 60.0
 """Seconds of silence."""
 PERIOD = 2.0
 """Seconds between looks at the other servers' reports while one of them is waited for."""
+
+NONE: Mapping[int, int] = {}
 
 log = logging.getLogger(__name__)
 
@@ -32,18 +35,44 @@ def registering(
     reports: Mapping[str, Report],
     held: set[int],
     now: float,
+    revisions: Mapping[int, int] = NONE,
 ) -> tuple[list[Pbx], bool]:
     """The virtual PBXs whose trunks ``node`` registers, and whether some must wait for another server. Pure.
 
-    ``held`` are those whose trunks it registers already.
+    ``held`` are those whose trunks it registers already, ``revisions`` the records' own, of those moved by themselves.
     """
     served = [pbx for pbx in tenants if current.follow(pbx.home) == node and any(t.register for t in pbx.trunks)]
     behind = any(
         name != node and report.map_revision < map_revision and now - report.at < DOWN_AFTER
         for name, report in reports.items()
     )
-    ready = [pbx for pbx in served if not behind or pbx.id in held]
+
+    def is_free(pbx: Pbx) -> bool:
+        former = reports.get(pbx.former)
+        if former is None or pbx.former == node or now - former.at >= DOWN_AFTER or not former.revision:
+            return not behind
+        return not behind and former.revision >= revisions.get(pbx.id, 0)
+
+    ready = [pbx for pbx in served if pbx.id in held or is_free(pbx)]
     return ready, len(ready) < len(served)
+
+
+def gone_and_back(
+    node: str, current: Map, map_revision: int, reports: Mapping[str, Report], gone: set[str], now: float
+) -> tuple[set[str], bool]:
+    """The sources served here that are silent now, and whether one of ``gone`` is back and has let go. Pure.
+
+    Such a one has registered what its Asterisk's files said before it learnt that it was moved: carriers that keep one
+    registration of an account send calls there, until this node registers again.
+    """
+    silent, back = set(), False
+    for source in current.sources_of(node):
+        report = reports.get(source)
+        if report is None or now - report.at > LATE_AFTER or (source in gone and report.map_revision < map_revision):
+            silent.add(source)
+        elif source in gone:
+            back = True
+    return silent, back
 
 
 class Registering:
@@ -57,6 +86,7 @@ class Registering:
         """Register whenever the copy has changed, for ever; raises OSError while Asterisk does not answer."""
         present = await asyncio.to_thread(self._registrar.present)
         held = {int(name.partition("_")[0]) for name in present}
+        gone: set[str] = set()
         while True:
             revision = self._fleet.revision
             ready, waiting = registering(
@@ -67,6 +97,7 @@ class Registering:
                 self._fleet.reports(),
                 held,
                 self._clock(),
+                self._moved_alone(),
             )
             try:
                 await asyncio.to_thread(self._registrar.apply, ready)
@@ -74,7 +105,22 @@ class Registering:
                 log.error("%s: %s", refusal.error_id, refusal)
             else:
                 held = {pbx.id for pbx in ready}
-            if waiting:
+            gone, back = gone_and_back(
+                self._node,
+                self._fleet.maintenance(),
+                self._fleet.map_revision,
+                self._fleet.reports(),
+                gone,
+                self._clock(),
+            )
+            if back:
+                await asyncio.to_thread(self._registrar.renew)
+            if waiting or self._fleet.maintenance().sources_of(self._node):
                 await asyncio.sleep(PERIOD)
             else:
                 await self._fleet.after(revision)
+
+    def _moved_alone(self) -> dict[int, int]:
+        """The revisions of the records of virtual PBXs that have a former home."""
+        moved = [pbx.id for pbx in self._fleet.tenants() if pbx.former]
+        return {pbx: item.revision for pbx in moved if (item := self._fleet.item(tenant_key(pbx)))}

@@ -2,16 +2,44 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections import Counter
+from collections.abc import Callable, Mapping
+from typing import Protocol
 
 from asterisk_ext.domain.server import LATE_AFTER, Report
-from asterisk_ext.ports import PhoneBook, Registry
-from asterisk_ext.services.audio_delivery import AudioDelivery
+from asterisk_ext.ports import Fleet, PhoneBook, Registry
 from asterisk_ext.services.records import encode
-from asterisk_ext.services.serving import Serving
 
 PERIOD = 2.0
 """Seconds between reports."""
+
+
+class Served(Protocol):
+    """By which map this node serves how many virtual PBXs."""
+
+    @property
+    def map_revision(self) -> int: ...
+
+    @property
+    def tenants(self) -> int: ...
+
+    @property
+    def revision(self) -> int: ...
+
+    @property
+    def prepared(self) -> tuple[str, ...]: ...
+
+    async def moved_on(self, revision: int, at_most: float, prepared: tuple[str, ...] = ()) -> None: ...
+
+
+class Delivered(Protocol):
+    """Which choice of audios is in force here, and what of it could not be brought."""
+
+    @property
+    def revision(self) -> int: ...
+
+    @property
+    def missing(self) -> tuple[str, ...]: ...
 
 
 class Reporting:
@@ -19,32 +47,55 @@ class Reporting:
         self,
         node: str,
         version: str,
-        serving: Serving,
-        audios: AudioDelivery,
+        serving: Served,
+        audios: Delivered,
         phones: PhoneBook,
-        calls: Callable[[], int],
+        calls: Callable[[], Mapping[str, int]],
+        fleet: Fleet,
+        hosts: bool = True,
     ) -> None:
+        """``calls``: how many are in progress here, by virtual PBX; ``hosts``: whether Asterisk runs here."""
+        self._hosts = hosts
         self._node = node
         self._version = version
         self._serving = serving
         self._audios = audios
         self._phones = phones
         self._calls = calls
+        self._fleet = fleet
 
     async def run(self, registry: Registry) -> None:
         """Report for ever, at once when a flip is served; raises when the registry is lost, to be called again."""
         while True:
             report = await self._report()
             await registry.beat(self._node, LATE_AFTER, encode(report))
-            await self._serving.moved_on(report.map_revision, PERIOD)
+            await self._serving.moved_on(report.map_revision, PERIOD, report.prepared or ())
 
     async def _report(self) -> Report:
+        map_revision, prepared = self._serving.map_revision, self._serving.prepared
+        revision = self._serving.revision
+        phones, calls = await self._phones.registered(), self._calls()
+        homes = {pbx.id: pbx.home for pbx in self._fleet.tenants()}
         return Report(
-            map_revision=self._serving.map_revision,
+            map_revision=map_revision,
+            prepared=prepared,
+            revision=revision,
             pbx=self._serving.tenants,
-            registered=await self._phones.registered(),
-            calls=self._calls(),
+            registered=sum(phones.values()),
+            phones_from=by_home(homes, phones),
+            calls=sum(calls.values()),
+            calls_from=by_home(homes, {int(pbx): count for pbx, count in calls.items() if pbx.isdecimal()}),
             version=self._version,
+            hosts=self._hosts,
             audio_revision=self._audios.revision,
             audios_missing=self._audios.missing,
         )
+
+
+def by_home(homes: Mapping[int, str], counts: Mapping[int, int]) -> dict[str, int]:
+    """What is counted by virtual PBX, by the server that each is at home on. Pure."""
+    summed: Counter[str] = Counter()
+    for pbx, count in counts.items():
+        if pbx in homes:
+            summed[homes[pbx]] += count
+    return dict(summed)

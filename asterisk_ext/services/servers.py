@@ -70,7 +70,7 @@ class Servers:
             report=report,
             silent_for=max(0.0, now - report.at) if report else 0.0,
             home=sum(pbx.home == server.name for pbx in tenants),
-            served=len(maintenance.served_by(server.name, current, tenants)),
+            served=maintenance.count_served(server.name, current, tenants),
             destination=current.follow(server.name) if entry else "",
             since=entry.since if entry else "",
             visitors_from=tuple(current.sources_of(server.name)),

@@ -10,10 +10,11 @@ import asyncio
 import contextlib
 from collections.abc import Collection, Sequence
 
-from asterisk_ext.domain.maintenance import known_here
+from asterisk_ext.domain.maintenance import count_served, known_here
 from asterisk_ext.domain.pbx import Pbx
 from asterisk_ext.ports import Fleet, Projector
 from asterisk_ext.services.audio_delivery import AudioDelivery
+from asterisk_ext.services.maintenance_plans import expected_at
 from asterisk_ext.services.waiting import first
 
 
@@ -29,8 +30,12 @@ class Serving:
         self._period = period
         self.map_revision = 0
         """Revision of the maintenance map that Asterisk is served by."""
+        self.revision = 0
+        """The registry's revision that Asterisk was last given."""
         self.tenants = 0
         """How many virtual PBXs this node serves."""
+        self.prepared: tuple[str, ...] = ()
+        """Servers about to be served here whose virtual PBXs Asterisk has been given."""
         self._moved = asyncio.Event()
 
     async def run(self) -> None:
@@ -43,12 +48,15 @@ class Serving:
             revision, current = self._fleet.revision, self._fleet.maintenance()
             delivered = self._audios.delivered
             map_revision, tenants = self._fleet.map_revision, self._fleet.tenants()
-            known = known_here(self._node, current, tenants)
+            expected, brought = expected_at(self._node, self._fleet), self._audios.expected
+            known = known_here(self._node, current, tenants, expected)
             elsewhere = {pbx.id for pbx in tenants} - {pbx.id for pbx in known}
             await asyncio.to_thread(self._project, known, elsewhere)
-            self.tenants = sum(current.follow(pbx.home) == self._node for pbx in tenants)
-            if map_revision != self.map_revision:
-                self.map_revision = map_revision
+            self.tenants = count_served(self._node, current, tenants)
+            self.revision = revision
+            prepared = tuple(source for source in expected if source in brought)
+            if (map_revision, prepared) != (self.map_revision, self.prepared):
+                self.map_revision, self.prepared = map_revision, prepared
                 self._moved.set()
                 self._moved = asyncio.Event()
             await first(self._fleet.after(revision), self._audios.after(delivered), self._replaced())
@@ -61,9 +69,9 @@ class Serving:
         audios = {pbx.id: self._audios.stems(pbx) for pbx in known}
         self._projector.apply(known, elsewhere=elsewhere, audios=audios)
 
-    async def moved_on(self, revision: int, at_most: float) -> None:
-        """Wait until Asterisk is served by another revision of the map than this, or ``at_most`` seconds."""
+    async def moved_on(self, revision: int, at_most: float, prepared: tuple[str, ...] = ()) -> None:
+        """Wait until Asterisk is served by another revision, or others are ``prepared``; ``at_most`` seconds."""
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(at_most):
-                while self.map_revision == revision:
+                while (self.map_revision, self.prepared) == (revision, prepared):
                     await self._moved.wait()

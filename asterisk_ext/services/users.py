@@ -6,9 +6,9 @@ import asyncio
 import hashlib
 import hmac
 import secrets
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from asterisk_ext.domain.access import Act, Actor, Role, require
+from asterisk_ext.domain.access import PEER, ROOT, Act, Actor, Role, require
 from asterisk_ext.domain.errors import Problem
 from asterisk_ext.ports import Fleet, Registry
 from asterisk_ext.services.audit import Audit
@@ -71,6 +71,16 @@ class Users:
         """The actor of a session: its role is looked up again, so that a removed user is out at once."""
         item = self._fleet.item(USERS + name)
         return Actor(name, decode(item.value, User).role) if item else None
+
+    def behind(self, name: str) -> Actor:
+        """Whom another node asks for, with the rights that this node's own copy knows: a user, a token, its root; the
+        least of them where several bear the name, and a node's own where nobody does."""
+        tokens = (decode(item.value, Token) for item in self._fleet.items(TOKENS))
+        roles = [token.role for token in tokens if token.name == name and token.pbx is None]
+        user = self.known(name)
+        roles += [user.role] if user else []
+        roles += [ROOT.role] if name == ROOT.name else []
+        return replace(PEER, name=name or PEER.name, role=min(roles, default=PEER.role))
 
     async def save(self, actor: Actor, name: str, password: str, role: Role) -> None:
         require(actor, Act.MANAGE_USERS)

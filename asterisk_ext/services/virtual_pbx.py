@@ -11,6 +11,7 @@ from asterisk_ext.domain.access import Act, Actor, allows, require
 from asterisk_ext.domain.errors import Problem, Refusal
 from asterisk_ext.domain.pbx import Pbx, Status
 from asterisk_ext.domain.pbx_rules import check, check_reason
+from asterisk_ext.domain.server import Report
 from asterisk_ext.ports import Clock, Fleet, Registry
 from asterisk_ext.services import tenant_file
 from asterisk_ext.services.audit import Audit
@@ -93,6 +94,7 @@ class VirtualPbxs:
         With ``revision`` only where the record still has it, 0 for one that must not exist: ``registry.conflict``.
         """
         require(actor, Act.CHANGE_PBX)
+        pbx = pbx.after(next((one for one in self._fleet.tenants() if one.id == pbx.id), None))
         self._check([pbx], self._fleet.tenants())
         written = await self._write(pbx, revision)
         if written:
@@ -134,9 +136,10 @@ class VirtualPbxs:
         stored = {pbx.id: pbx for pbx in kept}
         since = iso(self._clock())
         entries = tenant_file.read(data)
-        wanted = [tenant_file.record(entry, stored.get(entry.pbx.id), since) for entry in entries]
+        made = [tenant_file.record(entry, stored.get(entry.pbx.id), since) for entry in entries]
+        wanted = [(pbx.after(stored.get(pbx.id)), passwords) for pbx, passwords in made]
         self._check([pbx for pbx, _ in wanted], kept)
-        differing = [(pbx, made) for pbx, made in wanted if stored.get(pbx.id) != pbx]
+        differing = [(pbx, passwords) for pbx, passwords in wanted if stored.get(pbx.id) != pbx]
         return differing, len(wanted) - len(differing)
 
     async def export(self, actor: Actor, with_secrets: bool = False) -> dict[str, list[dict[str, Any]]]:
@@ -188,7 +191,12 @@ class VirtualPbxs:
 
     def _check(self, coming: Sequence[Pbx], kept: Sequence[Pbx]) -> None:
         """Every record by itself, with its fellows and with what is there."""
-        hosts = {server.name for server in self._fleet.servers() if server.technology.hosts}
+        reports = self._fleet.reports()
+        hosts = {
+            server.name
+            for server in self._fleet.servers()
+            if server.technology.hosts and reports.get(server.name, Report()).hosts
+        }
         seen: set[int] = set()
         for pbx in coming:
             check(pbx)

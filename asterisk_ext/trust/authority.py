@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime
 import ipaddress
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -21,6 +22,9 @@ BAD_REQUEST = Problem(
 YEARS = 20
 LIFE = datetime.timedelta(days=30)
 """Of a node's certificate; it is renewed when a third is left."""
+CLUSTER = "etcd@fleet"
+CLUSTER_LIFE = datetime.timedelta(days=5 * 365)
+"""Of the certificate of an etcd server, which nobody renews by itself."""
 TOLERANCE = datetime.timedelta(days=1)
 """By so much may clocks differ."""
 
@@ -50,10 +54,23 @@ class Authority:
         key = asked.public_key()
         if not asked.is_signature_valid or not isinstance(key, ec.EllipticCurvePublicKey):
             raise BAD_REQUEST.refuse()
+        addresses = [x509.IPAddress(ipaddress.ip_address(address))] if address else []
+        return self._signed(key, name, [x509.DNSName(name), *addresses], LIFE, now)
+
+    def sign_for_cluster(self, key: ec.EllipticCurvePublicKey, addresses: Iterable[str], now: float) -> Signed:
+        """A certificate for a server of an etcd cluster; its name can be no node's."""
+        names = [x509.IPAddress(ipaddress.ip_address(address)) for address in addresses]
+        return self._signed(key, CLUSTER, names, CLUSTER_LIFE, now)
+
+    def _signed(
+        self,
+        key: ec.EllipticCurvePublicKey,
+        name: str,
+        names: Iterable[x509.GeneralName],
+        life: datetime.timedelta,
+        now: float,
+    ) -> Signed:
         at, serial = datetime.datetime.fromtimestamp(now, datetime.UTC), x509.random_serial_number()
-        names: list[x509.GeneralName] = [x509.DNSName(name)]
-        if address:
-            names.append(x509.IPAddress(ipaddress.ip_address(address)))
         certificate = (
             x509.CertificateBuilder()
             .subject_name(_named(name))
@@ -61,7 +78,7 @@ class Authority:
             .public_key(key)
             .serial_number(serial)
             .not_valid_before(at - TOLERANCE)
-            .not_valid_after(at + LIFE)
+            .not_valid_after(at + life)
             .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
             .add_extension(x509.SubjectAlternativeName(names), critical=False)
             .add_extension(

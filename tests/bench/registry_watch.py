@@ -94,7 +94,9 @@ def _serve(place: str, theirs: Any) -> None:
     async def run() -> None:
         root = web.Application(client_max_size=LARGEST)
         kept = EmbeddedRegistry(Path(place), time.time)
-        root.add_subapp(wire.PREFIX, application(kept, lambda request: request.headers.get("X-Node", "node0")))
+        root.add_subapp(
+            wire.PREFIX, application(kept, lambda request: request.headers.get("X-Node", "node0"), lambda: ["node0"])
+        )
         runner = web.AppRunner(root)
         await runner.setup()
         site = web.TCPSite(runner, "127.0.0.1", 0, backlog=2048)

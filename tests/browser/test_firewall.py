@@ -20,7 +20,7 @@ HERE = "/servers/FLN-CORE-01/firewall"
 
 
 async def test_no_page_of_the_firewall_breaks_its_policy_or_scrolls_sideways(look: Look, world: World) -> None:
-    await world.services.firewall.put(ROOT, "FLN-CORE-01", Rule(id="", type="wss", origins=("BR", "AR")))
+    await world.services.firewall.drafts.put(ROOT, "FLN-CORE-01", Rule(id="", type="wss", origins=("BR", "AR")))
     for width in (360, 390, 900, 1440):
         console = await look("operator", width, 740)
         for path in (HERE, f"{HERE}?edit=default-1", f"{HERE}?edit=new&from=192.0.2.1", f"{HERE}/plan"):
@@ -40,7 +40,7 @@ async def test_the_trial_counts_down_and_a_second_enter_confirms_nothing(look: L
 
     world.firewall_guard.apply = now  # type: ignore[method-assign]
     world.phones.there = [Contact("1_200", "192.0.2.33")]
-    await world.services.firewall.remove(ROOT, "FLN-CORE-01", "default-1")
+    await world.services.firewall.drafts.remove(ROOT, "FLN-CORE-01", "default-1")
     console = await look("operator")
     await console.open(f"{HERE}/plan")
     await console.page.check("input[name=acknowledged]")

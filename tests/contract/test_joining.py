@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import socket
+import ssl
 import time
 from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, closing, suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -18,6 +20,7 @@ from asterisk_ext.domain import join
 from asterisk_ext.domain.access import ROOT
 from asterisk_ext.domain.errors import Refusal
 from asterisk_ext.domain.server import Server, Technology
+from asterisk_ext.ports import STRANGER, UNREACHABLE
 from asterisk_ext.registry import served, wire
 from asterisk_ext.registry.embedded import EmbeddedRegistry
 from asterisk_ext.registry.remote import RemoteRegistry
@@ -51,7 +54,7 @@ class Keeper:
         self.identity = identity.Identity(self.place / "identity")
         admission = Admission(self.copy)
         self.app = web.Application()
-        self.app.add_subapp(wire.PREFIX, served.application(self.registry, admission.peer_of))
+        self.app.add_subapp(wire.PREFIX, served.application(self.registry, admission.peer_of, tuple))
         admitting = Admitting(self.registry, self.copy, signing, self.clock)
         self.app.add_subapp(door.PREFIX, door.application(admitting, self.authority.pem, admission.peer_of))
         self.runner = web.AppRunner(self.app, shutdown_timeout=0.1)
@@ -90,6 +93,40 @@ class Keeper:
         return RemoteRegistry(self.url, node.asking, "node1")
 
 
+@asynccontextmanager
+async def console_of(node: identity.Identity, copy: LocalCopy, tasks: Tasks) -> AsyncIterator[int]:
+    """The port of a node that tells the others its calls, and streams them."""
+    admission, app = Admission(copy), web.Application()
+
+    async def calls(request: web.Request) -> web.StreamResponse:
+        return web.Response(status=200 if admission.peer_of(request) else 401)
+
+    async def stream(request: web.Request) -> web.StreamResponse:
+        answer = web.StreamResponse(status=200 if admission.peer_of(request) else 401)
+        await answer.prepare(request)
+        await asyncio.Event().wait()
+        return answer
+
+    app.add_routes([web.get("/calls", calls), web.get("/calls/stream", stream)])
+    runner = web.AppRunner(app, shutdown_timeout=0.1)
+    await runner.setup()
+    await web.TCPSite(runner, "127.0.0.1", 0, ssl_context=node.serving).start()
+    tasks.keep("removed nodes", admission.run)
+    yield int(runner.addresses[0][1])
+    await runner.cleanup()
+
+
+async def connect(port: int, context: ssl.SSLContext, path: str, expect: bytes = b"200") -> asyncio.StreamReader:
+    """A connection kept open after an answer's head was read."""
+    reader, writer = await asyncio.open_connection(
+        "127.0.0.1", port, ssl=context, server_hostname="node2", limit=1024 * 1024
+    )
+    writer.write(f"GET {path} HTTP/1.1\r\nHost: node2\r\n\r\n".encode())
+    head = await asyncio.wait_for(reader.readuntil(b"\r\n\r\n"), 20)
+    assert expect in head.split(b"\r\n")[0]
+    return reader
+
+
 @pytest.fixture
 async def keeper(tmp_path: Path) -> AsyncIterator[Keeper]:
     (tmp_path / "keeper").mkdir()
@@ -113,10 +150,13 @@ async def test_without_a_certificate_of_the_fleet_nothing_is_told(keeper: Keeper
     request = identity.request_for("node2")
     forged = other.sign(request.text, "node2", "127.0.0.1", keeper.now)
     identity.keep(tmp_path / "forged", request.key, forged.pem, keeper.authority.pem, None)
-    for stranger in (RemoteRegistry(keeper.url, False), keeper.reached_by(identity.Identity(tmp_path / "forged"))):
+    for stranger, problem in (
+        (RemoteRegistry(keeper.url, False), STRANGER),
+        (keeper.reached_by(identity.Identity(tmp_path / "forged")), UNREACHABLE),
+    ):
         with pytest.raises(Refusal) as refusal:
             await stranger.snapshot("")
-        assert refusal.value.error_id == "registry.unreachable"
+        assert refusal.value.problem is problem
         await stranger.close()
 
 
@@ -129,8 +169,30 @@ async def test_a_removed_node_is_shut_out_at_once_and_its_open_stream_ends(keepe
     await keeper.servers.remove(ROOT, "node2")
     with pytest.raises((Refusal, StopAsyncIteration)):
         await asyncio.wait_for(watching, 5)
-    with pytest.raises(Refusal):
+    with pytest.raises(Refusal) as refusal:
         await registry.get("server/node2")
+    assert refusal.value.problem is STRANGER
+    await registry.close()
+
+
+async def test_a_removed_node_is_shut_out_of_every_other_node_and_what_it_had_open_there_is_cut(
+    keeper: Keeper, tmp_path: Path
+) -> None:
+    other = await keeper.joined(await keeper.add("node2"), "node2", tmp_path / "node2")
+    removed = await keeper.joined(await keeper.add("node3", id=3), "node3", tmp_path / "node3")
+    registry = keeper.reached_by(other)
+    with closing(LocalCopy(tmp_path / "copy.sqlite3", keeper.clock)) as copy:
+        async with Tasks() as tasks, console_of(other, copy, tasks) as port:
+            tasks.keep("copy", lambda: copy.follow(registry), pause=0.05)
+            await copy.after(keeper.copy.revision - 1)
+            streaming, idle = [await connect(port, removed.asking, path) for path in ("/calls/stream", "/calls")]
+            assert not streaming.at_eof() and not idle.at_eof()
+            await keeper.servers.remove(ROOT, "node3")
+            for reader in (streaming, idle):
+                with suppress(ConnectionError):
+                    assert await asyncio.wait_for(reader.read(), 20) == b""
+            again = await connect(port, removed.asking, "/calls", expect=b"401")
+            assert not again.at_eof()
     await registry.close()
 
 

@@ -13,6 +13,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from ipaddress import IPv6Network
 from pathlib import Path
 from typing import Any
 
@@ -207,6 +208,17 @@ class Ground:
             self.net(node, "nft", "flush", "set", "inet", "asterisk_ext", "watched")
         else:
             self.net(node, "ipset", "flush", "asterisk_ext_watched4")
+
+    def meet(self, node: str, *addresses: str) -> None:
+        """As if Asterisk had sent a request of its own to each: it is limited no longer, and banned all the same."""
+        for address in addresses:
+            family = 6 if ":" in address else 4
+            if self.plan.driver(node) == "nftables":
+                name = str(IPv6Network((address, 64), strict=False)[0]) if family == 6 else address
+                element = f"{{ {name} timeout 1h }}"
+                self.net(node, "nft", "add", "element", "inet", "asterisk_ext", f"met{family}", element)
+            else:
+                self.net(node, "ipset", "add", f"asterisk_ext_met{family}", address, "timeout", "3600")
 
     def insist(self, node: str, sends: Mapping[str, Callable[[], object]]) -> None:
         """Let each of these addresses send again and again until it is banned, or it is clear that it will not be: who

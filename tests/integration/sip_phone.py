@@ -259,9 +259,9 @@ class Phone:
     def _authorize(self, method: str, uri: str, challenge: str, heard: Heard) -> str:
         fields = dict(re.findall(r'(\w+)="?([^",]*)"?', challenge))
         heard.realm = fields["realm"]
-        ha1 = _md5(f"{self.account}:{fields['realm']}:{self._password}")
-        ha2 = _md5(f"{method}:{uri}")
-        response = _md5(f"{ha1}:{fields['nonce']}:00000001:abc:auth:{ha2}")
+        ha1 = md5(f"{self.account}:{fields['realm']}:{self._password}")
+        ha2 = md5(f"{method}:{uri}")
+        response = md5(f"{ha1}:{fields['nonce']}:00000001:abc:auth:{ha2}")
         return (
             f'Authorization: Digest username="{self.account}", realm="{fields["realm"]}", nonce="{fields["nonce"]}", '
             f'uri="{uri}", response="{response}", algorithm=MD5, qop=auth, nc=00000001, cnonce="abc"'
@@ -344,5 +344,5 @@ class Phone:
         self.rtp_times.append(asyncio.get_running_loop().time())
 
 
-def _md5(text: str) -> str:
+def md5(text: str) -> str:
     return hashlib.md5(text.encode(), usedforsecurity=False).hexdigest()

@@ -10,6 +10,8 @@ from collections.abc import Sequence
 from scapy.layers.inet import IP, UDP
 from scapy.packet import Raw
 
+from tests.integration.sip_phone import md5
+
 SIP_PORT = 5060
 REPEATS = (0.5, 1.0, 0.5)
 """Seconds after which a request is sent again: a stranger's gets through within the second."""
@@ -38,6 +40,23 @@ def register(
     return "\r\n".join(lines).encode("latin-1")
 
 
+def shortest(account: str = "", authorization: str = "") -> bytes:
+    """The shortest request that Asterisk takes for a failure, or for a guess at an account's password."""
+    who = f"sip:{account}@a" if account else "sip:a"
+    lines = [
+        "A sip:a SIP/2.0",
+        "v:SIP/2.0/A a",
+        f"f:{who}",
+        "t:sip:a",
+        f"i:{next(_serial)}",
+        "CSeq:1A",
+        *([f"Authorization:{authorization}"] if authorization else []),
+        "l:0",
+        "\r\n",
+    ]
+    return "\n".join(lines).encode("latin-1")
+
+
 def wrong_answer(account: str, node: str, challenge: bytes, **instead: str) -> str:
     """Credentials for a challenge, by somebody who does not know the password; a new guess each time.
 
@@ -54,6 +73,14 @@ def wrong_answer(account: str, node: str, challenge: bytes, **instead: str) -> s
     }
     written = ",".join(f'{name}="{value}"' for name, value in fields.items())
     return f"Digest {written},algorithm=MD5,qop=auth,nc=00000001"
+
+
+def right_answer(account: str, password: str, node: str, challenge: bytes) -> str:
+    """Credentials for a REGISTER's challenge, by somebody who knows the password (RFC 2617)."""
+    told = dict(re.findall(r'(\w+)="([^"]*)"', challenge.decode(errors="replace")))
+    secret, request = (md5(text) for text in (f"{account}:{told['realm']}:{password}", f"REGISTER:sip:{node}"))
+    response = md5(f"{secret}:{told['nonce']}:00000001:c:auth:{request}")
+    return wrong_answer(account, node, challenge, response=response, cnonce="c")
 
 
 class Guesser:

@@ -12,7 +12,7 @@ import pytest
 
 from asterisk_ext.lab import probes
 from tests.integration.fleet import Lab
-from tests.integration.guard_ground import NODES, Ground, pause, until
+from tests.integration.guard_ground import NODES, Ground, pause
 from tests.integration.sip_raw import REPEATS, SIP_PORT, Guesser, register, wrong_answer
 
 pytestmark = [pytest.mark.lab, pytest.mark.parametrize(("node", "account"), NODES)]
@@ -24,8 +24,6 @@ FULL_AGAIN_SECONDS = 5
 """After so long a stranger may send as much at once as at first."""
 PATIENCE = 30.0
 """A stranger who has failed gets one request a second through, and the tools repeat theirs later and later."""
-IN_A_SEGMENT = 2
-"""So many of the shortest requests may end in one segment of a stranger's; of guesses, one."""
 STARTS, TOOL_SECONDS = 4, 5.0
 
 
@@ -107,32 +105,6 @@ def test_a_burst_from_many_ports_is_one_attacker_s(ground: Ground, node: str, ac
     assert ground.logged(node, own, "ChallengeSent") == THROUGH
 
 
-def test_of_guesses_packed_into_one_tcp_connection_four_are_answered(ground: Ground, node: str, account: str) -> None:
-    own = ground.address()
-    with connected(ground, node, own) as sender:
-        sender.sendall(short(node, account))
-        challenge = b""
-        while b"\r\n\r\n" not in challenge:
-            challenge += sender.recv(65_536)
-        pause(FULL_AGAIN_SECONDS)
-        guesses = [short(node, account, wrong_answer(account, "x", challenge)) for _ in range(BURST)]
-        push(sender, b"".join(guesses))
-        until(lambda: own in ground.bans(node), "the ban", PATIENCE)
-    ground.settled(node)
-    assert ground.logged(node, own) == THROUGH
-
-
-def test_of_the_shortest_requests_packed_into_one_tcp_connection_one_more_may_come_with_the_fourth(
-    ground: Ground, node: str, account: str
-) -> None:
-    own = ground.address()
-    with connected(ground, node, own) as sender:
-        push(sender, b"".join(short(node, f"s{number}") for number in range(BURST)))
-        until(lambda: own in ground.bans(node), "the ban", PATIENCE)
-    ground.settled(node)
-    assert THROUGH <= ground.logged(node, own, "ChallengeSent") < THROUGH + IN_A_SEGMENT
-
-
 def test_with_sipp_it_is_four(ground: Ground, lab: Lab, node: str, account: str) -> None:
     own = ground.plan.topology.host("attacker2").ipv4
     logged, before = ground.logged(node, own), ground.dropped(node)
@@ -196,35 +168,6 @@ def flood(ground: Ground, node: str, sources: list[str], text: Callable[[socket.
                     sender.sendto(text(sender, number), (ground.ip(node), SIP_PORT))
         assert own in ground.bans(node)
     ground.settled(node)
-
-
-@contextmanager
-def connected(ground: Ground, node: str, own: str) -> Iterator[socket.socket]:
-    def make() -> socket.socket:
-        made = socket.socket()
-        made.bind((own, 0))
-        made.settimeout(10)
-        made.connect((ground.ip(node), SIP_PORT))
-        return made
-
-    with ground.inside("attacker1", make) as opened:
-        yield opened
-
-
-def push(sender: socket.socket, data: bytes) -> None:
-    """Give the kernel all at once; how much of it leaves is the other side's matter."""
-    sender.setblocking(False)
-    assert sender.send(data) > len(data) // 2
-
-
-def short(node: str, account: str, authorization: str = "") -> bytes:
-    """As short as a REGISTER can be."""
-    text = register(node, account, "x", authorization=authorization).decode("latin-1")
-    wanted = {"Via": "v", "From": "f", "To": "t", "Call-ID": "i", "CSeq": "CSeq", "Content-Length": "l"}
-    wanted["Authorization"] = "Authorization"
-    lines = [line.partition(": ") for line in text.split("\r\n")[1:]]
-    kept = [f"{wanted[name]}:{value}" for name, _, value in lines if name in wanted]
-    return "\r\n".join([f"REGISTER sip:{node} SIP/2.0", *kept, "", ""]).replace("/UDP", "/TCP").encode("latin-1")
 
 
 @contextmanager

@@ -96,11 +96,20 @@ if ! { [ -z "${ASTERISK_EXT_ASTERISK_ROOT:-}" ] && asterisk_is_usable ''; } && !
         }
     fi
 fi
-peers=${ASTERISK_EXT_CACHE:-/var/cache/asterisk-ext}/peers
-if [ ! -x "$peers/usr/bin/fail2ban-regex" ] || [ ! -x "$peers/usr/bin/etcd" ]; then
-    mkdir -p "$(dirname "$peers")"
-    step 'what tests and benches measure beside, and etcd' \
+cache=${ASTERISK_EXT_CACHE:-/var/cache/asterisk-ext}
+# unpacked PLACE TITLE PROGRAM PACKAGE…: only where PROGRAM is not there yet.
+unpacked() {
+    local place=$1 title=$2 program=$3
+    shift 3
+    [ ! -x "$place/$program" ] || return 0
+    mkdir -p "$cache"
+    exec 8>"$place.lock"
+    flock 8
+    [ -x "$place/$program" ] || step "$title" \
         'Look whether the mirrors in /etc/apt can be reached and whether the disk has room.' \
-        bash "$here/peers.sh" "$peers"
-fi
+        bash "$here/unpack.sh" "$place" "$@"
+}
+unpacked "$cache/peers" 'what tests and benches measure beside, and etcd' usr/bin/etcd \
+    fail2ban python3-pyinotify etcd-server
+unpacked "$cache/dns-servers" 'DNS servers for the tests' usr/sbin/knotd bind9 bind9-dnsutils knot
 say 'all is installed.'

@@ -105,6 +105,18 @@ async def test_a_trunk_that_is_taken_away_is_registered_no_more(
     assert not await asyncio.to_thread(registrar.apply, [BASE])
 
 
+async def test_a_trunk_registers_once_more_when_it_is_told_to(
+    asterisk: OneAsterisk, registrar: Registrations, line: Line
+) -> None:
+    carrier = await line.carrier()
+    await asyncio.to_thread(registrar.apply, [held(asterisk, REGISTERING)])
+    async with asyncio.timeout(20):
+        await carrier.registered.wait()
+        carrier.registered.clear()
+        await asyncio.to_thread(registrar.renew)
+        await carrier.registered.wait()
+
+
 async def test_what_asterisk_does_not_take_is_rolled_back(
     asterisk: OneAsterisk, registrar: Registrations, line: Line
 ) -> None:

@@ -17,7 +17,7 @@ from admin_http.api.route import ROOT
 from admin_http.app import build
 from asterisk_ext.domain.pbx import Status
 from tests.unit.admin_http.conftest import Client
-from tests.unit.admin_http.world import World
+from tests.unit.admin_http.world import PEER, World
 
 Token = Callable[..., Awaitable[dict[str, str]]]
 Json = dict[str, Any]
@@ -119,6 +119,7 @@ BODIES: dict[tuple[str, str], Json] = {
     ("POST", "/servers/{name}/maintenance/enter"): {"destination": "SPO-NODE-01"},
     ("PUT", "/pbx/{pbx}"): {"id": 1, "name": "x", "domain": "x.example.com", "home": "FLN-CORE-01"},
     ("POST", "/pbx/{pbx}/status"): {"status": "total_block"},
+    ("POST", "/pbx/{pbx}/move"): {"server": "SPO-NODE-01"},
     ("POST", "/pbx/blocks"): {"blocks": [{"pbx": 1, "status": "total_block"}]},
     ("PUT", "/pbx/{pbx}/extensions/{key}"): {"number": "202"},
     ("PUT", "/pbx/{pbx}/trunks/{key}"): {"name": "trunk9", "host": "198.18.9.1"},
@@ -135,13 +136,17 @@ BODIES: dict[tuple[str, str], Json] = {
 @pytest.mark.parametrize(
     "route", [route for route in ROUTES if route.method != "GET"], ids=lambda r: f"{r.method} {r.path}"
 )
-async def test_a_viewer_changes_nothing(client: Client, token: Token, world: World, route: Any) -> None:
+async def test_a_viewer_changes_nothing_and_a_stolen_node_neither(
+    client: Client, token: Token, world: World, route: Any
+) -> None:
     path = filled(route.path)
-    headers = await token("viewer")
+    viewer, stolen = await token("viewer"), {"X-Test-Node": PEER, "X-Acting-User": "root"}
     before = await world.truth()
     body = BODIES.get((route.method, route.path), {})
-    async with client.request(route.method, ROOT + path, json=body, headers=headers) as response:
-        assert (response.status, (await response.json())["error_id"]) == (403, "access.forbidden")
+    for headers in (viewer, stolen):
+        async with client.request(route.method, ROOT + path, json=body, headers=headers) as response:
+            assert response.status == 403
+            assert (await response.json())["error_id"] in {"access.forbidden", "access.not_between_nodes"}
     assert await world.truth() == before
 
 
@@ -162,7 +167,7 @@ async def test_maintenance_is_previewed_entered_and_left(client: Client, token: 
     headers = await token("operator")
     path = f"{ROOT}/servers/FLN-CORE-01"
     async with client.get(f"{path}/maintenance/preview?destination=SPO-NODE-01", headers=headers) as response:
-        assert (await response.json())["tenants"] == 2
+        assert (await response.json())["preview"]["tenants"] == 2
     body = {"destination": "SPO-NODE-01", "reason": "new power supply"}
     async with client.post(f"{path}/maintenance/enter", json=body, headers=headers) as response:
         assert (await response.json())["state"] == "in_maintenance"

@@ -8,7 +8,7 @@ import pytest
 
 from admin_http.identity import HEADER
 from admin_http.sessions import COOKIE, IDLE, LIFE
-from asterisk_ext.services.records import USERS
+from asterisk_ext.services.records import CONSOLES, USERS, encode
 from tests.unit.admin_http.conftest import Client, Visitor
 from tests.unit.admin_http.world import PASSWORD, PEER, World
 
@@ -155,7 +155,20 @@ async def test_another_node_reads_the_calls_with_the_fleets_secret_and_changes_n
     async with client.get("/api/v1/calls", headers=headers) as response:
         assert len(await response.json()) == 5
     async with client.delete("/api/v1/servers/RIO-CORE-01", headers=headers) as response:
-        assert (response.status, (await response.json())["error_id"]) == (403, "access.forbidden")
+        assert (response.status, (await response.json())["error_id"]) == (403, "access.not_between_nodes")
+
+
+async def test_a_console_of_the_fleet_acts_for_its_users_and_any_other_node_looks_on(
+    client: Client, world: World
+) -> None:
+    headers = {"X-Test-Node": PEER}
+    async with client.get("/api/v1/me", headers=headers) as response:
+        assert (await response.json())["role"] == "viewer"
+    async with client.get("/api/v1/calls", headers=headers) as response:
+        assert "•" not in await response.text()
+    await world.fleet.reached(await world.registry.create(CONSOLES, encode(["FLN-CORE-01", "node2"])))
+    async with client.get("/api/v1/me", headers=headers) as response:
+        assert (await response.json())["role"] == "support"
 
 
 async def test_another_nodes_user_is_named_with_the_fleets_secret_only(client: Client, token: Token) -> None:

@@ -59,7 +59,7 @@ async def test_a_wrong_rule_stays_in_the_editor_with_the_reason_beside_its_field
 
 async def test_of_two_editors_the_second_is_told_and_loses_nothing(visit: Visit, world: World) -> None:
     browser = await visit("operator")
-    await world.services.firewall.put(ROOT, "FLN-CORE-01", Rule(id="", type="https"))
+    await world.services.firewall.drafts.put(ROOT, "FLN-CORE-01", Rule(id="", type="https"))
     status, page = await browser.act(f"{HERE}/save", rule="new", type="http", origins="", revision="0")
     assert (status, "root mudou o rascunho" in page) == (409, True)
 
@@ -74,7 +74,7 @@ async def test_the_question_is_answered_with_the_rule_that_decides(visit: Visit)
 async def test_the_plan_names_who_would_be_cut_and_the_tick_carries_their_number(visit: Visit, world: World) -> None:
     browser = await visit("operator")
     world.phones.there = [Contact("1_200", "192.0.2.33"), Contact("1_201", "192.0.2.33")]
-    await world.services.firewall.remove(ROOT, "FLN-CORE-01", "default-1")
+    await world.services.firewall.drafts.remove(ROOT, "FLN-CORE-01", "default-1")
     page = await browser.read(f"{HERE}/plan")
     assert "2 ramais de" in text_of(page)
     digest = re.findall(r'name="digest" value="([0-9a-f]+)"', page)[0]
@@ -90,7 +90,7 @@ async def test_the_plan_names_who_would_be_cut_and_the_tick_carries_their_number
 
 async def test_going_back_keeps_the_draft(visit: Visit, world: World) -> None:
     browser = await visit("operator")
-    await world.services.firewall.put(ROOT, "FLN-CORE-01", Rule(id="", type="https"))
+    await world.services.firewall.drafts.put(ROOT, "FLN-CORE-01", Rule(id="", type="https"))
     page = await browser.read(f"{HERE}/plan")
     digest = re.findall(r'name="digest" value="([0-9a-f]+)"', page)[0]
     await browser.act(f"{HERE}/apply", digest=digest)
@@ -98,10 +98,26 @@ async def test_going_back_keeps_the_draft(visit: Visit, world: World) -> None:
     assert "o rascunho continua" in page and "Rascunho com 1 mudança" in page
 
 
-async def test_another_servers_rules_are_edited_here_and_applied_there(visit: Visit) -> None:
-    page = text_of(await (await visit("operator")).read("/servers/SPO-NODE-01/firewall"))
-    assert "Abrir SPO-NODE-01" in page
+async def test_another_servers_rules_are_planned_applied_and_confirmed_from_here(visit: Visit) -> None:
+    browser, there = await visit("operator"), "/servers/SPO-NODE-01/firewall"
+    status, page = await browser.act(f"{there}/save", rule="new", type="https", origins="", revision="0")
+    assert status == 200
+    assert "Ele é consultado por meio de FLN-CORE-01" in text_of(page) and "Este endereço entra?" in page
+    assert "Sim: regra 1 permite." in text_of(await browser.read(f"{there}?from=192.0.2.1&to=udp/5060"))
+    digest = re.findall(r'name="digest" value="([0-9a-f]+)"', await browser.read(f"{there}/plan"))[0]
+    status, page = await browser.act(f"{there}/apply", digest=digest)
+    assert (status, "Tudo continua funcionando?" in page) == (200, True)
+    _, page = await browser.act(f"{there}/confirm", digest=digest)
+    assert "Regras novas de SPO-NODE-01 mantidas" in text_of(page)
+
+
+async def test_a_server_that_does_not_answer_is_said_as_such(visit: Visit, world: World) -> None:
+    world.elsewhere.nodes.clear()
+    browser, there = await visit("operator"), "/servers/SPO-NODE-01/firewall"
+    page = text_of(await browser.read(there))
+    assert "SPO-NODE-01 não responde." in page and "Como foi confirmado lá por último." in page
     assert "Este endereço entra?" not in page
+    assert "SPO-NODE-01 não responde" in text_of(await browser.read(f"{there}/plan"))
 
 
 @pytest.mark.parametrize("language", ["pt_BR", "en"])

@@ -13,8 +13,9 @@ from admin_http.pages.virtual_pbx import ranges
 from asterisk_ext.domain.access import ROOT
 from asterisk_ext.domain.emergency import DEFAULT_NUMBERS
 from asterisk_ext.domain.pbx import Status
-from asterisk_ext.domain.server import State
+from asterisk_ext.domain.server import Report, State
 from asterisk_ext.guard_ports import Attempt, Banned, Spared
+from asterisk_ext.services import records
 from tests.unit.admin_http.conftest import Client, Visitor
 from tests.unit.admin_http.world import LINE, NOW, World, call, leg
 
@@ -73,7 +74,8 @@ ACTS = (
     *(f"/servers/FLN-CORE-01/firewall/{act}" for act in ("apply", "confirm", "rollback")),
     "/pbx/add", "/pbx/1/edit", "/pbx/1/remove", "/pbx/1/extensions/add", "/pbx/1/extensions/202/edit",
     "/pbx/1/extensions/202/remove",
-    "/bans/lift", "/calls/1786601653.100/hangup", "/firewall/countries/update", "/audios/add", "/audios/use",
+    "/bans/lift", "/calls/1786601653.100/hangup", "/firewall/countries/update",
+    "/firewall/lists/save", "/firewall/lists/remove", "/audios/add", "/audios/use",
     "/audios/remove", "/pbx/files/import", "/pbx/files/propose", "/pbx/files/export", "/pbx/blocks",
 )  # fmt: skip
 FIELDS = {
@@ -152,6 +154,50 @@ async def test_maintenance_is_said_done_and_undone(visit: Visit, world: World) -
     status, page = await browser.act(f"{path}/leave")
     assert "FLN-CORE-01 fora de manutenção" in page
     assert not world.fleet.maintenance().entries
+
+
+async def test_before_a_maintenance_what_does_not_follow_by_itself_is_said_and_what_is_not_known(
+    visit: Visit, world: World
+) -> None:
+    world.certificates.names = {"FLN-CORE-01": None}
+    browser = await visit("operator")
+    page = await browser.read("/servers/FLN-CORE-01/maintenance?destination=SPO-NODE-01")
+    assert "O que não acompanha sozinho" in page
+    assert "Se SPO-NODE-01 tem certificados para os nomes dos PABX Virtuais" in page
+    assert "Se SPO-NODE-01 tem lugar não sabemos" in page
+
+
+async def test_a_maintenance_shows_its_steps_with_what_is_done_and_what_is_under_way(
+    visit: Visit, world: World
+) -> None:
+    browser = await visit("operator")
+    path = "/servers/FLN-CORE-01/maintenance"
+    _, page = await browser.act(f"{path}/enter", destination="SPO-NODE-01")
+    assert (
+        page.index("Ponteiro mudado no registro")
+        < page.index("SPO-NODE-01 atende")
+        < page.index("Esvaziar FLN-CORE-01")
+    )
+    assert "Ainda não desligue" in page
+    served = Report(at=world.now, map_revision=world.fleet.map_revision, registered=0, calls=0)
+    for node in ("FLN-CORE-01", "SPO-NODE-01"):
+        await world.registry.beat(node, 6.0, records.encode(served))
+    await world.fleet.hear(world.registry)
+    await world.runner.step("FLN-CORE-01")
+    page = await browser.read(path)
+    assert "<h2>Seguro desligar</h2>" in page
+
+
+async def test_a_return_to_a_server_that_does_not_answer_is_refused_and_leaves_them_served(
+    visit: Visit, world: World
+) -> None:
+    browser = await visit("operator")
+    path = "/servers/FLN-CORE-01/maintenance"
+    await browser.act(f"{path}/enter", destination="SPO-NODE-01")
+    world.now += 60
+    _, page = await browser.act(f"{path}/leave")
+    assert "maintenance.host_silent" in page
+    assert world.fleet.maintenance().follow("FLN-CORE-01") == "SPO-NODE-01"
 
 
 async def test_a_destination_that_cannot_serve_is_shown_with_its_reason(visit: Visit) -> None:

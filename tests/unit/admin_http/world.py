@@ -32,8 +32,11 @@ from asterisk_ext.services.firewall import Firewalls
 from asterisk_ext.services.joining import Joining
 from asterisk_ext.services.live_calls import UNKNOWN
 from asterisk_ext.services.maintenance import Maintenance
+from asterisk_ext.services.maintenance_runner import MaintenanceRunner
 from asterisk_ext.services.pbx_blocks import PbxBlocks
+from asterisk_ext.services.pbx_move import PbxMove
 from asterisk_ext.services.pbx_parts import PbxParts
+from asterisk_ext.services.promotion import Promotion
 from asterisk_ext.services.servers import Servers
 from asterisk_ext.services.times import iso
 from asterisk_ext.services.users import User, Users, hashed
@@ -41,8 +44,9 @@ from asterisk_ext.services.virtual_pbx import VirtualPbxs
 from asterisk_ext.store import LocalCopy
 from dialplan.audio.defaults import shipped_recordings
 from tests.unit.services.fake_audios import CallsInMemory, FakeConverter
+from tests.unit.services.fake_certificates import FakeCertificates
 from tests.unit.services.fake_countries import FakeCountries
-from tests.unit.services.fake_firewall import FakeFirewallGuard, FakePhones
+from tests.unit.services.fake_firewall import FakeCarriers, FakeElsewhere, FakeFirewallGuard, FakePhones
 from tests.unit.services.fake_peers import FakePeers
 
 NOW = 1_786_601_662.0
@@ -196,22 +200,28 @@ class World:
         self.users = Users(self.registry, self.fleet, self.audit)
         self.servers = Servers(self.registry, self.fleet, self.audit, self.clock)
         self.tenants = VirtualPbxs(self.registry, self.fleet, self.audit, self.clock)
-        self.firewall_guard, self.phones = FakeFirewallGuard(), FakePhones()
+        self.firewall_guard, self.phones, self.carriers = FakeFirewallGuard(), FakePhones(), FakeCarriers()
+        self.elsewhere = FakeElsewhere(self.users.behind)
+        self.elsewhere.nodes["SPO-NODE-01"] = self.firewalls("SPO-NODE-01", FakeFirewallGuard())
         self.blocked = CallsInMemory()
         self.audios = Audios(self.registry, self.fleet, self.audit, FakeConverter(), Limits(), self.clock)
         self.call_history = CallHistory("FLN-CORE-01", lambda: 2, self.fleet, self.clock)
         self.call_history.look()
+        self.certificates = FakeCertificates()
+        self.runner = MaintenanceRunner("FLN-CORE-01", self.registry, self.fleet, self.audit, self.calls, self.clock)
         self.services = Services(
-            firewall=Firewalls(
-                "FLN-CORE-01", self.registry, self.fleet, self.firewall_guard, self.phones, self.audit, self.clock
-            ),
+            firewall=self.firewalls("FLN-CORE-01", self.firewall_guard),
             servers=self.servers,
             joining=Joining(self.registry, self.fleet, self.audit, FakeDoor(), self.clock),
-            maintenance=Maintenance(self.registry, self.fleet, self.audit, self.clock, patience=0),
+            maintenance=Maintenance(
+                self.registry, self.fleet, self.runner, self.clock, certified=self.certificates, patience=0
+            ),
             virtual_pbxs=self.tenants,
+            pbx_move=PbxMove(self.registry, self.fleet, self.tenants, self.clock, patience=0),
             pbx_parts=PbxParts(self.fleet, self.tenants),
             pbx_blocks=PbxBlocks(self.fleet, self.tenants),
             users=self.users,
+            promotion=Promotion("FLN-CORE-01", self.fleet, None, self.audit, self.clock),
             audit=self.audit,
             bans=Bans("FLN-CORE-01", self.guard, self.audit, self.peers, self.fleet, self.registry, self.clock),
             countries=self.countries,
@@ -226,6 +236,11 @@ class World:
             peer_of=lambda request: "node2" if request.headers.get("X-Test-Node") == PEER else "",
             zone=ZONE,
             version="0.1.0",
+        )
+
+    def firewalls(self, node: str, guard: FakeFirewallGuard) -> Firewalls:
+        return Firewalls(
+            node, self.registry, self.fleet, guard, self.elsewhere, self.phones, self.carriers, self.audit, self.clock
         )
 
     def clock(self) -> float:

@@ -25,15 +25,15 @@ def test_a_phone_registered_twice_is_one_and_trunks_are_no_phones() -> None:
     assert accounts(LISTING) == {b"1_200", b"1_201"}
 
 
-async def test_while_asterisk_does_not_answer_the_last_number_stays(tmp_path: Path) -> None:
+async def test_while_asterisk_does_not_answer_the_last_numbers_stay(tmp_path: Path) -> None:
     program = tmp_path / "asterisk"
     program.write_text(f"#!/bin/sh\ncat <<'END'\n{LISTING.decode()}\nEND\n")
     program.chmod(0o755)
     phones = RegisteredPhones(str(program))
-    assert await phones.registered() == 2
+    assert await phones.registered() == {1: 2}
     program.unlink()
     phones._good_until = 0.0
-    assert await phones.registered() == 2
+    assert await phones.registered() == {1: 2}
 
 
 REGISTRAR = b"""

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from asterisk_ext.domain.firewall import Firewall, Needs
 from asterisk_ext.domain.firewall_default import default_rules
 from asterisk_ext.domain.firewall_rule import Direction, Rule, Verdict
 from asterisk_ext.domain.firewall_types import Protocol
 from firewall.filter import Filter, filter_of
-from firewall.filter_iptables import RULES_IN, RULES_OUT, TRIAL_IN, iptables_chains
+from firewall.filter_iptables import LET_IN, RULES_IN, RULES_OUT, TRIAL_IN, iptables_chains
 from firewall.filter_nft import nft_chains, nft_sets, nft_trial
+from firewall.ruleset import Ruleset, to_nft
+from firewall.ruleset_iptables import INBOUND, to_iptables
 
 FIREWALL = Firewall(
     rules=(
@@ -52,7 +56,12 @@ def test_the_whole_text_of_nftables_rules() -> None:
     made = filter_of(FIREWALL)
     offices = next(name for name in made.lists if name.startswith("list_"))
     chains = nft_chains(made, None)
-    assert "\n".join(chains["rules_in_udp"]) == DERIVED + UDP + DENIED
+    assert "\n".join(chains["rules_in_udp"]) == (DERIVED + UDP).replace("accept", "goto let_in") + DENIED
+    assert chains["let_in"] == [
+        "add @passed4 { ip saddr . udp dport }",
+        "add @passed6 { ip6 saddr . udp dport }",
+        "accept",
+    ]
     assert "\n".join(chains["rules_in_tcp"]) == (DERIVED + TCP + DENIED).replace("OFFICES", offices)
     assert "\n".join(chains["rules_in"]) == TO_PARTS + DERIVED + REST + DENIED
     assert chains["rules_out"] == [
@@ -92,8 +101,15 @@ def test_the_same_rules_for_iptables_one_family_each() -> None:
         {"target": "DROP"},
     ]
     assert four["filter", f"{RULES_IN}_UDP"][:2] == [
-        {"src": "198.18.1.2/32", "target": "ACCEPT"},
+        {"src": "198.18.1.2/32", "target": {"goto": LET_IN}},
         {"src": "198.51.100.0/24", "target": "DROP"},
+    ]
+    assert four["filter", LET_IN] == [
+        {
+            "protocol": "udp",
+            "target": {"SET": {"add-set": ["asterisk_ext_passed4", "src,dst"], "exist": "", "timeout": "60"}},
+        },
+        {"target": "ACCEPT"},
     ]
     assert four["filter", RULES_OUT][0] == {
         "protocol": "udp",
@@ -141,11 +157,11 @@ def test_neighbours_of_one_verdict_are_one_lookup_and_a_denial_between_them_keep
         Rule(id="5", type="sip_udp", origins=rest),
     )
     assert nft_chains(filter_of(Firewall(rules=rules)), None)["rules_in_udp"] == [
-        "udp dport 5060 ip saddr { 192.0.2.1/32, 198.51.100.6/31 } accept",
-        "udp dport 5060 ip saddr @country_br4 accept",
-        "udp dport 5060 ip6 saddr @country_br6 accept",
+        "udp dport 5060 ip saddr { 192.0.2.1/32, 198.51.100.6/31 } goto let_in",
+        "udp dport 5060 ip saddr @country_br4 goto let_in",
+        "udp dport 5060 ip6 saddr @country_br6 goto let_in",
         "udp dport 5060 ip saddr 198.51.100.0/24 drop",
-        "udp dport 5060 ip saddr 198.51.0.0/16 accept",
+        "udp dport 5060 ip saddr 198.51.0.0/16 goto let_in",
         DENIED,
     ]
 
@@ -158,3 +174,19 @@ def test_ports_are_open_whatever_the_other_rules_only_where_no_earlier_one_denie
     assert filter_of(Firewall(rules=(deny, everybody))).denies_none(Protocol.UDP, (10_000, 20_000))
     assert filter_of(Firewall(rules=(everybody, deny))).denies_none(Protocol.UDP, (5060, 5060))
     assert not filter_of(Firewall()).denies_none(Protocol.UDP, (5060, 5060))
+
+
+def test_whom_long_rules_let_in_meets_one_look_up_while_nothing_is_on_trial() -> None:
+    made = Ruleset(confirmed=filter_of(FIREWALL))
+    short_cut = "add rule inet asterisk_ext inbound ip saddr . udp dport @passed4 accept"
+    assert short_cut in to_nft(made)
+    assert short_cut not in to_nft(replace(made, trial=Filter(), trial_seconds=60.0))
+    assert short_cut not in to_nft(Ruleset())
+    for ruleset, there in (
+        (made, True),
+        (replace(made, trial=Filter(), trial_seconds=60.0), False),
+        (Ruleset(), False),
+    ):
+        rules = to_iptables(ruleset, ipv6=True)["filter", INBOUND]
+        passed = {"protocol": "udp", "set": {"match-set": ["asterisk_ext_passed6", "src,dst"]}, "target": "ACCEPT"}
+        assert (passed in rules) is there

@@ -220,3 +220,15 @@ async def test_after_a_foreign_change_rules_bans_and_lists_are_there_again(world
     await world.firewall.repair(lambda: world.told.append("bans"))
     assert world.in_kernel.confirmed == filter_of(world.firewall.confirmed.firewall)
     assert (set(world.lists.loaded), world.told[-1]) == ({"country_br"}, "bans")
+
+
+async def test_a_list_that_somebody_emptied_is_filled_again_and_named(world: World) -> None:
+    await world.firewall.confirm(await world.apply(SIP))
+    full = dict(world.lists.loaded)
+    world.lists.flush("country_br")
+    assert await world.firewall.reload(world.kernel.changed_lists()) == {"country_br"}
+    assert world.lists.loaded == full
+    assert not await world.firewall.reload({"country_ar"})
+    world.lists.loaded.clear()
+    assert await world.firewall.reload(None) == {"country_br"}
+    assert world.lists.loaded == full

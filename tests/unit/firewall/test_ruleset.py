@@ -5,9 +5,10 @@ from __future__ import annotations
 from asterisk_ext.domain.firewall import Firewall
 from asterisk_ext.domain.firewall_rule import Rule
 from firewall.filter import filter_of
+from firewall.iptables_strangers import STRANGERS as STRANGERS_CHAIN
+from firewall.iptables_strangers import STRANGERS_DATA as STRANGERS_DATA_CHAIN
+from firewall.iptables_strangers import STRANGERS_TCP as STRANGERS_TCP_CHAIN
 from firewall.ruleset import Ruleset, to_nft, usual
-from firewall.ruleset_iptables import STRANGERS as STRANGERS_CHAIN
-from firewall.ruleset_iptables import STRANGERS_TCP as STRANGERS_TCP_CHAIN
 from firewall.ruleset_iptables import to_iptables
 from firewall.ruleset_strangers import Strangers
 
@@ -22,6 +23,8 @@ add set inet asterisk_ext known4 { type ipv4_addr; size 262144; flags timeout; }
 add set inet asterisk_ext known6 { type ipv6_addr; size 262144; flags timeout; }
 add set inet asterisk_ext suspect4 { type ipv4_addr; size 262144; flags timeout; }
 add set inet asterisk_ext suspect6 { type ipv6_addr; size 262144; flags timeout; }
+add set inet asterisk_ext narrow4 { type ipv4_addr; size 262144; flags timeout; }
+add set inet asterisk_ext narrow6 { type ipv6_addr; size 262144; flags timeout; }
 add set inet asterisk_ext slow4_rate { type ipv4_addr; size 65535; flags dynamic,timeout; timeout 1m; }
 add set inet asterisk_ext slow6_rate { type ipv6_addr; size 65535; flags dynamic,timeout; timeout 1m; }
 add set inet asterisk_ext stranger4 { type ipv4_addr; size 131072; flags dynamic,timeout; timeout 5s; }
@@ -32,8 +35,12 @@ add set inet asterisk_ext connect4 { type ipv4_addr; size 131072; flags dynamic,
 add set inet asterisk_ext connect6 { type ipv6_addr; size 131072; flags dynamic,timeout; timeout 5s; }
 add set inet asterisk_ext segment4 { type ipv4_addr; size 131072; flags dynamic,timeout; timeout 5s; }
 add set inet asterisk_ext segment6 { type ipv6_addr; size 131072; flags dynamic,timeout; timeout 5s; }
-add set inet asterisk_ext stream4 { type ipv4_addr; size 131072; flags dynamic,timeout; timeout 5s; }
-add set inet asterisk_ext stream6 { type ipv6_addr; size 131072; flags dynamic,timeout; timeout 5s; }
+add set inet asterisk_ext narrow_rate4 { type ipv4_addr; size 131072; flags dynamic,timeout; timeout 5s; }
+add set inet asterisk_ext narrow_rate6 { type ipv6_addr; size 131072; flags dynamic,timeout; timeout 5s; }
+add set inet asterisk_ext turn_udp4 { type ipv4_addr; size 131072; flags dynamic,timeout; timeout 5s; }
+add set inet asterisk_ext turn_udp6 { type ipv6_addr; size 131072; flags dynamic,timeout; timeout 5s; }
+add set inet asterisk_ext turn_tcp4 { type ipv4_addr; size 131072; flags dynamic,timeout; timeout 5s; }
+add set inet asterisk_ext turn_tcp6 { type ipv6_addr; size 131072; flags dynamic,timeout; timeout 5s; }
 add set inet asterisk_ext met4 { type ipv4_addr; size 65536; flags dynamic,timeout; timeout 86400s; }
 add set inet asterisk_ext met6 { type ipv6_addr; size 65536; flags dynamic,timeout; timeout 86400s; }
 add set inet asterisk_ext contact4 { type ipv4_addr . inet_service; size 131072; \
@@ -47,13 +54,19 @@ flags dynamic,timeout; timeout 1m; }
 add set inet asterisk_ext friend4 { type ipv4_addr; flags interval; }
 add set inet asterisk_ext friend6 { type ipv6_addr; flags interval; }
 add set inet asterisk_ext watched { type nf_proto; flags timeout; }
+add set inet asterisk_ext passed4 { type ipv4_addr . inet_service; size 16384; flags dynamic,timeout; timeout 60s; }
+add set inet asterisk_ext passed6 { type ipv6_addr . inet_service; size 16384; flags dynamic,timeout; timeout 60s; }
 add counter inet asterisk_ext banned
 add counter inet asterisk_ext slowed
 add counter inet asterisk_ext strangers
 add counter inet asterisk_ext denied
 add chain inet asterisk_ext strangers_out
+add chain inet asterisk_ext strangers_data
+add chain inet asterisk_ext strangers_short
 add chain inet asterisk_ext strangers_tcp
+add chain inet asterisk_ext strangers_long
 add chain inet asterisk_ext strangers
+add chain inet asterisk_ext let_in
 add chain inet asterisk_ext rules_in_udp
 add chain inet asterisk_ext rules_in_tcp
 add chain inet asterisk_ext rules_in
@@ -72,8 +85,12 @@ add chain inet asterisk_ext early_out { type filter hook output priority -300; p
 add chain inet asterisk_ext inbound { type filter hook input priority 0; policy drop; }
 add chain inet asterisk_ext outbound { type filter hook output priority 0; policy accept; }
 flush chain inet asterisk_ext strangers_out
+flush chain inet asterisk_ext strangers_data
+flush chain inet asterisk_ext strangers_short
 flush chain inet asterisk_ext strangers_tcp
+flush chain inet asterisk_ext strangers_long
 flush chain inet asterisk_ext strangers
+flush chain inet asterisk_ext let_in
 flush chain inet asterisk_ext rules_in_udp
 flush chain inet asterisk_ext rules_in_tcp
 flush chain inet asterisk_ext rules_in
@@ -147,6 +164,10 @@ add rule inet asterisk_ext early_out udp sport { 5060 } @th,64,96 0x5349502f322e
 update @contact6 { ip6 daddr . udp dport }
 """
 MEDIA_OUT = "add rule inet asterisk_ext early_out udp sport 10000-20000 notrack accept\n"
+BANNED_OUT = """\
+add rule inet asterisk_ext early_out tcp sport { 5060, 5061 } ip daddr @ban4 drop
+add rule inet asterisk_ext early_out tcp sport { 5060, 5061 } ip6 daddr & ffff:ffff:ffff:ffff:: @ban6 drop
+"""
 SIP_OUT = "add rule inet asterisk_ext early_out udp sport 5060 notrack\n"
 OPEN_TO_ALL = """\
 add rule inet asterisk_ext inbound udp dport 10000-20000 accept
@@ -162,6 +183,9 @@ parameter-problem, nd-router-solicit, nd-router-advert, nd-neighbor-solicit, nd-
 mld-listener-query } accept
 """
 OPEN = """\
+add rule inet asterisk_ext let_in add @passed4 { ip saddr . udp dport }
+add rule inet asterisk_ext let_in add @passed6 { ip6 saddr . udp dport }
+add rule inet asterisk_ext let_in accept
 add rule inet asterisk_ext rules_in_udp udp dport 5060 accept
 add rule inet asterisk_ext rules_in_udp udp dport 10000-20000 accept
 add rule inet asterisk_ext rules_in_udp counter name "denied"
@@ -187,7 +211,7 @@ flush set inet asterisk_ext trial
 
 
 def test_the_first_rules_deny_by_default_and_open_what_a_node_needs() -> None:
-    rules = early(notrack=True) + MEDIA_OUT + CONTACTS + SIP_OUT + OPEN_TO_ALL
+    rules = early(notrack=True) + MEDIA_OUT + CONTACTS + BANNED_OUT + SIP_OUT + OPEN_TO_ALL
     assert to_nft(Ruleset()) == SETS + OPEN + rules + INBOUND + TO_RULES
 
 
@@ -202,7 +226,10 @@ def test_everything_is_open_between_the_nodes_of_the_fleet() -> None:
 
 
 def test_where_addresses_are_translated_sip_and_media_are_tracked() -> None:
-    assert to_nft(Ruleset(untracked=False)) == SETS + OPEN + early(notrack=False) + CONTACTS + INBOUND + TO_RULES
+    assert (
+        to_nft(Ruleset(untracked=False))
+        == SETS + OPEN + early(notrack=False) + CONTACTS + BANNED_OUT + INBOUND + TO_RULES
+    )
 
 
 def test_what_is_not_open_to_everybody_is_tracked_so_that_answers_come_back() -> None:
@@ -222,6 +249,8 @@ meta nfproto != @watched return
 meta l4proto tcp goto strangers_tcp
 udp length <= 40 return
 limit rate over 20000/second burst 20000 packets counter name "strangers" drop
+ip saddr @turn_tcp4 counter name "strangers" drop
+ip6 saddr & ffff:ffff:ffff:ffff:: @turn_tcp6 counter name "strangers" drop
 ip saddr @suspect4 update @suspect_rate4 { ip saddr limit rate over 1/second burst 1 packets } \
 counter name "strangers" drop
 ip6 saddr & ffff:ffff:ffff:ffff:: @suspect6 update @suspect_rate6 { ip6 saddr & ffff:ffff:ffff:ffff:: \
@@ -230,12 +259,55 @@ update @stranger4 { ip saddr limit rate over 1/second burst 3 packets } counter 
 update @stranger6 { ip6 saddr & ffff:ffff:ffff:ffff:: limit rate over 1/second burst 3 packets } \
 counter name "strangers" drop
 limit rate over 500/second burst 500 packets counter name "strangers" drop
+update @turn_udp4 { ip saddr timeout 1s }
+update @turn_udp6 { ip6 saddr & ffff:ffff:ffff:ffff:: timeout 1s }
 """
 
 
 def test_strangers_may_send_as_many_requests_at_once_as_make_a_ban_and_once_suspect_only_one() -> None:
     text = to_nft(Ruleset(strangers=Strangers(failures=3, total=500)))
     assert rules_of(text, "strangers") == STRANGERS.splitlines()
+
+
+TCP_OF_STRANGERS = """\
+limit rate over 20000/second burst 20000 packets counter name "strangers" drop
+tcp flags & (syn | ack) == syn update @connect4 { ip saddr limit rate over 20/minute burst 2 packets } \
+counter name "strangers" drop
+tcp flags & (syn | ack) == syn update @connect6 { ip6 saddr & ffff:ffff:ffff:ffff:: \
+limit rate over 20/minute burst 2 packets } counter name "strangers" drop
+tcp flags & (syn | ack) == syn return
+meta length <= 100 goto strangers_short
+goto strangers_data
+"""
+DATA_OF_STRANGERS = """\
+meta nfproto ipv4 meta length > 256 counter name "strangers" drop
+meta nfproto ipv6 meta length > 276 counter name "strangers" drop
+ip saddr @narrow4 meta length > 100 counter name "strangers" drop
+ip6 saddr & ffff:ffff:ffff:ffff:: @narrow6 meta length > 120 counter name "strangers" drop
+ip saddr @turn_udp4 counter name "strangers" drop
+ip6 saddr & ffff:ffff:ffff:ffff:: @turn_udp6 counter name "strangers" drop
+ip saddr @narrow4 update @narrow_rate4 { ip saddr limit rate over 2/second burst 1 packets } \
+counter name "strangers" drop
+ip6 saddr & ffff:ffff:ffff:ffff:: @narrow6 update @narrow_rate6 { ip6 saddr & ffff:ffff:ffff:ffff:: \
+limit rate over 2/second burst 1 packets } counter name "strangers" drop
+update @segment4 { ip saddr limit rate over 4/second burst 1 packets } counter name "strangers" drop
+update @segment6 { ip6 saddr & ffff:ffff:ffff:ffff:: limit rate over 4/second burst 1 packets } \
+counter name "strangers" drop
+update @turn_tcp4 { ip saddr timeout 1s }
+update @turn_tcp6 { ip6 saddr & ffff:ffff:ffff:ffff:: timeout 1s }
+"""
+
+
+def test_of_a_stream_strangers_get_one_short_segment_through_at_a_time() -> None:
+    text = to_nft(Ruleset(strangers=Strangers()))
+    assert rules_of(text, "strangers_tcp") == TCP_OF_STRANGERS.splitlines()
+    assert rules_of(text, "strangers_data") == DATA_OF_STRANGERS.splitlines()
+    empty = rules_of(text, "strangers_short")
+    assert empty[0] == "ip length 40 tcp doff 5 return"
+    assert empty[-2:] == ["ip6 length 60 tcp doff 15 return", "goto strangers_data"]
+    inbound = rules_of(text, "inbound")
+    long = "tcp dport { 5060, 5061 } ct original bytes > 8000 jump strangers_long"
+    assert inbound.index(long) < inbound.index("ct state established,related accept")
 
 
 def test_who_is_asked_by_asterisk_is_no_stranger_and_who_is_answered_still_is() -> None:
@@ -250,7 +322,7 @@ def test_both_drivers_limit_strangers_by_the_same_figures() -> None:
     rules = Ruleset(strangers=Strangers(failures=3, total=500))
     limits = [
         (limit["hashlimit-above"], limit.get("hashlimit-burst"))
-        for chain in (STRANGERS_CHAIN, STRANGERS_TCP_CHAIN)
+        for chain in (STRANGERS_CHAIN, STRANGERS_TCP_CHAIN, STRANGERS_DATA_CHAIN)
         for rule in to_iptables(rules, ipv6=False)["raw", chain]
         if isinstance(limit := rule.get("hashlimit"), dict)
     ]
@@ -260,10 +332,9 @@ def test_both_drivers_limit_strangers_by_the_same_figures() -> None:
         ("1/sec", "3"),
         ("500/sec", "500"),
         ("20000/sec", "20000"),
-        ("1/sec", "2"),
-        ("1/sec", "1"),
-        ("4/sec", "2"),
-        ("1000b/s", None),
+        ("20/min", "2"),
+        ("2/sec", "1"),
+        ("4/sec", "1"),
     ]
 
 

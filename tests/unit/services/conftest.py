@@ -13,11 +13,14 @@ from asterisk_ext.registry.fake import FakeRegistry
 from asterisk_ext.services import records
 from asterisk_ext.services.audit import Audit
 from asterisk_ext.services.maintenance import Maintenance
+from asterisk_ext.services.maintenance_runner import MaintenanceRunner
 from asterisk_ext.services.servers import Servers
 from asterisk_ext.services.users import Users
 from asterisk_ext.services.virtual_pbx import VirtualPbxs
 from asterisk_ext.store import LocalCopy
 from asterisk_ext.tasks import Tasks
+from tests.unit.services.fake_calls import FakeCalls
+from tests.unit.services.fake_certificates import FakeCertificates
 
 NOW = 1_800_000_000.0
 
@@ -29,7 +32,12 @@ class World:
         self.fleet = LocalCopy(path, self.clock)
         self.audit = Audit(self.registry, self.fleet, self.clock)
         self.servers = Servers(self.registry, self.fleet, self.audit, self.clock)
-        self.maintenance = Maintenance(self.registry, self.fleet, self.audit, self.clock, patience=0)
+        self.calls = FakeCalls()
+        self.certificates = FakeCertificates()
+        self.runner = MaintenanceRunner("node1", self.registry, self.fleet, self.audit, self.calls, self.clock)
+        self.maintenance = Maintenance(
+            self.registry, self.fleet, self.runner, self.clock, certified=self.certificates, patience=0
+        )
         self.tenants = VirtualPbxs(self.registry, self.fleet, self.audit, self.clock)
         self.users = Users(self.registry, self.fleet, self.audit)
 
@@ -43,9 +51,16 @@ class World:
         calls: int = 0,
         audio_revision: int = 0,
         audios_missing: tuple[str, ...] = (),
+        map_revision: int = 0,
+        prepared: tuple[str, ...] | None = None,
     ) -> None:
         report = Report(
-            registered=registered, calls=calls, audio_revision=audio_revision, audios_missing=audios_missing
+            registered=registered,
+            calls=calls,
+            audio_revision=audio_revision,
+            audios_missing=audios_missing,
+            map_revision=map_revision,
+            prepared=prepared,
         )
         await self.registry.beat(node, 6.0, records.encode(report))
         await self.fleet.hear(self.registry)
@@ -54,9 +69,9 @@ class World:
         await self.servers.add(ROOT, Server(id=number, name=name, technology=technology, ip=f"198.18.1.{number}"))
 
 
-@pytest.fixture
-async def world(tmp_path: Path) -> AsyncIterator[World]:
-    made = World(tmp_path / "copy.sqlite")
+async def small_fleet(place: Path) -> AsyncIterator[World]:
+    """Two servers that report."""
+    made = World(place / "copy.sqlite")
     async with Tasks() as tasks:
         tasks.start("copy", made.fleet.follow(made.registry))
         await made.add_server(1, "node1")
@@ -65,3 +80,9 @@ async def world(tmp_path: Path) -> AsyncIterator[World]:
         await made.report("node2")
         yield made
     made.fleet.close()
+
+
+@pytest.fixture
+async def world(tmp_path: Path) -> AsyncIterator[World]:
+    async for made in small_fleet(tmp_path):
+        yield made

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
 from ipaddress import ip_address
 
+from asterisk_ext.domain.access import Actor
 from asterisk_ext.domain.errors import Problem
 from asterisk_ext.domain.firewall import Address, Explanation, Firewall, Needs, explain, weakened
 from asterisk_ext.domain.firewall_default import default_rules
@@ -18,7 +20,12 @@ from asterisk_ext.domain.firewall_trial import (
     Question,
     State,
 )
-from asterisk_ext.ports import Contact
+from asterisk_ext.domain.server import Server
+from asterisk_ext.ports import SILENT, Contact
+from asterisk_ext.services.firewall import Firewalls
+from asterisk_ext.services.firewall_elsewhere import Order
+from asterisk_ext.services.firewall_plan import View
+from asterisk_ext.services.firewall_table import Table
 
 CUTS_YOU = Problem("firewall.cuts_you", 409, "{address} would not get in.", "Let it in, or force it.")
 NOT_ON_TRIAL = Problem("firewall.not_on_trial", 409, "Not on trial.", "Apply again.")
@@ -68,6 +75,46 @@ class FakeFirewallGuard:
         self.needs = (list(nodes), list(trunks))
 
 
+class FakeElsewhere:
+    """``services.firewall_elsewhere.Elsewhere`` to the other nodes' own use cases, which know users by ``behind``."""
+
+    def __init__(self, behind: Callable[[str], Actor]) -> None:
+        self.behind = behind
+        self.nodes: dict[str, Firewalls] = {}
+
+    async def table(self, server: Server, by: str) -> Table:
+        return await self._node(server).table(self.behind(by), server.name)
+
+    async def plan(self, server: Server, by: str, session: Sequence[Question], revision: int) -> View:
+        return await self._node(server).plan(self.behind(by), server.name, session)
+
+    async def apply(self, server: Server, by: str, order: Order) -> Pending:
+        return await self._node(server).apply(
+            self.behind(by),
+            server.name,
+            order.digest,
+            acknowledged=order.acknowledged,
+            session=order.session,
+            force=order.force,
+        )
+
+    async def confirm(self, server: Server, by: str, digest: str) -> None:
+        await self._node(server).confirm(self.behind(by), server.name, digest)
+
+    async def roll_back(self, server: Server, by: str) -> None:
+        await self._node(server).roll_back(self.behind(by), server.name)
+
+    async def explain(
+        self, server: Server, by: str, question: Question, revision: int
+    ) -> tuple[Explanation, Explanation]:
+        return await self._node(server).explain(self.behind(by), server.name, question)
+
+    def _node(self, server: Server) -> Firewalls:
+        if server.name not in self.nodes:
+            raise SILENT.refuse(server=server.name)
+        return self.nodes[server.name]
+
+
 class FakePhones:
     """``ports.PhoneBook``"""
 
@@ -77,8 +124,15 @@ class FakePhones:
     async def contacts(self) -> list[Contact]:
         return self.there
 
-    async def registered(self) -> int:
-        return len(self.there)
+    async def registered(self) -> Mapping[int, int]:
+        return Counter(int(contact.account.partition("_")[0]) for contact in self.there)
+
+
+class FakeCarriers(dict[str, Sequence[str]]):
+    """``services.firewall_plan.Carriers``"""
+
+    def addresses(self) -> Mapping[str, Sequence[str]]:
+        return self
 
 
 class Listed(dict[str, tuple[str, ...]]):

@@ -12,7 +12,8 @@ from asterisk_ext.domain.errors import Refusal
 from asterisk_ext.domain.maintenance import Entry, Map
 from asterisk_ext.domain.pbx import Pbx, Trunk
 from asterisk_ext.domain.server import Report
-from asterisk_ext.services.registering import Registering, registering
+from asterisk_ext.services import registering as module
+from asterisk_ext.services.registering import Registering, gone_and_back, registering
 from asterisk_ext.tasks import Tasks
 from dialplan.registrations import ROLLED_BACK
 from tests.unit.services.conftest import World
@@ -71,6 +72,15 @@ def test_trunks_that_are_known_by_address_are_nobodys_to_register() -> None:
     assert registering("node1", Map(), 0, [known], {}, set(), 100) == ([], False)
 
 
+def test_a_source_that_was_gone_is_back_once_it_serves_by_the_map_that_moved_it() -> None:
+    late, behind, back = Report(at=80, map_revision=6), Report(at=99, map_revision=6), Report(at=99, map_revision=7)
+    assert gone_and_back("node2", MOVED, 7, {"node1": late}, set(), 100) == ({"node1"}, False)
+    assert gone_and_back("node2", MOVED, 7, {"node1": behind}, {"node1"}, 100) == ({"node1"}, False)
+    assert gone_and_back("node2", MOVED, 7, {"node1": back}, {"node1"}, 100) == (set(), True)
+    assert gone_and_back("node2", MOVED, 7, {"node1": back}, set(), 100) == (set(), False), "it was never gone"
+    assert gone_and_back("node3", MOVED, 7, {"node1": late}, set(), 100) == (set(), False), "others serve it"
+
+
 class FakeRegistrar:
     """``ports.Registrar`` that remembers; it refuses as long as it is ``deaf``."""
 
@@ -78,10 +88,14 @@ class FakeRegistrar:
         self.applied: list[list[int]] = []
         self.deaf = False
         self.done = asyncio.Event()
+        self.renewed = asyncio.Event()
         self._loop = asyncio.get_running_loop()
 
     def present(self) -> set[str]:
         return {"1_trunk14"}
+
+    def renew(self) -> None:
+        self._loop.call_soon_threadsafe(self.renewed.set)
 
     def apply(self, tenants: Sequence[Pbx]) -> bool:
         self.applied.append([pbx.id for pbx in tenants])
@@ -106,6 +120,22 @@ async def test_a_flip_moves_the_registration_and_a_refusal_ends_nothing(
         await asyncio.wait_for(registrar.done.wait(), 5)
     assert (registrar.applied[0], registrar.applied[-1]) == ([1], [])
     assert "registrations.rolled_back" in caplog.text
+
+
+async def test_a_source_back_from_the_dead_makes_who_serves_register_again(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "PERIOD", 0.01)
+    await world.tenants.save(ROOT, TENANTS[0])
+    await world.maintenance.enter(ROOT, "node1", "node2")
+    world.now += 60
+    registrar = FakeRegistrar()
+    async with Tasks() as tasks:
+        tasks.start("registering", Registering("node2", world.fleet, registrar, world.clock).run())
+        await asyncio.wait_for(registrar.done.wait(), 20)
+        assert not registrar.renewed.is_set()
+        await world.report("node1", map_revision=world.fleet.map_revision)
+        await asyncio.wait_for(registrar.renewed.wait(), 20)
 
 
 def test_the_problem_of_a_rollback_names_a_trunk() -> None:

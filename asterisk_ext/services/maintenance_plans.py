@@ -1,0 +1,28 @@
+"""The plans of maintenances as the node's own copy has them."""
+
+from __future__ import annotations
+
+from asterisk_ext.domain.maintenance_plan import Heading, Plan
+from asterisk_ext.ports import Fleet
+from asterisk_ext.services.records import PLANS, decode, plan_key
+
+
+def plans(fleet: Fleet) -> list[Plan]:
+    """Each server's last maintenance, by server; closed ones too."""
+    return [decode(item.value, Plan) for item in fleet.items(PLANS)]
+
+
+def plan_of(fleet: Fleet, source: str) -> Plan | None:
+    item = fleet.item(plan_key(source))
+    return decode(item.value, Plan) if item else None
+
+
+def expected_at(node: str, fleet: Fleet) -> tuple[str, ...]:
+    """The servers whose virtual PBXs ``node`` is to take in beforehand, sorted."""
+    return tuple(
+        sorted(
+            plan.source
+            for plan in plans(fleet)
+            if plan.destination == node and plan.heading is Heading.AWAY and not plan.closed
+        )
+    )

@@ -1,0 +1,66 @@
+"""The steps of a maintenance, on the real fleet."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import time
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+
+from tests.integration.fleet import Lab
+
+pytestmark = [pytest.mark.lab, pytest.mark.usefixtures("no_call_of_an_earlier_test")]
+PATIENCE = 60.0
+
+
+@pytest.fixture(autouse=True)
+def at_home(lab: Lab) -> Iterator[None]:
+    yield
+    if lab.told("node1", "server", "list")[0]["destination"]:
+        lab.ext("node1", "server", "maintenance", "leave", "node1")
+
+
+@pytest.fixture
+def node2_frozen(lab: Lab) -> Iterator[None]:
+    """Node2's node service is there and says nothing."""
+    [node2] = [node for node in lab.status()["nodes"] if node["name"] == "node2"]
+    [pid] = [service["pid"] for name, service in node2["services"].items() if "node" in name]
+    os.kill(pid, signal.SIGSTOP)
+    yield
+    os.kill(pid, signal.SIGCONT)
+
+
+def status_until(lab: Lab, wanted: Callable[[dict[str, Any]], bool], node: str = "node1") -> dict[str, Any]:
+    """The first status of node1's maintenance that is as wanted."""
+    ends = time.monotonic() + PATIENCE
+    told: dict[str, Any] = {}
+    while time.monotonic() < ends:
+        told = json.loads(lab.ext(node, "server", "maintenance", "status", "node1", "--json"))
+        if wanted(told):
+            return told
+        time.sleep(0.2)
+    raise AssertionError(told)
+
+
+def test_a_maintenance_comes_to_safe_to_switch_off_and_every_console_says_so(lab: Lab) -> None:
+    lab.ext("node1", "server", "maintenance", "enter", "node1", "node2", "--reason", "troca de fonte")
+    told = status_until(lab, lambda told: bool(told["safe"]))
+    steps = {stage["step"]: stage for stage in told["plan"]["journal"]}
+    assert list(steps) == ["prepare", "flip", "serve", "dns", "drain", "done"]
+    assert all(stage["ended"] >= stage["began"] > 0 for stage in steps.values())
+    assert (told["plan"]["reason"], told["seen"]["pointer"]) == ("troca de fonte", "node2")
+    assert status_until(lab, lambda told: bool(told["safe"]), "node2")["plan"]["source"] == "node1"
+    lab.ext("node1", "server", "maintenance", "leave", "node1")
+    assert status_until(lab, lambda told: told["plan"]["closed"])["seen"]["pointer"] is None
+
+
+def test_a_destination_that_falls_silent_before_it_has_taken_them_in_gets_nothing(lab: Lab, node2_frozen: None) -> None:
+    done = lab.run("node1", "/usr/local/bin/asterisk-ext", "server", "maintenance", "enter", "node1", "node2")
+    told = status_until(lab, lambda told: told["plan"]["closed"])
+    assert told["plan"]["failed"] == "maintenance.host_silent" or "maintenance.dead_end" in done.stderr
+    assert lab.told("node1", "server", "list")[0]["destination"] == ""
+    assert lab.call("1_209", "190", seconds=1).final == 200
