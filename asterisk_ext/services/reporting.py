@@ -53,8 +53,12 @@ class Reporting:
         calls: Callable[[], Mapping[str, int]],
         fleet: Fleet,
         hosts: bool = True,
+        hook: Callable[[], str] = str,
     ) -> None:
-        """``calls``: how many are in progress here, by virtual PBX; ``hosts``: whether Asterisk runs here."""
+        """``calls``: how many are in progress here, by virtual PBX; ``hosts``: whether Asterisk runs here;
+        ``hook``: why the hoster's own program could not be told.
+        """
+        self._hook = hook
         self._hosts = hosts
         self._node = node
         self._version = version
@@ -89,6 +93,7 @@ class Reporting:
             hosts=self._hosts,
             audio_revision=self._audios.revision,
             audios_missing=self._audios.missing,
+            hook=self._hook(),
         )
 
 
