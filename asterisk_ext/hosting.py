@@ -81,9 +81,9 @@ async def hosting(
             if config.gate.cut_calls:
                 tasks.keep("cutting calls", Cutting(copy, calls, config.gate.support_lines).run)
 
-        told, problem = calls.count_by_pbx, lambda: hook.problem
+        count, problem = calls.count_by_pbx, lambda: hook.problem
         reporting = Reporting(
-            name, VERSION, serving, audios, phones, told, copy, bans, trunks=trunks.revision, hook=problem
+            name, VERSION, serving, audios, phones, count, copy, bans, trunks=trunks.revision, hook=problem
         )
         asked = gate.listening(config, copy, audios, blocked, clock)
         yield Hosting(calls, phones, trunks, reporting, blocked, keep, asked)
