@@ -7,7 +7,7 @@ import gc
 import logging
 import sqlite3
 from bisect import bisect_left, insort
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from operator import attrgetter
 from pathlib import Path
@@ -24,6 +24,8 @@ from asterisk_ext.ports import Change, Clock, Gap, Item, Registry
 from asterisk_ext.services import records
 from asterisk_ext.services.virtual_pbx import UNKNOWN as UNKNOWN_PBX
 
+AT_ONCE = 2_000
+"""Tenants read together."""
 log = logging.getLogger(__name__)
 
 
@@ -180,7 +182,17 @@ class LocalCopy:
         self._items = dict(zip(self._keys, ordered, strict=True))
         self._servers, self._tenants, self._map = {}, {}, Map()
         with _uncollected():
-            for item in ordered:
+            start, end = (bisect_left(self._keys, edge) for edge in (records.TENANTS, f"{records.TENANTS}\U0010ffff"))
+            for place in range(start, end, AT_ONCE):
+                self._learn_tenants(ordered[place : min(place + AT_ONCE, end)])
+            for item in (*ordered[:start], *ordered[end:]):
+                self._try(item)
+
+    def _learn_tenants(self, items: Sequence[Item]) -> None:
+        try:
+            self._tenants |= {pbx.id: pbx for pbx in records.decode_tenants([item.value for item in items])}
+        except (msgspec.MsgspecError, ValueError, TypeError):
+            for item in items:
                 self._try(item)
 
     def _learn(self, item: Item) -> None:

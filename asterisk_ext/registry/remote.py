@@ -13,7 +13,7 @@ import aiohttp
 import msgspec
 
 from asterisk_ext.domain.errors import Refusal
-from asterisk_ext.domain.node_rights import NOT_A_CONSOLE, NOT_YOURS
+from asterisk_ext.domain.node_rights import NOT_A_CONSOLE, NOT_YOURS, TOO_MUCH
 from asterisk_ext.ports import CONFLICT, MOVED, STRANGER, UNREACHABLE, UNSURE, Change, Gap, Item
 from asterisk_ext.registry import wire
 
@@ -133,7 +133,7 @@ class RemoteRegistry:
             async with self._session.request(
                 method, url, params=params, data=data, timeout=timeout, server_hostname=self._keeper
             ) as response:
-                if response.status in (CONFLICT.status, NOT_YOURS.status):
+                if response.status in (CONFLICT.status, NOT_YOURS.status, TOO_MUCH.status):
                     raise _refused(await response.json())
                 _check_known(response)
                 if response.status == 404:
@@ -152,5 +152,5 @@ def _check_known(response: aiohttp.ClientResponse) -> None:
 
 
 def _refused(told: dict[str, Any]) -> Refusal:
-    known = {problem.error_id: problem for problem in (CONFLICT, MOVED, NOT_YOURS, NOT_A_CONSOLE)}
+    known = {problem.error_id: problem for problem in (CONFLICT, MOVED, NOT_YOURS, NOT_A_CONSOLE, TOO_MUCH)}
     return known[told["error_id"]].refuse(**told["params"])

@@ -11,8 +11,17 @@ import msgspec
 from aiohttp import web
 from aiohttp.typedefs import Handler, Middleware
 
+from asterisk_ext.domain.allowance import Allowance
 from asterisk_ext.domain.errors import Refusal
-from asterisk_ext.domain.node_rights import check_beat, check_console, check_write
+from asterisk_ext.domain.node_rights import (
+    A_SECOND,
+    BURST,
+    TOO_MUCH,
+    check_beat,
+    check_console,
+    check_size,
+    check_write,
+)
 from asterisk_ext.ports import STRANGER, Change, Gap, Registry
 from asterisk_ext.registry import wire
 
@@ -80,6 +89,7 @@ class _Routes:
     def __init__(self, registry: Registry, consoles: Callable[[], Collection[str]]) -> None:
         self._registry = registry
         self._consoles = consoles
+        self._allowance = Allowance(BURST, A_SECOND)
 
     async def item(self, request: web.Request) -> web.Response:
         return _json(await self._registry.get(request.query["key"]))
@@ -91,6 +101,10 @@ class _Routes:
         write = msgspec.json.decode(await request.read(), type=wire.Write)
         creates, deletes = write.value is not None and not write.revision, write.value is None
         check_write(request[NODE], write.key, creates=creates, deletes=deletes, consoles=self._consoles())
+        if request[NODE] not in self._consoles():
+            check_size(request[NODE], write.key, len(write.value or b""))
+            if not self._allowance.take(request[NODE], time.monotonic()):
+                raise TOO_MUCH.refuse(node=request[NODE], what=write.key)
         if write.value is None:
             return _json(wire.Written(await self._registry.delete(write.key, write.revision)))
         if not write.revision:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import TypeVar
 
@@ -106,6 +107,11 @@ def decode_tenant(data: bytes) -> Pbx:
 def plan_key(source: str) -> str:
     """Of the last maintenance of that server."""
     return f"{PLANS}{source}"
+
+
+def decode_tenants(data: Sequence[bytes]) -> list[Pbx]:
+    """The same, of many at once."""
+    return decode(b"[" + b",".join(data).replace(_USUAL_NUMBERS, b"") + b"]", list[Pbx])
 
 
 def decode_map(data: bytes | None) -> Map:

@@ -15,7 +15,7 @@ from dataclasses import replace
 
 import msgspec
 
-from asterisk_ext.domain.ban_allowance import Allowance
+from asterisk_ext.domain.allowance import Allowance
 from asterisk_ext.domain.errors import Refusal
 from asterisk_ext.domain.security_event import PROVEN
 from asterisk_ext.domain.shared_ban import Evidence, Lift, Wanted, wanted
@@ -26,6 +26,10 @@ from asterisk_ext.services.waiting import first
 
 log = logging.getLogger(__name__)
 
+BURST = 500.0
+"""Bans of one node that are made here at once: a node that was away may have many to tell."""
+A_SECOND = 1.0
+"""As many more, from then on."""
 AGAIN = 5.0
 """Seconds after which what was held back is tried again."""
 SUBSCRIBER = {4: 32, 6: 64}
@@ -47,7 +51,7 @@ class SharedBans:
         """What was banned here on another's word, or held back, by that word's time: not to be done twice."""
         self._known: dict[str, int] = {}
         """Serials of the lifts that are carried out here."""
-        self._allowance = Allowance()
+        self._allowance = Allowance(BURST, A_SECOND)
         self.held: dict[str, int] = {}
         """How many bans of which node are held back, since it tells too many."""
         self.done = 0

@@ -10,7 +10,6 @@ from pathlib import Path
 import pytest
 
 from asterisk_ext.domain.access import ROOT
-from asterisk_ext.domain.ban_allowance import BURST
 from asterisk_ext.domain.server import Server, Technology
 from asterisk_ext.domain.shared_ban import Evidence
 from asterisk_ext.guard_ports import Attempt, Banned
@@ -18,7 +17,7 @@ from asterisk_ext.registry.fake import FakeRegistry
 from asterisk_ext.services.audit import Audit
 from asterisk_ext.services.bans import Bans
 from asterisk_ext.services.records import encode, server_key, withdrawn_key
-from asterisk_ext.services.shared_bans import SharedBans
+from asterisk_ext.services.shared_bans import BURST, SharedBans
 from asterisk_ext.store import LocalCopy
 from asterisk_ext.tasks import Tasks
 from tests.unit.admin_http.world import NOW, FakeGuard

@@ -1,8 +1,8 @@
-"""How many bans a node makes on another's word."""
+"""How much of one node the others take."""
 
 from __future__ import annotations
 
-from asterisk_ext.domain.ban_allowance import Allowance
+from asterisk_ext.domain.allowance import Allowance
 
 
 def test_a_node_that_tells_too_many_bans_is_held_back_and_the_others_are_not() -> None:
