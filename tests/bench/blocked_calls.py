@@ -22,10 +22,10 @@ from typing import Any
 from asterisk_ext import config
 from asterisk_ext.lab import sipp
 from tests.bench.blocked_load import Calls, answered, answering, blocked
-from tests.bench.node_on_asterisk import NodeOnAsterisk, node_on_asterisk
 from tests.bench.rtp_gaps import Hearing
 from tests.bench.table import show
 from tests.integration.one_asterisk.asterisk import CARRIER, NODE, PHONES
+from tests.integration.one_asterisk.node_on_asterisk import NodeOnAsterisk, node_on_asterisk
 
 SOUND = "/var/lib/asterisk-ext/sounds/default/pt_BR/partial_block"
 HOSTER = f"""

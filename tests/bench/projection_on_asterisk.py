@@ -21,9 +21,9 @@ from typing import Any
 
 from asterisk_ext.cli.client import asked
 from tests.bench.meanwhile import Meanwhile, meanwhile
-from tests.bench.node_on_asterisk import NodeOnAsterisk, node_on_asterisk
 from tests.bench.table import show
 from tests.integration.one_asterisk.asterisk import CARRIER, NODE, PHONES
+from tests.integration.one_asterisk.node_on_asterisk import NodeOnAsterisk, node_on_asterisk
 from tests.integration.sip_phone import Phone
 
 OURS, NEW = 1, 50_000
