@@ -13,12 +13,14 @@ from ari_apps.live_calls import Follower
 from asterisk_ext import gate
 from asterisk_ext.config import Config, secret
 from asterisk_ext.membership import Membership
+from asterisk_ext.own_program import OwnProgram, ToldFile
 from asterisk_ext.ports import Clock, PhoneBook
 from asterisk_ext.services.audio_delivery import AudioDelivery
 from asterisk_ext.services.audit import Audit
 from asterisk_ext.services.cutting import Cutting
 from asterisk_ext.services.firewall_plan import Carriers
 from asterisk_ext.services.live_calls import LiveCalls
+from asterisk_ext.services.maintenance_hook import MaintenanceHook
 from asterisk_ext.services.no_asterisk import NoAsterisk
 from asterisk_ext.services.reporting import Obeyed, Reporting
 from asterisk_ext.services.serving import Serving
@@ -66,17 +68,22 @@ async def hosting(
         audios = AudioDelivery(name, copy, member.registry, SoundsOnDisk(Path(asterisk.sounds)), clock)
         trunks, phones = Trunks(name, copy, asterisk, clock), RegisteredPhones(asterisk.program)
         serving = Serving(name, copy, trunks.projector, audios)
+        own, told = config.maintenance, ToldFile(Path(config.node.state) / "maintenance_told.json")
+        hook = MaintenanceHook(name, copy, OwnProgram(own.hook, own.hook_seconds), told)
 
         def keep(tasks: Tasks) -> None:
             tasks.keep("audios", audios.run)
             gate.keep_list(tasks, config, copy, blocked)
             tasks.keep("projection to Asterisk", serving.run)
+            tasks.keep("maintenance hook", hook.run)
             trunks.keep(tasks)
             tasks.keep("live calls", Follower(looking, acting, calls, f"asterisk-ext-{name}", clock).run)
             if config.gate.cut_calls:
                 tasks.keep("cutting calls", Cutting(copy, calls, config.gate.support_lines).run)
 
-        told = calls.count_by_pbx
-        reporting = Reporting(name, VERSION, serving, audios, phones, told, copy, bans, trunks=trunks.revision)
+        count, problem = calls.count_by_pbx, lambda: hook.problem
+        reporting = Reporting(
+            name, VERSION, serving, audios, phones, count, copy, bans, trunks=trunks.revision, hook=problem
+        )
         asked = gate.listening(config, copy, audios, blocked, clock)
         yield Hosting(calls, phones, trunks, reporting, blocked, keep, asked)

@@ -262,6 +262,14 @@ class Projector(Protocol):
         ...
 
 
+class Hook(Protocol):
+    """Something of the hoster's own that is told of what happens."""
+
+    async def __call__(self, *words: str) -> str:
+        """What went wrong; empty where it has heard. Ends within its time."""
+        ...
+
+
 class Registrar(Protocol):
     """Has Asterisk register trunks with their carriers. Blocks: call it outside the event loop."""
 

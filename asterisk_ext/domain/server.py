@@ -81,6 +81,8 @@ class Report:
     """Phones registered there, by the home of their virtual PBX."""
     calls_from: Mapping[str, int] = field(default_factory=dict)
     """Calls in progress there, likewise."""
+    hook: str = ""
+    """Why the hoster's own program could not be told of a maintenance there; empty where it has heard of all."""
 
 
 def state(report: Report | None, in_maintenance: bool, now: float) -> State:

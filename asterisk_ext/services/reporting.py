@@ -65,10 +65,13 @@ class Reporting:
         bans: Obeyed,
         hosts: bool = True,
         trunks: Callable[[], int | None] = lambda: None,
+        hook: Callable[[], str] = str,
     ) -> None:
         """``calls``: how many are in progress here, by virtual PBX; ``hosts``: whether Asterisk runs here;
-        ``trunks``: the registry's revision by which it registers them.
+        ``trunks``: the registry's revision by which it registers them; ``hook``: why the hoster's own program could not
+        be told.
         """
+        self._hook = hook
         self._hosts = hosts
         self._bans = bans
         self._trunks = trunks
@@ -108,6 +111,7 @@ class Reporting:
             held_of=self._bans.held,
             audio_revision=self._audios.revision,
             audios_missing=self._audios.missing,
+            hook=self._hook(),
         )
 
 

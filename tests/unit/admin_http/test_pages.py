@@ -16,6 +16,7 @@ from asterisk_ext.domain.pbx import Status
 from asterisk_ext.domain.server import Report, State
 from asterisk_ext.guard_ports import Attempt, Banned, Spared
 from asterisk_ext.services import records
+from asterisk_ext.services.records import encode
 from tests.unit.admin_http.conftest import Client, Visitor
 from tests.unit.admin_http.world import LINE, NOW, World, call, leg
 
@@ -375,3 +376,15 @@ async def test_without_a_script_calls_stand_in_the_order_asked_for(visit: Visit,
     page = await (await visit("support")).read(f"/calls?order={order}")
     found = re.search(r'<tr class="call" data-id="([^"]+)"', page)
     assert found and found[1] == first
+
+
+async def test_a_hosters_program_that_did_not_hear_of_a_maintenance_is_said_on_the_servers_page(
+    visit: Visit, world: World
+) -> None:
+    browser = await visit("viewer")
+    assert "O seu próprio programa" not in await browser.read("/servers/FLN-CORE-01")
+    await world.registry.beat("FLN-CORE-01", 6.0, encode(Report(hook="enter a b: <boom>")))
+    await world.fleet.hear(world.registry)
+    page = await browser.read("/servers/FLN-CORE-01")
+    assert "O seu próprio programa não foi avisado da manutenção." in page
+    assert "enter a b: &lt;boom&gt;" in page

@@ -64,15 +64,20 @@ def test_a_known_address_that_fails_is_no_suspect(guard: Guard) -> None:
     assert guard.kernel.listed(SourceSet.SUSPECT) == {}
 
 
-def test_a_set_of_suspects_that_is_full_holds_no_ban_back(guard: Guard, monkeypatch: pytest.MonkeyPatch) -> None:
+def fill(guard: Guard, monkeypatch: pytest.MonkeyPatch, *filled: SourceSet) -> None:
+    """From now on these sets have no room."""
     put = guard.kernel.put
 
     def full(which: SourceSet, sources: Mapping[str, float]) -> None:
-        if which is SourceSet.SUSPECT:
+        if which in filled:
             raise KERNEL_REFUSED.refuse(reason="the set is full")
         put(which, sources)
 
     monkeypatch.setattr(guard.kernel, "put", full)
+
+
+def test_a_set_of_suspects_that_is_full_holds_no_ban_back(guard: Guard, monkeypatch: pytest.MonkeyPatch) -> None:
+    fill(guard, monkeypatch, SourceSet.SUSPECT, SourceSet.NARROW)
     guard.fail(ATTACKER, 1, 2, 3, 4)
     assert list(guard.kernel.bans()) == [ATTACKER]
 
@@ -80,14 +85,7 @@ def test_a_set_of_suspects_that_is_full_holds_no_ban_back(guard: Guard, monkeypa
 def test_a_set_of_known_addresses_that_is_full_keeps_nothing_else_from_being_done(
     guard: Guard, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    put = guard.kernel.put
-
-    def full(which: SourceSet, sources: Mapping[str, float]) -> None:
-        if which is SourceSet.KNOWN:
-            raise KERNEL_REFUSED.refuse(reason="the set is full")
-        put(which, sources)
-
-    monkeypatch.setattr(guard.kernel, "put", full)
+    fill(guard, monkeypatch, SourceSet.KNOWN)
     guard.succeed(OFFICE)
     guard.fail(OFFICE, 1, 2, 3, 4)
     guard.fail(ATTACKER, 1)
