@@ -37,6 +37,8 @@ log = logging.getLogger(__name__)
 
 AGAIN = 5.0
 """Seconds after which who has not heard is told again."""
+TRIES = 3
+"""A server that is slow is not dead."""
 PROMOTED, BLOBS, LOST = "promoted.json", "standby", "lost-writes.json"
 
 
@@ -58,11 +60,11 @@ class Succession:
         return self.registry.is_here
 
     async def answers(self) -> bool:
-        try:
-            await self.registry.get(LIFE)
-        except Refusal:
-            return False
-        return True
+        for _ in range(TRIES):
+            with suppress(Refusal):
+                await self.registry.get(LIFE)
+                return True
+        return False
 
     def seat(self) -> Seat | None:
         """Who keeps the registry, as far as this node knows."""
@@ -138,9 +140,12 @@ class Succession:
         while True:
             revision = self.copy.revision
             if not self.is_here and self.name in consoles.of(self.copy):
-                for name in self._wanted():
-                    if not self._kept(name).exists() and (data := await self.registry.get_blob(name)) is not None:
+                wanted, kept = set(self._wanted()), set(await asyncio.to_thread(os.listdir, self.state / BLOBS))
+                for name in wanted - kept:
+                    if (data := await self.registry.get_blob(name)) is not None:
                         await asyncio.to_thread(private, self._kept(name), data)
+                for name in kept - wanted:
+                    await asyncio.to_thread(self._kept(name).unlink)
             await self.copy.after(revision)
 
     def _heard(self) -> list[tuple[str, float, bytes]]:

@@ -135,7 +135,7 @@ async def _seen(registry: Callable[[], Registry], watchers: int, writes: int) ->
 
     async with Tasks() as tasks:
         for number in range(watchers):
-            tasks.start(f"watcher {number}", watch(made[number % len(made)]))
+            tasks.keep(f"watcher {number}", partial(watch, made[number % len(made)]), pause=0.2)
         await asyncio.sleep(3 + watchers / 200)
         for number in range(writes):
             key = f"flip/{number}"

@@ -11,11 +11,12 @@ from typing import Any
 
 from asterisk_ext import config
 from asterisk_ext.cli.client import ask
+from asterisk_ext.domain.errors import Refusal
 from asterisk_ext.membership import IDENTITY
 from asterisk_ext.runtime import running
 from asterisk_ext.trust import door, identity
 
-PATIENCE = 60.0
+PATIENCE = 120.0
 """Seconds for what happens at once on an idle machine."""
 
 
@@ -64,6 +65,19 @@ class Node:
 
     async def servers(self) -> dict[str, dict[str, Any]]:
         return {row["server"]["name"]: row for row in await self.ask("GET", "servers")}
+
+    async def edit(self, server: str, registration: str) -> None:
+        """Change a server's record; again where somebody else's change or a busy machine came between."""
+        async with asyncio.timeout(PATIENCE):
+            while True:
+                try:
+                    await self.ask("PATCH", f"servers/{server}", {"registration": registration})
+                except Refusal as refusal:
+                    if refusal.error_id not in ("registry.conflict", "registry.unreachable", "registry.unsure"):
+                        raise
+                    await asyncio.sleep(0.2)
+                else:
+                    return
 
     async def join(self, token: str) -> None:
         """As `asterisk-ext node join` does."""

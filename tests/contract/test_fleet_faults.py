@@ -43,7 +43,7 @@ async def test_with_the_registry_away_nodes_show_their_copys_age_refuse_changes_
         assert refusal.value.error_id == "registry.unreachable"
         assert (await other.servers())["node2"]["server"]["registration"] == ""
         await first.start()
-        await other.ask("PATCH", "servers/node2", {"registration": "kept.example.net"})
+        await other.edit("node2", "kept.example.net")
         await first.until(registration("node2", "kept.example.net"))
         async with asyncio.timeout(PATIENCE):
             while await age(other) > 3:  # noqa: ASYNC110
@@ -59,7 +59,7 @@ async def test_a_registry_that_lost_its_memory_is_not_believed_until_an_operator
         await first.stop()
         await asyncio.to_thread(copied, first, place / "backup")
         await first.start()
-        await first.ask("PATCH", "servers/node2", {"registration": "newer.example.net"})
+        await first.edit("node2", "newer.example.net")
         await other.until(registration("node2", "newer.example.net"))
         await first.stop()
         for part in await asyncio.to_thread(lambda: list(first.state.glob(f"{DATABASE}*"))):

@@ -62,7 +62,7 @@ async def test_a_console_takes_the_dead_servers_place_and_the_fleet_goes_on_with
         assert await refused(console) == "registry.still_there"
         assert await refused(first) == "registry.is_here"
         audio = await upload(first, b"audio")
-        await first.ask("PATCH", "servers/node3", {"registration": "before.example.net"})
+        await first.edit("node3", "before.example.net")
         await console.until(registration("node3", "before.example.net"))
         async with asyncio.timeout(PATIENCE):
             while audio not in await asyncio.to_thread(os.listdir, console.state / "standby"):  # noqa: ASYNC110
@@ -74,7 +74,7 @@ async def test_a_console_takes_the_dead_servers_place_and_the_fleet_goes_on_with
         made = await console.ask("POST", "registry/promote", {"force": False})
         assert (made["epoch"], made["missing"]) == (2, [])
         assert await kept(console, audio) == b"audio"
-        await console.ask("PATCH", "servers/node3", {"registration": "after.example.net"})
+        await console.edit("node3", "after.example.net")
         await other.until(registration("node3", "after.example.net"))
         await console.until(lambda rows: [row["state"] for row in rows.values()] == ["unreachable", "active", "active"])
         assert await refused(other) == "registry.not_a_console"
@@ -84,7 +84,7 @@ async def test_a_console_takes_the_dead_servers_place_and_the_fleet_goes_on_with
         await first.until(lambda rows: [row["state"] for row in rows.values()] == ["active"] * 3)
         told = await asyncio.to_thread(Path(first.state / "lost-writes.json").read_text)
         assert json.loads(told) == [lost]
-        await first.ask("PATCH", "servers/node3", {"registration": "later.example.net"})
+        await first.edit("node3", "later.example.net")
         await other.until(registration("node3", "later.example.net"))
 
 
@@ -93,7 +93,7 @@ async def test_a_server_of_the_registry_that_is_told_while_it_runs_steps_down(
 ) -> None:
     async with fleet(tmp_path_factory.mktemp("p"), 2) as (first, console):
         assert (await console.ask("POST", "registry/promote", {"force": True}))["epoch"] == 2
-        await console.ask("PATCH", "servers/node2", {"registration": "after.example.net"})
+        await console.edit("node2", "after.example.net")
         await first.until(registration("node2", "after.example.net"))
         assert await refused(console) == "registry.is_here"
         assert await refused(first) == "registry.still_there"
