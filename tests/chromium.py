@@ -15,7 +15,6 @@ ARGUMENTS = (
     "--disable-background-networking",
     "--disable-component-update",
     "--disable-sync",
-    "--disable-crashpad-for-testing",
 )
 
 

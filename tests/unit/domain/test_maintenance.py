@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from asterisk_ext.domain import maintenance
@@ -45,6 +45,7 @@ def test_a_chain_is_followed_to_its_end() -> None:
     assert chain.sources_of("c") == ["a", "b"]
 
 
+@settings(deadline=None)
 @given(st.dictionaries(st.sampled_from("abcd"), st.sampled_from("abcde"), max_size=4))
 def test_the_homes_of_a_server_are_those_that_lead_to_it(pointers: dict[str, str]) -> None:
     current = Map({source: to(destination) for source, destination in pointers.items()})

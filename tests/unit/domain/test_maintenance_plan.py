@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from asterisk_ext.domain import maintenance
@@ -144,6 +144,7 @@ def test_a_plan_killed_after_any_step_is_undone_by_turning_it(killed_after: int)
     assert simulation.plans["a"].closed
 
 
+@settings(deadline=None)
 @given(st.lists(st.tuples(st.integers(0, 20), st.booleans(), st.sampled_from([*NAMES, ""])), max_size=8))
 def test_whatever_is_killed_and_turned_ends_with_one_server_serving(
     happens: list[tuple[int, bool, str]],
@@ -163,6 +164,7 @@ def test_whatever_is_killed_and_turned_ends_with_one_server_serving(
     assert simulation.serving("a") == ["a" if home else "b"]
 
 
+@settings(deadline=None)
 @given(st.lists(st.sampled_from(["a", "b"]), max_size=40))
 def test_of_two_operators_who_flip_into_each_other_exactly_one_wins_and_the_other_is_told(turns: list[str]) -> None:
     simulation = Simulation()
