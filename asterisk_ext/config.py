@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ipaddress
 from pathlib import Path
 from typing import Annotated, Literal
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
@@ -181,13 +182,9 @@ class Audio(Section, frozen=True):
 class Dns(Section, frozen=True):
     """Read on the server that keeps the registry alone, as its key is."""
 
-    server: Annotated[
-        str, Meta(description="Address of the DNS server that takes updates (RFC 2136). Empty: names are not kept.")
-    ] = ""
+    server: Annotated[str, Meta(description="Address of a DNS server that takes updates (RFC 2136). Empty: none.")] = ""
     port: Annotated[Port, Meta(description="Its port, TCP.")] = 53
-    zone: Annotated[
-        str, Meta(description="The zone that the servers' registration names are in: `sip.example.net`.")
-    ] = ""
+    zone: Annotated[str, Meta(description="The zone of the servers' registration names: `sip.example.net`.")] = ""
     key_name: Annotated[str, Meta(description="Name of the TSIG key.")] = "asterisk-ext"
     key_algorithm: Annotated[
         Literal["hmac-sha256", "hmac-sha384", "hmac-sha512"], Meta(description="Its algorithm.")
@@ -198,6 +195,10 @@ class Dns(Section, frozen=True):
     ttl: Annotated[
         int, Meta(ge=5, le=3600, description="Seconds for which resolvers may remember a registration name.")
     ] = 30
+
+    def __post_init__(self) -> None:
+        if self.server and ipaddress.ip_address(self.server) and not self.zone:
+            raise ValueError("server is given and zone is not")
 
 
 class Config(Section, frozen=True):

@@ -22,7 +22,7 @@ from asterisk_ext.services.firewall_plan import Carriers
 from asterisk_ext.services.live_calls import LiveCalls
 from asterisk_ext.services.maintenance_hook import MaintenanceHook
 from asterisk_ext.services.no_asterisk import NoAsterisk
-from asterisk_ext.services.reporting import Reporting
+from asterisk_ext.services.reporting import Obeyed, Reporting
 from asterisk_ext.services.serving import Serving
 from asterisk_ext.tasks import Tasks
 from asterisk_ext.trunks import Trunks
@@ -46,7 +46,9 @@ class Hosting:
 
 
 @asynccontextmanager
-async def hosting(config: Config, member: Membership, audit: Audit, clock: Clock) -> AsyncIterator[Hosting]:
+async def hosting(
+    config: Config, member: Membership, audit: Audit, bans: Obeyed, clock: Clock
+) -> AsyncIterator[Hosting]:
     name, asterisk, copy = config.node.name, config.asterisk, member.copy
     blocked = BlockedCallLog.of(Path(config.node.state) / "blocked_calls.sqlite3", clock, config.audio)
     files = (asterisk.ari_secret_file, asterisk.ari_acting_secret_file)
@@ -59,7 +61,7 @@ async def hosting(config: Config, member: Membership, audit: Audit, clock: Clock
         if not asterisk.here:
             absent = NoAsterisk(copy)
             calls.none(clock())
-            reporting = Reporting(name, VERSION, absent, absent, absent, calls.count_by_pbx, copy, hosts=False)
+            reporting = Reporting(name, VERSION, absent, absent, absent, calls.count_by_pbx, copy, bans, hosts=False)
             yield Hosting(calls, absent, absent, reporting, blocked, lambda tasks: None, nullcontext())
             return
         install_default_audios(Path(asterisk.sounds))
@@ -79,8 +81,9 @@ async def hosting(config: Config, member: Membership, audit: Audit, clock: Clock
             if config.gate.cut_calls:
                 tasks.keep("cutting calls", Cutting(copy, calls, config.gate.support_lines).run)
 
+        count, problem = calls.count_by_pbx, lambda: hook.problem
         reporting = Reporting(
-            name, VERSION, serving, audios, phones, calls.count_by_pbx, copy, hook=lambda: hook.problem
+            name, VERSION, serving, audios, phones, count, copy, bans, trunks=trunks.revision, hook=problem
         )
         asked = gate.listening(config, copy, audios, blocked, clock)
         yield Hosting(calls, phones, trunks, reporting, blocked, keep, asked)

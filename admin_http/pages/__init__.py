@@ -58,6 +58,7 @@ def add_routes(app: web.Application) -> None:
             web.get("/servers/{name}/firewall", firewall.show),
             web.post("/servers/{name}/firewall/save", firewall.save),
             web.post("/servers/{name}/firewall/move", firewall.move),
+            web.get("/servers/{name}/firewall/sentence", firewall.sentence),
             web.post("/servers/{name}/firewall/remove", firewall.remove),
             web.post("/servers/{name}/firewall/discard", firewall.discard),
             web.post("/servers/{name}/firewall/use-template", firewall.use_template),

@@ -77,7 +77,8 @@ ACTS = (
     "/pbx/1/extensions/202/remove",
     "/bans/lift", "/calls/1786601653.100/hangup", "/firewall/countries/update",
     "/firewall/lists/save", "/firewall/lists/remove", "/audios/add", "/audios/use",
-    "/audios/remove", "/pbx/files/import", "/pbx/files/propose", "/pbx/files/export", "/pbx/blocks",
+    "/audios/remove",
+    "/pbx/files/import", "/pbx/files/propose", "/pbx/files/export", "/pbx/blocks",
 )  # fmt: skip
 FIELDS = {
     "id": "9", "name": "new", "technology": "NODE", "ip": "198.18.9.1", "destination": "SPO-NODE-01",
