@@ -27,18 +27,24 @@ class Session(asyncio.Protocol):
     A protocol rather than streams: of a session that lasts a millisecond these would be the greater part.
     """
 
-    def __init__(self, begin: Callable[[Session], None]) -> None:
+    def __init__(self, opened: Callable[[Session], bool], begin: Callable[[Session], None]) -> None:
+        """``opened`` says whether there is room for it; ``begin`` is called once it can be spoken with, or never will
+        be: no task waits for a greeting.
+        """
+        self._opened = opened
         self._begin = begin
         self._decoder = Decoder()
         self._messages: list[Environment | Reply | Hangup] = []
         self._awaited: asyncio.Future[None] | None = None
         self._fault: Exception | None = None
         """Why no more messages will come."""
+        self._hello: asyncio.TimerHandle | None = None
         self.environment = Environment({})
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast(asyncio.Transport, transport)
-        self._begin(self)
+        if self._opened(self):
+            self._hello = asyncio.get_running_loop().call_later(HELLO_TIMEOUT, self._give_up)
 
     def data_received(self, data: bytes) -> None:
         try:
@@ -58,9 +64,11 @@ class Session(asyncio.Protocol):
     def close(self) -> None:
         self._transport.close()
 
-    async def start(self) -> None:
-        """Wait for the environment; raises TimeoutError, ProtocolError, HungUp."""
-        message = await self._next(HELLO_TIMEOUT)
+    def start(self) -> None:
+        """Take the environment; raises TimeoutError, ProtocolError, HungUp."""
+        if not self._messages:
+            raise self._fault or HungUp()
+        message = self._messages.pop(0)
         if not isinstance(message, Environment):
             raise ProtocolError("no environment")
         self.environment = message
@@ -101,7 +109,12 @@ class Session(asyncio.Protocol):
         return self._messages.pop(0)
 
     def _wake(self) -> None:
-        if self._awaited is not None and not self._awaited.done():
+        if self._hello is not None:
+            if self._messages or self._fault is not None:
+                self._hello.cancel()
+                self._hello = None
+                self._begin(self)
+        elif self._awaited is not None and not self._awaited.done():
             self._awaited.set_result(None)
 
     def _give_up(self) -> None:
@@ -120,6 +133,7 @@ class Server:
         self._host = host
         self._port = port
         self._limit = limit
+        self._open: set[Session] = set()
         self._sessions: set[asyncio.Task[None]] = set()
         self._server: asyncio.Server | None = None
 
@@ -131,28 +145,34 @@ class Server:
     async def __aenter__(self) -> Server:
         loop = asyncio.get_running_loop()
         self._server = await loop.create_server(
-            lambda: Session(self._begin), self._host, self._port, backlog=self._limit, start_serving=True
+            lambda: Session(self._opened, self._begin), self._host, self._port, backlog=self._limit, start_serving=True
         )
         return self
 
     async def __aexit__(self, *_: object) -> None:
         if self._server is not None:
             self._server.close()
+        for session in list(self._open):
+            session.close()
         for task in list(self._sessions):
             task.cancel()
         await asyncio.gather(*self._sessions, return_exceptions=True)
 
-    def _begin(self, session: Session) -> None:
-        if len(self._sessions) >= self._limit:
+    def _opened(self, session: Session) -> bool:
+        if len(self._open) >= self._limit:
             session.close()
-            return
+            return False
+        self._open.add(session)
+        return True
+
+    def _begin(self, session: Session) -> None:
         task = asyncio.get_running_loop().create_task(self._converse(session))
         self._sessions.add(task)
         task.add_done_callback(self._sessions.discard)
 
     async def _converse(self, session: Session) -> None:
         try:
-            await session.start()
+            session.start()
             script = self._scripts.get(session.environment.script)
             if script is None:
                 log.warning("Asterisk asked for an AGI script that is not there")
@@ -165,4 +185,5 @@ class Server:
         except Exception:
             log.exception("an AGI session failed")
         finally:
+            self._open.discard(session)
             session.close()

@@ -164,6 +164,7 @@ RECORD = (
     pbx_rules.DUPLICATE,
     pbx_rules.EMERGENCY_NUMBER,
     pbx_rules.NO_EMERGENCY_TRUNK,
+    pbx_rules.TOO_MANY_FORMS,
     pbx_rules.NO_CREDENTIALS,
     pbx_rules.FOREIGN_CALLER_ID,
     pbx_claims.DID_TAKEN,

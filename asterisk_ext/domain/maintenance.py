@@ -121,9 +121,8 @@ def known_here(node: str, current: Map, tenants: Iterable[Pbx], expected: Collec
 
     ``expected`` are servers whose virtual PBXs are about to come: they are taken in before they are served here.
     """
-    known = [
-        pbx
-        for pbx in tenants
-        if node in (pbx.home, pbx.former, host := current.follow(pbx.home)) or (expected and host in expected)
-    ]
+    served = current.homes_of(node)
+    for server in expected:
+        served = served | current.homes_of(server)
+    known = [pbx for pbx in tenants if pbx.home in served or node in (pbx.home, pbx.former)]
     return sorted(known, key=lambda pbx: pbx.id)

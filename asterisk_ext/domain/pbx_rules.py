@@ -40,7 +40,15 @@ NO_EMERGENCY_TRUNK = Problem(
     "The virtual PBX {pbx} was not saved: it names no trunk for emergency calls.",
     "Name at least one of its trunks under emergency_trunks.",
 )
-
+TOO_MANY_FORMS = Problem(
+    "pbx.too_many_emergency_forms",
+    422,
+    "The virtual PBX {pbx} was not saved: its emergency numbers can be dialled in {count} ways, more than Asterisk can "
+    "keep with a phone.",
+    "Take away emergency numbers or outside-line prefixes that nobody needs.",
+)
+MOST_FORMS = 3000
+"""Characters of them all, written as ``0190>190.``: the dialplan cuts a variable off at 4,096."""
 NO_CREDENTIALS = Problem(
     "pbx.trunk_without_credentials",
     422,
@@ -130,6 +138,8 @@ def own_numbers(pbx: Pbx) -> set[str]:
 
 def _check_numbers(pbx: Pbx) -> None:
     emergency = dialled_forms((*NEVER_OFF, *pbx.emergency_numbers), pbx.outside_prefixes)
+    if sum(len(dialled) + len(bare) + 2 for dialled, bare in emergency.items()) > MOST_FORMS:
+        raise TOO_MANY_FORMS.refuse(field="outside_prefixes", pbx=pbx.id, count=len(emergency))
     seen: set[str] = set()
     for place, name, value in (
         *((f"extensions[{at}].number", "extension", item.number) for at, item in enumerate(pbx.extensions)),

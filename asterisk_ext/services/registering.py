@@ -41,7 +41,8 @@ def registering(
 
     ``held`` are those whose trunks it registers already, ``revisions`` the records' own, of those moved by themselves.
     """
-    served = [pbx for pbx in tenants if current.follow(pbx.home) == node and any(t.register for t in pbx.trunks)]
+    homes = current.homes_of(node)
+    served = [pbx for pbx in tenants if pbx.home in homes and any(trunk.register for trunk in pbx.trunks)]
     behind = any(
         name != node and not _has_let_go(report, map_revision) and now - report.at < DOWN_AFTER
         for name, report in reports.items()

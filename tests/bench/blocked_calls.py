@@ -10,8 +10,10 @@ callers who each hear a whole audio. Callers are SIPp's, which fails every call 
 from __future__ import annotations
 
 import argparse
+import signal
 import sqlite3
 import statistics
+import sys
 import tempfile
 import time
 from collections.abc import Iterator, Sequence
@@ -44,6 +46,7 @@ HEARS = 40000
 
 
 def main() -> None:
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit("ended early"))  # so that nothing is left behind
     options = argparse.ArgumentParser()
     options.add_argument("--rounds", type=int, default=3)
     options.add_argument("--calls", type=int, default=100, help="a round and way")

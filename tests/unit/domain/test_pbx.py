@@ -45,6 +45,13 @@ def test_a_good_record_passes() -> None:
     ("change", "error_id"),
     [
         ({"emergency_trunks": ()}, "pbx.no_emergency_trunk"),
+        (
+            {
+                "emergency_numbers": tuple(str(700000 + number) for number in range(60)),
+                "outside_prefixes": tuple(str(1000 + number) for number in range(10)),
+            },
+            "pbx.too_many_emergency_forms",
+        ),
         ({"emergency_trunks": ("trunk99",)}, "pbx.missing_target"),
         (
             {"extensions": (*GOOD.extensions, Extension(number="190", digest="2" * 32))},
@@ -101,6 +108,10 @@ def test_a_record_that_could_do_harm_is_refused(change: dict[str, object], error
         check(replace(GOOD, **change))  # type: ignore[arg-type]
     assert refusal.value.error_id == error_id
     assert refusal.value.field
+
+
+def test_all_default_emergency_numbers_with_every_prefix_there_may_be_pass() -> None:
+    check(replace(GOOD, emergency_numbers=DEFAULT_NUMBERS, outside_prefixes=tuple(str(1000 + n) for n in range(10))))
 
 
 def test_a_record_with_everything_passes() -> None:
