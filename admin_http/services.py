@@ -22,10 +22,13 @@ from asterisk_ext.services.blocked_calls import BlockedCalls
 from asterisk_ext.services.call_history import CallHistory
 from asterisk_ext.services.countries import Countries
 from asterisk_ext.services.firewall import Firewalls
+from asterisk_ext.services.fleet_bans import FleetBans
 from asterisk_ext.services.joining import Joining
 from asterisk_ext.services.maintenance import Maintenance
 from asterisk_ext.services.pbx_blocks import PbxBlocks
+from asterisk_ext.services.pbx_move import PbxMove
 from asterisk_ext.services.pbx_parts import PbxParts
+from asterisk_ext.services.promotion import Promotion
 from asterisk_ext.services.servers import Servers
 from asterisk_ext.services.users import Users
 from asterisk_ext.services.virtual_pbx import VirtualPbxs
@@ -76,11 +79,14 @@ class Services:
     joining: Joining
     maintenance: Maintenance
     virtual_pbxs: VirtualPbxs
+    pbx_move: PbxMove
     pbx_parts: PbxParts
     pbx_blocks: PbxBlocks
     users: Users
+    promotion: Promotion
     audit: Audit
     bans: Bans
+    fleet_bans: FleetBans
     firewall: Firewalls
     countries: Countries
     live_calls: LiveCalls

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import time
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager, closing
 from dataclasses import dataclass
@@ -17,6 +18,7 @@ from asterisk_ext.peer_firewall import PeerFirewalls
 from asterisk_ext.peer_link import PeerLink
 from asterisk_ext.ports import Clock, Registry
 from asterisk_ext.registry import engine
+from asterisk_ext.registry.switch import Switch
 from asterisk_ext.services import consoles
 from asterisk_ext.services.joining import Admitting, Signer
 from asterisk_ext.services.records import certificate_key
@@ -24,8 +26,9 @@ from asterisk_ext.services.registry_life import begin
 from asterisk_ext.services.reporting import PERIOD
 from asterisk_ext.services.waiting import first
 from asterisk_ext.store import LocalCopy
+from asterisk_ext.succession import Succession
 from asterisk_ext.tasks import Tasks
-from asterisk_ext.trust import door, identity
+from asterisk_ext.trust import door, identity, seat
 from asterisk_ext.trust.admission import Admission
 from asterisk_ext.trust.authority import Authority, authority_at
 
@@ -48,12 +51,22 @@ class Membership:
     admission: Admission
     door: door.Door
     clock: Clock
+    succession: Succession | None = None
+    """Where a node keeps the registry; in a cluster nobody does."""
     consoles: tuple[str, ...] = ()
     """On the registry's server: the others that are consoles."""
+
+    @property
+    def _keeps(self) -> bool:
+        """Whether this node speaks for the fleet's authority: not once another was promoted."""
+        return self.authority is not None and (self.succession is None or self.succession.is_here)
 
     def serve(self, app: web.Application) -> None:
         """Let the other nodes use the registry that is kept here, and new ones join."""
         engine.serve(self.registry, app, self.admission.peer_of, lambda: consoles.of(self.copy))
+        if self.succession is not None:
+            heirs = seat.application(self.succession.seat, self.succession.heed, self.admission.peer_of)
+            app.add_subapp(seat.PREFIX, heirs)
         if self.authority is not None:
             app.add_subapp(door.PREFIX, door.application(self._admitting(), self.authority.pem, self.admission.peer_of))
 
@@ -62,7 +75,9 @@ class Membership:
         tasks.keep("reports of the nodes", lambda: self.copy.hear(self.registry), pause=PERIOD)
         tasks.keep("removed nodes", self.admission.run)
         tasks.keep("certificate", self._stay_known)
-
+        if self.succession is not None:
+            tasks.keep("who keeps the registry", self.succession.run)
+            tasks.keep("audios for a promotion", self.succession.stand_by)
         if self.authority is not None and isinstance(self.registry, engine.Judge):
             judge = self.registry
             tasks.keep("rights in the registry's cluster", lambda: self._admit(judge))
@@ -79,9 +94,12 @@ class Membership:
 
     async def _follow(self) -> None:
         self.identity.take_up()
-        if self.authority is not None:
+        if self._keeps:
             await begin(self.registry, self.copy.life)
-        await self.copy.follow(self.registry)
+        if isinstance(self.registry, Switch):
+            await first(self.copy.follow(self.registry), self.registry.left())
+        else:
+            await self.copy.follow(self.registry)
 
     async def _stay_known(self) -> None:
         """Renew in time, for ever; the keeper of the authority admits itself whenever its record was made anew, and
@@ -89,15 +107,15 @@ class Membership:
         while True:
             revision = self.copy.revision
             await self._renew()
-            if self.authority is not None:
+            if self._keeps:
                 await consoles.appoint(self.registry, self.copy, (self.name, *self.consoles))
             await first(self.copy.after(revision), asyncio.sleep(RENEWAL))
 
     async def _renew(self) -> None:
-        if self.authority is not None and not self.copy.item(certificate_key(self.name)):
+        if self._keeps and not self.copy.item(certificate_key(self.name)):
             await self._renew_here()
         elif self.identity.is_due(self.clock()):
-            if self.authority is not None:
+            if self._keeps:
                 await self._renew_here()
             elif (home := self.identity.home) is not None:
                 request = identity.request_for(self.name)
@@ -122,26 +140,43 @@ class Membership:
 async def membership(config: Config, clock: Clock) -> AsyncIterator[Membership]:
     """Waits until this machine has joined a fleet, where it does not keep one itself."""
     state, name = Path(config.node.state), config.node.name
-    authority = authority_at(state / AUTHORITY, clock()) if config.registry.serve else None
+    authority = authority_at(state / AUTHORITY, clock()) if config.registry.serve and not follows(state) else None
     if authority is not None and not identity.has_joined(state / IDENTITY):
         own = identity.request_for(name)
         signed = authority.sign(own.text, name, "", clock())
         identity.keep(state / IDENTITY, own.key, signed.pem, authority.pem, None)
     await _joined(state / IDENTITY)
     shown = identity.Identity(state / IDENTITY)
-    home = shown.home
     async with AsyncExitStack() as stack:
         registry = engine.open_engine(config.registry, state, shown, clock)
         stack.push_async_callback(registry.close)
-        copy = stack.enter_context(closing(LocalCopy(state / "copy.sqlite3", clock)))
+        copy = stack.enter_context(closing(LocalCopy(state / "copy.sqlite3", clock, ticks=time.monotonic)))
         link = PeerLink(shown.asking)
         stack.push_async_callback(link.close)
-        known = identity.fingerprint(shown.authority)
-        where = door.Door(home.keeper if home else name, home.url if home else "", config.fleet.port, known)
-        peers, firewalls, others = HttpPeers(link), PeerFirewalls(link), config.registry.consoles
+        succession = None
+        if isinstance(registry, Switch):
+            succession = Succession(name, shown, registry, copy, clock, state)
+            await succession.look()
+        home, known = shown.home, identity.fingerprint(shown.authority)
         yield Membership(
-            name, shown, authority, registry, copy, peers, firewalls, Admission(copy), where, clock, others
+            name=name,
+            identity=shown,
+            authority=None if home else authority,
+            registry=registry,
+            copy=copy,
+            peers=HttpPeers(link),
+            firewalls=PeerFirewalls(link),
+            admission=Admission(copy),
+            door=door.Door(home.keeper if home else name, home.url if home else "", config.fleet.port, known),
+            clock=clock,
+            succession=succession,
+            consoles=config.registry.consoles,
         )
+
+
+def follows(state: Path) -> bool:
+    """Whether another server keeps the registry, whatever the settings say: one was promoted while this was away."""
+    return (state / IDENTITY / "home.json").exists()
 
 
 async def _joined(place: Path) -> None:

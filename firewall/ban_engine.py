@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 
 from asterisk_ext.domain.address_list import network_of, source_of
 from asterisk_ext.domain.ban import PROTECTED_SECONDS, BanPolicy, Decision, Verdict
 from asterisk_ext.domain.errors import Problem
 from asterisk_ext.domain.security_event import PROVEN, SUCCEEDED, AttemptCounter, SecurityEvent
-from firewall.enforcement import NARROW_SECONDS, Batch, Enforcement
+from firewall.enforcement import CROWDED_SECONDS, NARROW_SECONDS, Batch, Enforcement
 from firewall.guard_state import Ban, Failure, GuardState, Slowed
 from firewall.kernel import Kernel
 from firewall.log_tail import Position
@@ -233,7 +233,7 @@ class BanEngine:
             return
         self.counts.failures += 1
         self.failures_by_service[event.service, event.transport] += 1
-        verdict = self.policy.fail(event, at)
+        verdict = self._shortened(self.policy.fail(event, at))
         source = source_of(event.address)
         line = record.decode("utf-8", "backslashreplace")
         batch.failures.append(Failure(source, at, event.service, event.transport, event.account, event.name, line))
@@ -252,6 +252,12 @@ class BanEngine:
             batch.slow[source] = verdict
         elif verdict.decision is Decision.HELD:
             batch.told.append(("held", verdict))
+
+    def _shortened(self, verdict: Verdict | None) -> Verdict | None:
+        """No longer than there is room for."""
+        if verdict is None or verdict.decision is not Decision.BAN or not self._kernel.is_crowded():
+            return verdict
+        return replace(verdict, until=min(verdict.until, verdict.at + CROWDED_SECONDS))
 
     def _tell(self, kind: str, verdict: Verdict) -> None:
         name = {"banned": "bans", "slowed": "slowed", "held": "held"}[kind]

@@ -20,8 +20,8 @@ UNAVAILABLE = Problem(
     "Correct `capture_port` and `capture_secret_file`, then start the guard again.",
 )
 LARGEST = 65_535
-A_TURN = 64
-"""Datagrams; then the log gets its turn."""
+A_TURN, A_TURN_BYTES = 64, 200_000
+"""Datagrams and what they hold, some 50 ms at worst; then the log gets its turn."""
 BUFFER_BYTES = 4 << 20
 """Some thousand messages: they come while the guard reads a piece of the log."""
 
@@ -53,7 +53,7 @@ class Capture:
         self._socket.close()
 
     def _read(self) -> None:
-        found = []
+        found, left = [], A_TURN_BYTES
         for _ in range(A_TURN):
             try:
                 packet = self._socket.recv(LARGEST)
@@ -63,5 +63,8 @@ class Capture:
             attempt = unlogged(captured) if captured else None
             if attempt is not None:
                 found.append(attempt)
+            left -= len(packet)
+            if left <= 0:
+                break
         if found:
             self._take(found)

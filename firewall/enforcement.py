@@ -16,6 +16,9 @@ log = logging.getLogger(__name__)
 
 NARROW_SECONDS = 60.0
 """After a first failure. Some TCPs (Apple's, FreeBSD's) send no segments that short: they are not heard meanwhile."""
+CROWDED, CROWDED_SECONDS = 500_000, 600.0
+"""A flood of forged failures, 1,000 a second at most, makes 150,000 bans in that time; the set takes a million."""
+TIDY_SECONDS = 60.0
 WATCH_EVERY, WATCHED_SECONDS = 600.0, 3600.0
 """A guard that has not read its log for an hour is no reason to go on limiting whom it would know by now."""
 
@@ -45,22 +48,23 @@ class Enforcement:
         self._state = state
         self._policy = policy
         self._clock = clock
-        self._watched = 0.0
+        self._watched = self._tidied = 0.0
         self._shut: dict[str, float] = {}
         """Until when whoever is banned or slowed must not be put among the known."""
-        self._suspects_refused = False
+        self._refused: set[SourceSet] = set()
 
     def enforce(self, batch: Batch) -> None:
         now = self._clock()
         self._note_shut({source: verdict.until for source, verdict in (*batch.bans.items(), *batch.slow.items())})
         if batch.bans:
             self._kernel.put(SourceSet.BAN, {source: verdict.until - now for source, verdict in batch.bans.items()})
-        self.know(batch.known)
-        for which, found in ((SourceSet.NARROW, batch.narrow), (SourceSet.SUSPECT, batch.suspects)):
-            if left := _left({source: until for source, until in found.items() if source not in batch.bans}, now):
-                self._suspect(which, left)
         if batch.slow:
             self._kernel.put(SourceSet.SLOW, {source: verdict.until - now for source, verdict in batch.slow.items()})
+        known = {source: until for source, until in batch.known.items() if not self.is_shut(source)}
+        listed = ((SourceSet.KNOWN, known), (SourceSet.NARROW, batch.narrow), (SourceSet.SUSPECT, batch.suspects))
+        for which, found in listed:
+            if left := _left({source: until for source, until in found.items() if source not in batch.bans}, now):
+                self._put_if_there_is_room(which, left)
 
     def ban(self, source: str, seconds: float) -> None:
         self._note_shut({source: self._clock() + seconds})
@@ -76,6 +80,16 @@ class Enforcement:
         now = self._clock()
         if known := _left({source: end for source, end in until.items() if not self.is_shut(source)}, now):
             self._kernel.put(SourceSet.KNOWN, known)
+
+    def is_crowded(self) -> bool:
+        """So many are shut out that longer bans would fill the kernel's set, and then nobody more could be banned."""
+        if len(self._shut) < CROWDED:
+            return False
+        now = self._clock()
+        if now - self._tidied >= TIDY_SECONDS:
+            self._tidied = now
+            self.forget_old()
+        return len(self._shut) >= CROWDED
 
     def is_shut(self, source: str) -> bool:
         """Whether it is banned or slowed."""
@@ -157,15 +171,16 @@ class Enforcement:
         for source, end in until.items():
             self._shut[source] = max(end, self._shut.get(source, 0.0))
 
-    def _suspect(self, which: SourceSet, suspects: Mapping[str, float]) -> None:
+    def _put_if_there_is_room(self, which: SourceSet, sources: Mapping[str, float]) -> None:
         try:
-            self._kernel.put(which, suspects)
+            self._kernel.put(which, sources)
         except Refusal as refusal:
-            # A forged flood has filled the set. The strangers' limit holds without it; only an attacker who fails one
-            # by one and then several times at once gains three more tries.
-            if not self._suspects_refused:
-                log.warning("suspects are not listed for now: %s", refusal)
-            self._suspects_refused = True
+            # A flood has filled the set, forged or of somebody who has many addresses. No ban depends on it: without
+            # suspects the strangers' limit holds, and only an attacker who fails one by one and then several times at
+            # once gains three more tries; who is not among the known is limited as strangers are.
+            if which not in self._refused:
+                log.warning("%s sources are not listed for now: %s", which, refusal)
+            self._refused.add(which)
 
 
 def _left(until: Mapping[str, float], now: float) -> dict[str, float]:

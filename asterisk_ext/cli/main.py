@@ -13,18 +13,19 @@ GROUPS = {
     "audio": "block audios and music: list, add, set, fetch, remove; run the converter",
     "audit": "the journal of acts",
     "ban": "blocked addresses: list, spared, add, lift, allow, explain, events",
+    "bans": "the whole fleet's bans: lift, lifts, never, allow, withdraw",
     "call": "live calls: list, hangup, replay; blocked calls",
     "firewall": "who gets in: rules, plan, apply, confirm, explain, countries",
     "guard": "the guard: run it, or scan a log offline",
     "lab": "a whole fleet on this machine: up, status, exec, down",
     "node": "the node service: run it; write Asterisk's include files; put a lost realtime database back",
     "pbx": "virtual PBXs: list, import, export, put, drop, remove, block, unblock, propose",
-    "registry": "the fleet's registry: migrate to another engine, certificates for etcd, accept a restored one",
+    "registry": "the fleet's registry: promote, migrate, certificates for etcd, accept a restored one",
     "server": "SIP servers: list, add, maintenance",
     "token": "tokens for the API",
     "user": "who may enter the console",
 }
-_HOMES = {"ban": "guard", "token": "user"}
+_HOMES = {"ban": "guard", "bans": "fleet_bans", "token": "user"}
 
 
 class Groups(click.Group):

@@ -111,6 +111,26 @@ def export(settings: Path, output: Path | None, form: str | None, secrets: bool)
 @pbx.command()
 @settings
 @click.argument("number", type=int)
+@click.argument("server")
+def move(settings: Path, number: int, server: str) -> None:
+    """Give one virtual PBX another home, for good; calls in progress go on where they are."""
+    answer = ask(settings, "POST", f"pbx/{number}/move", {"server": server})
+    word = "serves it" if answer["served"] else "is taking it in"
+    click.echo(f"virtual PBX {number} moved from {answer['former']}; {server} {word}")
+
+
+@pbx.command()
+@settings
+@click.argument("number", type=int)
+def settle(settings: Path, number: int) -> None:
+    """Have the former home of a virtual PBX forget it: phones that have not followed are strangers there then."""
+    ask(settings, "POST", f"pbx/{number}/settle")
+    click.echo(f"virtual PBX {number} is known at its home alone")
+
+
+@pbx.command()
+@settings
+@click.argument("number", type=int)
 @click.option("--revision", type=int, help="Only where the record is still at this revision.")
 def remove(settings: Path, number: int, revision: int | None) -> None:
     """Remove a virtual PBX; refused while it has calls in progress."""

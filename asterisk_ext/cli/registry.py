@@ -13,7 +13,7 @@ from pathlib import Path
 import click
 
 from asterisk_ext import config
-from asterisk_ext.cli.options import settings
+from asterisk_ext.cli.options import ask, settings
 from asterisk_ext.domain.errors import Problem
 from asterisk_ext.domain.pbx import is_address
 from asterisk_ext.domain.registry_life import Life
@@ -67,6 +67,22 @@ def migrate(settings: Path, to: str) -> None:
     click.echo(f"{moved.records} records and {moved.audios} audios moved to {to}; epoch {moved.epoch}")
     engine = f'engine = "etcd", etcd = {endpoints}' if endpoints else 'engine = "embedded"'
     click.echo(f"now set in [registry] of every server: {engine}, and restart its node service")
+
+
+@registry.command()
+@settings
+@click.option("--force", is_flag=True, help="Although the registry's server answers: follow it no more.")
+def promote(settings: Path, force: bool) -> None:
+    """Make this console the registry's server, from its own copy: the former one is dead.
+
+    Prints up to where all is kept. What the former server acknowledged later is lost; when it returns it follows this
+    one and lists what that was. To admit and renew again, bring the backup of its authority here and restart.
+    """
+    made = ask(settings, "POST", "registry/promote", {"force": force})
+    click.echo(f"promoted with {made['records']} records of revision {made['revision']}; epoch {made['epoch']}")
+    click.echo(f"this copy was {made['age']:.0f} s old; what was acknowledged meanwhile is lost")
+    for name in made["missing"]:
+        click.echo(f"missing: the contents of audio {name}")
 
 
 @registry.command("etcd-certificate")

@@ -42,6 +42,10 @@ class Map:
     def left(self, source: str) -> Map:
         return Map({name: entry for name, entry in self.entries.items() if name != source})
 
+    def homes_of(self, server: str) -> frozenset[str]:
+        """The homes of all that ``server`` serves, its own among them unless it is in maintenance itself."""
+        return frozenset(home for home in (*self.entries, server) if self.follow(home) == server)
+
     def sources_of(self, destination: str) -> list[str]:
         """The servers in maintenance whose virtual PBXs ``destination`` serves, chains followed."""
         return sorted(source for source in self.entries if self.follow(source) == destination)
@@ -101,17 +105,25 @@ def leave(current: Map, source: str) -> Map:
 
 def served_by(server: str, current: Map, tenants: Iterable[Pbx]) -> list[Pbx]:
     """The virtual PBXs that ``server`` serves by this map, its own and visiting ones, ordered by id."""
-    return sorted((pbx for pbx in tenants if current.follow(pbx.home) == server), key=lambda pbx: pbx.id)
+    homes = current.homes_of(server)
+    return sorted((pbx for pbx in tenants if pbx.home in homes), key=lambda pbx: pbx.id)
+
+
+def count_served(server: str, current: Map, tenants: Iterable[Pbx]) -> int:
+    """How many ``served_by`` would name."""
+    homes = current.homes_of(server)
+    return sum(pbx.home in homes for pbx in tenants)
 
 
 def known_here(node: str, current: Map, tenants: Iterable[Pbx], expected: Collection[str] = ()) -> list[Pbx]:
-    """The virtual PBXs that ``node``'s Asterisk must know, by id: those it serves, and those at home there.
+    """The virtual PBXs that ``node``'s Asterisk must know, by id: those it serves, and those at home there
+    or moved away from there by themselves.
 
     ``expected`` are servers whose virtual PBXs are about to come: they are taken in before they are served here.
     """
     known = [
         pbx
         for pbx in tenants
-        if node in (pbx.home, host := current.follow(pbx.home)) or (expected and host in expected)
+        if node in (pbx.home, pbx.former, host := current.follow(pbx.home)) or (expected and host in expected)
     ]
     return sorted(known, key=lambda pbx: pbx.id)

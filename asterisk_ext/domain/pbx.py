@@ -131,6 +131,8 @@ class Pbx:
     domain: str
     home: str
     """Name of the server it lives on when nothing is in maintenance."""
+    former: str = ""
+    """The home it was moved from by itself: phones that have not followed yet keep their emergency calls there."""
     mode: Mode = Mode.MANAGED
     status: Status = Status.ACTIVE
     reason: str = ""
@@ -153,6 +155,12 @@ class Pbx:
     def account(self, extension: str) -> str:
         """The SIP account, which is also the endpoint's name: ``1_200``."""
         return f"{self.id}_{extension}"
+
+    def after(self, before: Pbx | None) -> Pbx:
+        """This record in the place of ``before``: where the home is another one, that one is the former home."""
+        if before is None:
+            return replace(self, former="")
+        return replace(self, former=before.former if before.home == self.home else before.home)
 
     def blocked(self, status: Status, reason: str, since: str) -> Pbx:
         """This virtual PBX with another status."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Collection, Iterable, Sequence
 from pathlib import Path
 from typing import Protocol, runtime_checkable
@@ -14,6 +15,7 @@ from asterisk_ext.ports import Registry
 from asterisk_ext.registry import served, wire
 from asterisk_ext.registry.embedded import EmbeddedRegistry
 from asterisk_ext.registry.remote import RemoteRegistry
+from asterisk_ext.registry.switch import Switch
 from asterisk_ext.trust.identity import Identity
 
 NO_CLUSTER = Problem(
@@ -38,9 +40,9 @@ def open_engine(settings: Settings, state: Path, identity: Identity | None, cloc
     if settings.engine == "etcd":
         return open_etcd(settings.etcd, clock, identity)
     home = identity.home if identity else None
-    if settings.serve or identity is None or home is None:
-        return EmbeddedRegistry(state / DATABASE, clock)
-    return RemoteRegistry(home.url, identity.asking, home.keeper)
+    if identity is None or home is None:
+        return Switch(EmbeddedRegistry(state / DATABASE, clock, time.monotonic))
+    return Switch(RemoteRegistry(home.url, identity.asking, home.keeper))
 
 
 def open_etcd(endpoints: Sequence[str], clock: Callable[[], float], identity: Identity | None) -> Registry:
@@ -51,7 +53,7 @@ def open_etcd(endpoints: Sequence[str], clock: Callable[[], float], identity: Id
     from asterisk_ext.registry.etcd_link import Link, Presented
 
     presented = (lambda: Presented(*identity.pem)) if identity else None
-    return EtcdRegistry(Link(endpoints, presented), clock)
+    return EtcdRegistry(Link(endpoints, presented), clock, time.monotonic)
 
 
 def serve(
@@ -60,6 +62,6 @@ def serve(
     peer_of: Callable[[web.Request], str],
     consoles: Callable[[], Collection[str]],
 ) -> None:
-    """Let the other nodes use it through this node's HTTP, where it is kept here."""
-    if isinstance(engine, EmbeddedRegistry):
-        app.add_subapp(wire.PREFIX, served.application(engine, peer_of, consoles))
+    """Let the other nodes use it through this node's HTTP, while it is kept here."""
+    if isinstance(engine, Switch):
+        app.add_subapp(wire.PREFIX, served.application(engine, peer_of, consoles, lambda: engine.is_here))

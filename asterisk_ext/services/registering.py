@@ -1,7 +1,7 @@
 """Which trunks this server registers: of a virtual PBX that has moved, only once its former server lets go of them.
 
-Two servers that register the same trunk take the carrier's calls from each other. A server lets go when it serves the
-map that says so, which it reports; one that has been silent for a minute is taken for down.
+Two servers that register the same trunk take the carrier's calls from each other. A server lets go when its
+Asterisk registers by the map that says so, which it reports; one that has been silent for a minute is taken for down.
 """
 
 from __future__ import annotations
@@ -15,11 +15,14 @@ from asterisk_ext.domain.maintenance import Map
 from asterisk_ext.domain.pbx import Pbx
 from asterisk_ext.domain.server import LATE_AFTER, Report
 from asterisk_ext.ports import Clock, Fleet, Registrar
+from asterisk_ext.services.records import tenant_key
 
 DOWN_AFTER = 60.0
 """Seconds of silence."""
 PERIOD = 2.0
 """Seconds between looks at the other servers' reports while one of them is waited for."""
+
+NONE: Mapping[int, int] = {}
 
 log = logging.getLogger(__name__)
 
@@ -32,18 +35,31 @@ def registering(
     reports: Mapping[str, Report],
     held: set[int],
     now: float,
+    revisions: Mapping[int, int] = NONE,
 ) -> tuple[list[Pbx], bool]:
     """The virtual PBXs whose trunks ``node`` registers, and whether some must wait for another server. Pure.
 
-    ``held`` are those whose trunks it registers already.
+    ``held`` are those whose trunks it registers already, ``revisions`` the records' own, of those moved by themselves.
     """
     served = [pbx for pbx in tenants if current.follow(pbx.home) == node and any(t.register for t in pbx.trunks)]
     behind = any(
-        name != node and report.map_revision < map_revision and now - report.at < DOWN_AFTER
+        name != node and not _has_let_go(report, map_revision) and now - report.at < DOWN_AFTER
         for name, report in reports.items()
     )
-    ready = [pbx for pbx in served if not behind or pbx.id in held]
+
+    def is_free(pbx: Pbx) -> bool:
+        former = reports.get(pbx.former)
+        if former is None or pbx.former == node or now - former.at >= DOWN_AFTER or former.trunks is None:
+            return not behind
+        return not behind and former.trunks >= revisions.get(pbx.id, 0)
+
+    ready = [pbx for pbx in served if pbx.id in held or is_free(pbx)]
     return ready, len(ready) < len(served)
+
+
+def _has_let_go(report: Report, map_revision: int) -> bool:
+    """Whether it registers trunks by the map of ``map_revision``; of an older version, whether it serves by it."""
+    return (report.map_revision if report.trunks is None else report.trunks) >= map_revision
 
 
 def gone_and_back(
@@ -57,7 +73,7 @@ def gone_and_back(
     silent, back = set(), False
     for source in current.sources_of(node):
         report = reports.get(source)
-        if report is None or now - report.at > LATE_AFTER or (source in gone and report.map_revision < map_revision):
+        if report is None or now - report.at > LATE_AFTER or (source in gone and not _has_let_go(report, map_revision)):
             silent.add(source)
         elif source in gone:
             back = True
@@ -70,6 +86,8 @@ class Registering:
         self._fleet = fleet
         self._registrar = registrar
         self._clock = clock
+        self.revision = 0
+        """The registry's revision by which Asterisk registers trunks; 0 before it was asked."""
 
     async def run(self) -> None:
         """Register whenever the copy has changed, for ever; raises OSError while Asterisk does not answer."""
@@ -86,6 +104,7 @@ class Registering:
                 self._fleet.reports(),
                 held,
                 self._clock(),
+                self._moved_alone(),
             )
             try:
                 await asyncio.to_thread(self._registrar.apply, ready)
@@ -93,6 +112,7 @@ class Registering:
                 log.error("%s: %s", refusal.error_id, refusal)
             else:
                 held = {pbx.id for pbx in ready}
+                self.revision = revision
             gone, back = gone_and_back(
                 self._node,
                 self._fleet.maintenance(),
@@ -107,3 +127,8 @@ class Registering:
                 await asyncio.sleep(PERIOD)
             else:
                 await self._fleet.after(revision)
+
+    def _moved_alone(self) -> dict[int, int]:
+        """The revisions of the records of virtual PBXs that have a former home."""
+        moved = [pbx.id for pbx in self._fleet.tenants() if pbx.former]
+        return {pbx: item.revision for pbx in moved if (item := self._fleet.item(tenant_key(pbx)))}

@@ -10,7 +10,7 @@ import asyncio
 import contextlib
 from collections.abc import Collection, Sequence
 
-from asterisk_ext.domain.maintenance import known_here
+from asterisk_ext.domain.maintenance import count_served, known_here
 from asterisk_ext.domain.pbx import Pbx
 from asterisk_ext.ports import Fleet, Projector
 from asterisk_ext.services.audio_delivery import AudioDelivery
@@ -30,6 +30,8 @@ class Serving:
         self._period = period
         self.map_revision = 0
         """Revision of the maintenance map that Asterisk is served by."""
+        self.revision = 0
+        """The registry's revision that Asterisk was last given."""
         self.tenants = 0
         """How many virtual PBXs this node serves."""
         self.prepared: tuple[str, ...] = ()
@@ -50,7 +52,8 @@ class Serving:
             known = known_here(self._node, current, tenants, expected)
             elsewhere = {pbx.id for pbx in tenants} - {pbx.id for pbx in known}
             await asyncio.to_thread(self._project, known, elsewhere)
-            self.tenants = sum(current.follow(pbx.home) == self._node for pbx in tenants)
+            self.tenants = count_served(self._node, current, tenants)
+            self.revision = revision
             prepared = tuple(source for source in expected if source in brought)
             if (map_revision, prepared) != (self.map_revision, self.prepared):
                 self.map_revision, self.prepared = map_revision, prepared

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from asterisk_ext.domain.access import Act, Actor, allows, require
@@ -94,10 +94,20 @@ class VirtualPbxs:
         With ``revision`` only where the record still has it, 0 for one that must not exist: ``registry.conflict``.
         """
         require(actor, Act.CHANGE_PBX)
+        pbx = pbx.after(next((one for one in self._fleet.tenants() if one.id == pbx.id), None))
         self._check([pbx], self._fleet.tenants())
         written = await self._write(pbx, revision)
         if written:
             await self._note(actor, pbx, "", saved=pbx.name)
+        return written
+
+    async def settle(self, actor: Actor, pbx: int) -> bool:
+        """Have the former home of a virtual PBX forget it; False when there is none."""
+        require(actor, Act.CHANGE_PBX)
+        settled = replace(self._fleet.tenant(pbx), former="")
+        written = await self._write(settled)
+        if written:
+            await self._note(actor, settled, "", saved=settled.name)
         return written
 
     async def import_file(self, actor: Actor, data: bytes, dry_run: bool = False) -> Imported:
@@ -135,9 +145,10 @@ class VirtualPbxs:
         stored = {pbx.id: pbx for pbx in kept}
         since = iso(self._clock())
         entries = tenant_file.read(data)
-        wanted = [tenant_file.record(entry, stored.get(entry.pbx.id), since) for entry in entries]
+        made = [tenant_file.record(entry, stored.get(entry.pbx.id), since) for entry in entries]
+        wanted = [(pbx.after(stored.get(pbx.id)), passwords) for pbx, passwords in made]
         self._check([pbx for pbx, _ in wanted], kept)
-        differing = [(pbx, made) for pbx, made in wanted if stored.get(pbx.id) != pbx]
+        differing = [(pbx, passwords) for pbx, passwords in wanted if stored.get(pbx.id) != pbx]
         return differing, len(wanted) - len(differing)
 
     async def export(self, actor: Actor, with_secrets: bool = False) -> dict[str, list[dict[str, Any]]]:

@@ -68,6 +68,14 @@ class Identity:
         file = self._place / "home.json"
         return msgspec.json.decode(file.read_bytes(), type=Home) if file.exists() else None
 
+    def move_home(self, home: Home) -> None:
+        """Ask another server from now on."""
+        private(self._place / "home.json", msgspec.json.encode(home))
+
+    def leave_home(self) -> None:
+        """Be the server that is asked from now on."""
+        (self._place / "home.json").unlink(missing_ok=True)
+
     @property
     def pem(self) -> tuple[bytes, bytes, bytes]:
         """The authority's certificate, ours, and its key."""

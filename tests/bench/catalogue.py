@@ -16,6 +16,7 @@ SMALL: dict[str, tuple[str, ...]] = {
     "guard_latency": ("--attackers", "3"),
     "firewall_countries": ("--prefixes", "2000", "--swaps", "2"),
     "registry_watch": ("--watchers", "20", "--tenants", "1000", "--writes", "2", "--seconds", "2"),
+    "maintenance_flip": ("--tenants", "20", "--rounds", "2"),
     "dns_flip": ("--names", "50", "--rounds", "2"),
     "firewall_rules": ("--questions", "50", "--packets", "1000"),
 }

@@ -5,7 +5,8 @@ python -m tests.bench.guard_on_asterisk bench [--attackers 50]
 
 Each attacker is an address of its own that guesses four passwords at once as fast as the node answers. Meanwhile it
 sends numbered packets to an open port of the node's; the first that does not arrive is the first dropped. Strangers are
-not limited meanwhile. A second table tells how many of a burst of guesses are answered, with that limit and without.
+not limited meanwhile. A second table tells how many of a burst of guesses are answered, with that limit and without; a
+third what is taken of requests packed into streams: in order over TCP, and in one TLS record, which comes all at once.
 fail2ban runs in node1's namespaces in the guard's place, with the same limit, on the same log.
 """
 
@@ -15,11 +16,12 @@ import argparse
 import os
 import shutil
 import socket
+import ssl
 import statistics
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
@@ -27,15 +29,25 @@ from asterisk_ext.lab.enter import command_line
 from tests.bench.peers import FAIL2BAN, peer
 from tests.bench.table import show
 from tests.integration.guard_ground import LOG, Ground, until
-from tests.integration.sip_raw import Guesser, register, wrong_answer
+from tests.integration.sip_packed import answer, connected, insist
+from tests.integration.sip_raw import Guesser, register, shortest, wrong_answer
 
+TLS_PORT = 5061
 LISTENING = 15999
 """Among the open ports of media."""
 PROBE_SECONDS = 0.0002
 SILENCE_SECONDS = 0.05
 GIVE_UP_SECONDS = 5.0
 BURST, BURSTS = 300, 5
+PACKED = (
+    "the shortest requests over TCP",
+    "the shortest guesses over TCP",
+    "guesses in a TLS record: taken",
+    "answered",
+)
+IN_A_RECORD, RECORD_SECONDS = 14, 40.0
 REST_SECONDS = 0.5
+Fill = Callable[[Ground, str, str, Callable[[], bytes]], None]
 JAIL = """[DEFAULT]
 banaction = nftables[type=allports]
 [asterisk]
@@ -57,6 +69,7 @@ def main() -> None:
     ground = Ground(given.lab)
     rows: list[tuple[str, ...]] = [("who", "attackers", "median", "p99", "worst")]
     bursts: list[tuple[str, ...]] = [("who", f"answered of {BURST} guesses at once, {BURSTS} times")]
+    packed: list[tuple[str, ...]] = [("who", *PACKED)]
     nodes = (("node1", "1_200"), ("node2", "3_200"))
     for node, _ in nodes:
         # Without a guard each attacker would be waited for in vain; this bench leaves the lab without node1's.
@@ -64,6 +77,7 @@ def main() -> None:
     for node, account in nodes:
         driver = ground.plan.driver(node)
         bursts.append((f"guard, {driver}", _bursts(ground, node, account)))
+        packed.append((f"guard, {driver}", *_packed(ground, node, account)))
         ground.unlimit(node)
         bursts.append((f"guard, {driver}, strangers not limited", _bursts(ground, node, account)))
         rows.append(_row(f"guard, {ground.plan.driver(node)}", _measure(ground, node, account, given.attackers)))
@@ -72,7 +86,9 @@ def main() -> None:
         ground.unlimit("node1")
         rows.append(_row("fail2ban, nftables", _measure(ground, "node1", "1_200", given.attackers)))
         bursts.append(("fail2ban, nftables", _bursts(ground, "node1", "1_200")))
+        packed.append(("fail2ban, nftables", *_packed(ground, "node1", "1_200", _pour)))
     show("Guesses on one nonce as fast as they can be sent", bursts)
+    show(f"{BURST} requests packed into TCP, {IN_A_RECORD} guesses into a TLS record: taken by Asterisk", packed)
     show("Fourth failure's line written by Asterisk → first packet dropped", rows)
 
 
@@ -93,10 +109,57 @@ def _burst(ground: Ground, node: str, account: str, own: str) -> int:
         for _ in range(BURST):
             answer = wrong_answer(account, to, challenge)
             sender.sendto(register(to, account, own, port=guesser.port, authorization=answer), (to, 5060))
-        path, size = ground.file(node, LOG), -1
-        while size != (size := path.stat().st_size):
-            time.sleep(REST_SECONDS)
+        _rest(ground, node)
     return ground.logged(node, own)
+
+
+def _packed(ground: Ground, node: str, account: str, fill: Fill = insist) -> tuple[str, ...]:
+    """What Asterisk takes of what comes in order, and what of a TLS record, which it reads whole."""
+    unknown, guessing, hiding = ground.addresses(3)
+    fill(ground, node, unknown, shortest)
+    with connected(ground, node, guessing) as stream:
+        stream.sendall(shortest(account))
+        challenge = answer(stream)
+    fill(ground, node, guessing, lambda: shortest(account, wrong_answer(account, "x", challenge)))
+    answered = _record(ground, node, hiding, account)
+    taken = ground.logged(node, hiding)
+    return (
+        str(ground.logged(node, unknown, "ChallengeSent")),
+        str(ground.logged(node, guessing)),
+        str(taken),
+        str(answered),
+    )
+
+
+def _pour(ground: Ground, node: str, own: str, text: Callable[[], bytes]) -> None:
+    """All at once into one connection."""
+    with connected(ground, node, own) as sender:
+        sender.sendall(b"".join(text() for _ in range(BURST)))
+        _rest(ground, node)
+
+
+def _record(ground: Ground, node: str, own: str, account: str) -> int:
+    """How many of the guesses in one record are answered."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+    told = b""
+    with connected(ground, node, own, TLS_PORT) as stream, context.wrap_socket(stream) as attacker:
+        attacker.sendall(shortest(account))
+        challenge = answer(attacker)
+        guesses = [shortest(account, wrong_answer(account, "x", challenge)) for _ in range(IN_A_RECORD)]
+        attacker.sendall(b"".join(guesses))
+        attacker.settimeout(RECORD_SECONDS)
+        with suppress(TimeoutError, OSError):
+            while part := attacker.recv(65_536):
+                told += part
+                attacker.settimeout(REST_SECONDS)
+    return told.count(b"SIP/2.0 ")
+
+
+def _rest(ground: Ground, node: str) -> None:
+    path, size = ground.file(node, LOG), -1
+    while size != (size := path.stat().st_size):
+        time.sleep(REST_SECONDS)
 
 
 def _measure(ground: Ground, node: str, account: str, attackers: int) -> list[float]:

@@ -84,7 +84,7 @@ async def carry(registry: Registry, place: Path, act: str, killed_after: int = N
         stack.callback(copy.close)
         tasks = await stack.enter_async_context(Tasks())
         tasks.keep("copy", lambda: copy.follow(registry), pause=0.05)
-        tasks.keep("nodes", lambda: _report(registry, copy), pause=0.02)
+        tasks.keep("nodes", lambda: report_nodes(registry, copy), pause=0.02)
         await copy.after(0)
         while set(copy.reports()) != set(NODES):  # noqa: ASYNC110 - reports are heard by another task
             await asyncio.sleep(0.01)
@@ -100,7 +100,7 @@ async def carry(registry: Registry, place: Path, act: str, killed_after: int = N
         return await runner.drive("node1", lambda plan: plan.closed or has_ended(plan, Step.DONE), PATIENCE)
 
 
-async def _report(registry: Registry, copy: LocalCopy) -> None:
+async def report_nodes(registry: Registry, copy: LocalCopy) -> None:
     """Both nodes take in what is coming and serve by the map at once."""
     item = await registry.get(records.MAINTENANCE)
     report = Report(map_revision=item.revision if item else 0, prepared=("node1",))

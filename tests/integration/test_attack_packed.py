@@ -5,23 +5,18 @@ from __future__ import annotations
 import select
 import socket
 import ssl
-import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Iterator
 from functools import partial
 
 import pytest
 
-from tests.integration.guard_ground import NODES, Ground, pause, until
-from tests.integration.sip_raw import SIP_PORT, register, right_answer, shortest, wrong_answer
+from tests.integration.guard_ground import NODES, Ground, until
+from tests.integration.sip_packed import answer, connected, insist
+from tests.integration.sip_raw import register, right_answer, shortest, wrong_answer
 
 pytestmark = [pytest.mark.lab, pytest.mark.parametrize(("node", "account"), NODES)]
 
 THROUGH = 4
-BURST = 300
-PATIENCE = 90.0
-TRY_SECONDS = 4.0
-"""A connection from before a failure is of no more use: what it sends is too long from then on."""
 TLS_PORT = 5061
 
 
@@ -80,43 +75,6 @@ def test_a_phone_that_nobody_knows_registers_over_tls(ground: Ground, node: str,
 def _followed(ground: Ground, node: str, sender: socket.socket, own: str) -> bool:
     """It is answered, or its sender is banned."""
     return bool(select.select([sender], [], [], 0)[0]) or own in ground.bans(node)
-
-
-def insist(ground: Ground, node: str, own: str, text: Callable[[], bytes]) -> None:
-    """Fill one connection after the other until the address is banned."""
-    deadline = time.monotonic() + PATIENCE
-    while own not in ground.bans(node):
-        assert time.monotonic() < deadline
-        with suppress(TimeoutError), connected(ground, node, own) as sender:
-            data = b"".join(text() for _ in range(BURST))
-            sender.setblocking(False)
-            assert sender.send(data) > len(data) // 2, "how much of it leaves is the other side's matter"
-            end = time.monotonic() + TRY_SECONDS
-            while own not in ground.bans(node) and time.monotonic() < end:
-                pause(0.1)
-    ground.settled(node)
-
-
-@contextmanager
-def connected(ground: Ground, node: str, own: str, port: int = SIP_PORT) -> Iterator[socket.socket]:
-    def make() -> socket.socket:
-        made = socket.socket()
-        made.bind((own, 0))
-        made.settimeout(30)
-        return made
-
-    with ground.inside("attacker1", make) as opened:
-        opened.connect((ground.ip(node), port))
-        yield opened
-
-
-def answer(stream: socket.socket) -> bytes:
-    told = b""
-    while b"\r\n\r\n" not in told:
-        part = stream.recv(65_536)
-        assert part, "the node has hung up"
-        told += part
-    return told
 
 
 def over_tcp(text: bytes) -> bytes:

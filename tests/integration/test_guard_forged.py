@@ -38,15 +38,22 @@ async def phone(ground: Ground, node: str, account: str) -> AsyncIterator[Phone]
 
 
 def forged_failures(ground: Ground, node: str, sources: list[str], account: str) -> None:
-    """Unknown accounts and wrong answers, in the name of each of these."""
+    """Unknown accounts, wrong answers and requests that the log cannot tell of, in the name of each of these."""
     with ground.forger() as forger:
         for number in range(FORGED):
             for source in sources:
                 unknown = register(ground.ip(node), f"stranger{number}", source)
                 digest = f'Digest username="{account}",realm="asterisk-ext",{STALE},uri="sip:x",algorithm=MD5'
                 known = register(ground.ip(node), account, source, authorization=digest)
-                forge(forger, source, ground.ip(node), [unknown, known], port=5060)
+                hidden = register(ground.ip(node), account, source, call_id="\xff", authorization=digest)
+                forge(forger, source, ground.ip(node), [unknown, known, hidden], port=5060)
     ground.settled(node)
+
+
+def hidden_failures(ground: Ground, node: str, source: str) -> int:
+    """So many were counted that stand in no log."""
+    lines = ground.ask(node, verb="explain", address=source)["lines"]
+    return sum(line.startswith("not in the security log") for line in lines)
 
 
 def never_banned(ground: Ground, node: str) -> list[str]:
@@ -62,6 +69,7 @@ async def test_forged_failures_ban_no_fleet_node_no_carrier_and_no_operator(
     forged_failures(ground, node, friends, account)
     reached = [ground.logged(node, friend) for friend in friends]
     assert min(reached) > 4, "they did reach Asterisk"
+    assert min(hidden_failures(ground, node, friend) for friend in friends) > 4
     assert ground.bans(node) == ground.kernel_bans(node) == []
     number = {"node1": "4831210117", "node2": "5132210300"}[node]
     assert lab.call("carrier", number, node=node, seconds=0.2).final == 200
@@ -73,6 +81,7 @@ async def test_forged_failures_neither_ban_a_registered_phone_nor_keep_it_from_r
     forged_failures(ground, node, [phone.ip], account)
     assert ground.logged(node, phone.ip, "ChallengeSent") > 4
     assert ground.bans(node) == ground.kernel_bans(node) == []
+    assert hidden_failures(ground, node, phone.ip)
     told = ground.ask(node, verb="explain", address=phone.ip)
     assert (told["protected"], told["banned"], told["accounts"]) == (True, False, [phone.account])
     # It is slowed: its first requests may be lost, and a phone repeats them.

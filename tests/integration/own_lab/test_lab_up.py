@@ -9,6 +9,7 @@ import shutil
 import signal
 import socket
 import subprocess
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -18,14 +19,15 @@ from asterisk_ext.lab.plan import STATE
 from tests.integration import machine
 from tests.integration.conftest import free_ports
 from tests.integration.fleet import COMMAND, lab_command
+from tests.integration.own_lab.reaper import reaped
 
 
 @pytest.fixture
-def name(request: pytest.FixtureRequest) -> str:
+def name() -> Iterator[str]:
     """A lab of the test's own, beside the shared one; it is gone afterwards, whatever the test did."""
     own = f"own-{os.getpid()}"
-    request.addfinalizer(lambda: lab_command("down", "--name", own))
-    return own
+    with reaped(own):
+        yield own
 
 
 def up(name: str, *options: str, env: dict[str, str] | None = None) -> subprocess.CompletedProcess[str]:

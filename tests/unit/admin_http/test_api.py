@@ -119,6 +119,7 @@ BODIES: dict[tuple[str, str], Json] = {
     ("POST", "/servers/{name}/maintenance/enter"): {"destination": "SPO-NODE-01"},
     ("PUT", "/pbx/{pbx}"): {"id": 1, "name": "x", "domain": "x.example.com", "home": "FLN-CORE-01"},
     ("POST", "/pbx/{pbx}/status"): {"status": "total_block"},
+    ("POST", "/pbx/{pbx}/move"): {"server": "SPO-NODE-01"},
     ("POST", "/pbx/blocks"): {"blocks": [{"pbx": 1, "status": "total_block"}]},
     ("PUT", "/pbx/{pbx}/extensions/{key}"): {"number": "202"},
     ("PUT", "/pbx/{pbx}/trunks/{key}"): {"name": "trunk9", "host": "198.18.9.1"},
@@ -127,6 +128,8 @@ BODIES: dict[tuple[str, str], Json] = {
     ("PUT", "/pbx/{pbx}/routes/{key}"): {"pattern": "X.", "trunks": ["trunk14"]},
     ("POST", "/audios/uses"): {"kind": "music", "name": ""},
     ("POST", "/bans"): {"address": "192.0.2.1"},
+    ("POST", "/bans/never"): {"network": "192.0.2.0/24"},
+    ("POST", "/bans/never/remove"): {"network": "192.0.2.0/24"},
     ("POST", "/users"): {"name": "x", "password": "long enough for it", "role": "viewer"},
     ("POST", "/tokens"): {"name": "x"},
 }

@@ -29,12 +29,15 @@ from asterisk_ext.services.blocked_calls import BlockedCalls
 from asterisk_ext.services.call_history import CallHistory
 from asterisk_ext.services.countries import Countries
 from asterisk_ext.services.firewall import Firewalls
+from asterisk_ext.services.fleet_bans import FleetBans
 from asterisk_ext.services.joining import Joining
 from asterisk_ext.services.live_calls import UNKNOWN
 from asterisk_ext.services.maintenance import Maintenance
 from asterisk_ext.services.maintenance_runner import MaintenanceRunner
 from asterisk_ext.services.pbx_blocks import PbxBlocks
+from asterisk_ext.services.pbx_move import PbxMove
 from asterisk_ext.services.pbx_parts import PbxParts
+from asterisk_ext.services.promotion import Promotion
 from asterisk_ext.services.servers import Servers
 from asterisk_ext.services.times import iso
 from asterisk_ext.services.users import User, Users, hashed
@@ -215,11 +218,14 @@ class World:
                 self.registry, self.fleet, self.runner, self.clock, certified=self.certificates, patience=0
             ),
             virtual_pbxs=self.tenants,
+            pbx_move=PbxMove(self.registry, self.fleet, self.tenants, self.clock, patience=0),
             pbx_parts=PbxParts(self.fleet, self.tenants),
             pbx_blocks=PbxBlocks(self.fleet, self.tenants),
             users=self.users,
+            promotion=Promotion("FLN-CORE-01", self.fleet, None, self.audit, self.clock),
             audit=self.audit,
             bans=Bans("FLN-CORE-01", self.guard, self.audit, self.peers, self.fleet, self.registry, self.clock),
+            fleet_bans=FleetBans(self.registry, self.fleet, self.audit, self.clock),
             countries=self.countries,
             live_calls=self.calls,
             call_history=self.call_history,

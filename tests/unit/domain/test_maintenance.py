@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from asterisk_ext.domain import maintenance
 from asterisk_ext.domain.errors import Refusal
@@ -41,6 +43,16 @@ def test_a_chain_is_followed_to_its_end() -> None:
     chain = Map({"a": to("b"), "b": to("c")})
     assert chain.follow("a") == "c"
     assert chain.sources_of("c") == ["a", "b"]
+
+
+@given(st.dictionaries(st.sampled_from("abcd"), st.sampled_from("abcde"), max_size=4))
+def test_the_homes_of_a_server_are_those_that_lead_to_it(pointers: dict[str, str]) -> None:
+    current = Map({source: to(destination) for source, destination in pointers.items()})
+    tenants = [tenant(number, home) for number, home in enumerate("abcde")]
+    for server in "abcde":
+        served = [pbx for pbx in tenants if current.follow(pbx.home) == server]
+        assert maintenance.served_by(server, current, tenants) == served
+        assert maintenance.count_served(server, current, tenants) == len(served)
 
 
 def test_a_forged_cycle_does_not_hang_the_reader() -> None:

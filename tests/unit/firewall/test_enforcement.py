@@ -9,7 +9,8 @@ import pytest
 
 from asterisk_ext.domain.ban import PROTECTED_SECONDS
 from asterisk_ext.domain.errors import Refusal
-from firewall.enforcement import NARROW_SECONDS, WATCHED_SECONDS
+from firewall import enforcement
+from firewall.enforcement import CROWDED_SECONDS, NARROW_SECONDS, WATCHED_SECONDS
 from firewall.guard_state import GuardState
 from firewall.kernel import KERNEL_REFUSED
 from firewall.kernel_fake import FakeKernel
@@ -63,17 +64,49 @@ def test_a_known_address_that_fails_is_no_suspect(guard: Guard) -> None:
     assert guard.kernel.listed(SourceSet.SUSPECT) == {}
 
 
-def test_a_set_of_suspects_that_is_full_holds_no_ban_back(guard: Guard, monkeypatch: pytest.MonkeyPatch) -> None:
+def fill(guard: Guard, monkeypatch: pytest.MonkeyPatch, *filled: SourceSet) -> None:
+    """From now on these sets have no room."""
     put = guard.kernel.put
 
     def full(which: SourceSet, sources: Mapping[str, float]) -> None:
-        if which is SourceSet.SUSPECT:
+        if which in filled:
             raise KERNEL_REFUSED.refuse(reason="the set is full")
         put(which, sources)
 
     monkeypatch.setattr(guard.kernel, "put", full)
+
+
+def test_a_set_of_suspects_that_is_full_holds_no_ban_back(guard: Guard, monkeypatch: pytest.MonkeyPatch) -> None:
+    fill(guard, monkeypatch, SourceSet.SUSPECT, SourceSet.NARROW)
     guard.fail(ATTACKER, 1, 2, 3, 4)
     assert list(guard.kernel.bans()) == [ATTACKER]
+
+
+def test_a_set_of_known_addresses_that_is_full_keeps_nothing_else_from_being_done(
+    guard: Guard, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fill(guard, monkeypatch, SourceSet.KNOWN)
+    guard.succeed(OFFICE)
+    guard.fail(OFFICE, 1, 2, 3, 4)
+    guard.fail(ATTACKER, 1)
+    assert list(guard.kernel.slowed()) == [OFFICE]
+    assert list(guard.kernel.listed(SourceSet.SUSPECT)) == [ATTACKER]
+
+
+def test_bans_are_short_while_so_many_hold_that_the_set_would_fill(
+    guard: Guard, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(enforcement, "CROWDED", 2)
+    for framed in ("203.0.113.1", "203.0.113.2", ATTACKER):
+        guard.fail(framed, 1, 2, 3, 4)
+    assert guard.kernel.bans() == {
+        "203.0.113.1": 24 * HOUR,
+        "203.0.113.2": 24 * HOUR,
+        ATTACKER: CROWDED_SECONDS,
+    }
+    guard.now += 24 * HOUR
+    guard.fail(ATTACKER, 5, 6, 7, 8)
+    assert guard.kernel.bans() == {ATTACKER: 24 * HOUR}, "once there is room they last as long as ever"
 
 
 def test_who_is_never_banned_is_no_stranger_to_the_kernel(guard: Guard) -> None:

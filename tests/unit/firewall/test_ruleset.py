@@ -306,7 +306,7 @@ def test_of_a_stream_strangers_get_one_short_segment_through_at_a_time() -> None
     assert empty[0] == "ip length 40 tcp doff 5 return"
     assert empty[-2:] == ["ip6 length 60 tcp doff 15 return", "goto strangers_data"]
     inbound = rules_of(text, "inbound")
-    long = "tcp dport { 5060, 5061 } ct original bytes > 8000 jump strangers_long"
+    long = "tcp dport { 5060, 5061 } ct original bytes > 12000 jump strangers_long"
     assert inbound.index(long) < inbound.index("ct state established,related accept")
 
 
