@@ -152,7 +152,7 @@ async def move(request: web.Request) -> web.StreamResponse:
 async def sentence(request: web.Request) -> web.Response:
     """What the editor's fields say in words, or why such a rule is refused."""
     actor, _ = visitor(request)
-    words = request[WORDS]
+    words, name = request[WORDS], request.match_info["name"]
     asked = {name: request.query.get(name, "") for name in ("verdict", "direction", "type", "origins", "ports")}
     try:
         rule = Rule(
@@ -163,7 +163,7 @@ async def sentence(request: web.Request) -> web.Response:
             origins=_origins(asked["origins"], request.query.getall("country", [])),
             ports=asked["ports"],
         )
-        text = firewall_words.sentence(await request.app[SERVICES].firewall.drafts.spelled(actor, rule), words)
+        text = firewall_words.sentence(await request.app[SERVICES].firewall.drafts.spelled(actor, name, rule), words)
     except Refusal as refusal:
         text = escape(words.refusal(refusal)[0])
     except ValueError:

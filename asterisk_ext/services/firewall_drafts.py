@@ -52,26 +52,23 @@ class Drafts:
         self._clock = clock
         self._table = table
 
-    async def spelled(self, actor: Actor, rule: Rule) -> Rule:
+    async def spelled(self, actor: Actor, server: str, rule: Rule) -> Rule:
         """The rule in its one spelling, kept nowhere; refused as ``put`` would."""
-        require(actor, Act.SEE_FIREWALL)
-        return checked(rule, await self._known())
+        return checked(rule, await self._known(await self._table(actor, server)))
 
     async def put(self, actor: Actor, server: str, rule: Rule, *, number: int = 0, revision: int | None = None) -> Rule:
         """Change the draft's rule of that id, or add one (no id) before ``number``, or last."""
         require(actor, Act.CHANGE_FIREWALL)
         rule = rule if rule.id else replace(rule, id=secrets.token_hex(4))
-        known = await self._known()
-        rules = await self._edit(actor, server, lambda rules: edit.put(rules, rule, known, number), revision)
+        rules = await self._edit(actor, server, lambda rules, known: edit.put(rules, rule, known, number), revision)
         return rules[edit.numbered(rules, rule.id)]
 
     async def move(self, actor: Actor, server: str, rule: str, number: int, revision: int | None = None) -> None:
         require(actor, Act.CHANGE_FIREWALL)
-        known = await self._known()
-        await self._edit(actor, server, lambda rules: edit.moved(rules, rule, number, known), revision)
+        await self._edit(actor, server, lambda rules, known: edit.moved(rules, rule, number, known), revision)
 
     async def remove(self, actor: Actor, server: str, rule: str, revision: int | None = None) -> None:
-        await self._edit(actor, server, lambda rules: edit.without(rules, rule), revision)
+        await self._edit(actor, server, lambda rules, _: edit.without(rules, rule), revision)
 
     async def discard(self, actor: Actor, server: str) -> None:
         """Throw the draft away; without one nothing happens."""
@@ -87,8 +84,8 @@ class Drafts:
         item = self._fleet.item(FIREWALL_TEMPLATES + name)
         if item is None:
             raise NO_TEMPLATE.refuse(field="template", name=name)
-        wanted, known = decode(item.value, Kept).rules, await self._known()
-        await self._edit(actor, server, lambda _: check_all(wanted, known), revision, whole=True)
+        wanted = decode(item.value, Kept).rules
+        await self._edit(actor, server, lambda _, known: check_all(wanted, known), revision, whole=True)
 
     async def save_template(self, actor: Actor, server: str, name: str) -> None:
         """Keep the draft's rules as a template of the fleet."""
@@ -105,7 +102,7 @@ class Drafts:
         self,
         actor: Actor,
         server: str,
-        change: Callable[[tuple[Rule, ...]], tuple[Rule, ...]],
+        change: Callable[[tuple[Rule, ...], Known], tuple[Rule, ...]],
         revision: int | None,
         *,
         whole: bool = False,
@@ -118,7 +115,7 @@ class Drafts:
         key, seen = FIREWALL_DRAFTS + server, table.revision if revision is None else revision
         if seen != table.revision:
             await self._refuse_changed(key, server, table.draft)
-        rules = change(tuple(table.draft))
+        rules = change(tuple(table.draft), await self._known(table))
         record = encode(self._kept(actor, rules))
         try:
             if seen:
@@ -141,8 +138,9 @@ class Drafts:
         what = ", ".join(f"{one.change} {one.number}" for one in differences(seen, kept.rules)[:5]) or "again"
         raise CHANGED_MEANWHILE.refuse(field="revision", who=kept.by, server=server, at=kept.at, what=what)
 
-    async def _known(self) -> Known:
-        state = await self._guard.state()
+    async def _known(self, table: Table) -> Known:
+        """By the country lists of that server; of this one where it does not answer."""
+        state = table.state or await self._guard.state()
         return Known(countries=frozenset(one.code for one in state.countries), lists=self._lists.all())
 
     def _kept(self, actor: Actor, rules: tuple[Rule, ...]) -> Kept:

@@ -102,3 +102,31 @@ def test_a_ban_of_the_other_node_is_seen_and_lifted_from_here(lab: Lab) -> None:
         assert "198.18.66.1" not in {ban["address"] for ban in ask(lab, "bans")}
     finally:
         lab.run("node2", "/usr/local/bin/asterisk-ext", "ban", "lift", "198.18.66.1")
+
+
+def test_the_other_nodes_firewall_is_planned_tried_and_brought_back_from_here(lab: Lab) -> None:
+    there = ("--server", "node2")
+    lab.ext("node1", "firewall", "allow", "https", *there, "--from", "203.0.113.5")
+    try:
+        view = lab.told("node1", "firewall", "plan", *there)
+        assert view["unproved"] == "" and view["asked"] > 0
+        assert [(one["change"], one["rule"]["type"]) for one in view["changes"]] == [("new", "https")]
+        digest, cut = view["digest"], str(view["cut_count"])
+        lab.ext("node1", "firewall", "apply", digest, "--acknowledge", cut, *there)
+        tried = {node: lab.told(node, "firewall", "rules")["state"]["pending"] for node in ("node1", "node2")}
+        assert tried["node1"] is None
+        assert (tried["node2"]["digest"], tried["node2"]["by"]) == (digest, "root")
+        assert lab.told("node1", "firewall", "rules", *there)["state"]["pending"]["digest"] == digest
+        lab.ext("node1", "firewall", "rollback", *there)
+        assert lab.told("node2", "firewall", "rules")["state"]["pending"] is None
+        told = lab.ext("node1", "firewall", "explain", "203.0.113.5", "tcp/443", *there)
+        assert "does not get in" in told and "by the draft: gets in" in told
+    finally:
+        ask(lab, "servers/node2/firewall/discard", "POST")
+
+
+def test_a_silent_nodes_firewall_is_said_to_be_silent(lab: Lab, node_service: int) -> None:
+    os.kill(node_service, signal.SIGSTOP)
+    assert lab.told("node1", "firewall", "rules", "--server", "node2")["silent"] is True
+    os.kill(node_service, signal.SIGCONT)
+    assert lab.told("node1", "firewall", "rules", "--server", "node2")["silent"] is False

@@ -8,6 +8,7 @@ from asterisk_ext.domain.access import PEER, ROOT, Actor, Role
 from asterisk_ext.domain.firewall_rule import Rule
 from asterisk_ext.domain.firewall_trial import Question
 from asterisk_ext.domain.firewall_types import Protocol
+from asterisk_ext.ports import SILENT
 from asterisk_ext.services.firewall import Firewalls
 from asterisk_ext.services.firewall_plan import Who
 from tests.unit.services.conftest import World
@@ -87,6 +88,15 @@ async def test_of_a_silent_server_the_last_confirmed_rules_are_shown_and_no_draf
         two.firewalls.explain(ANA, "node2", YOU),
     ):
         assert (await refused(act)).error_id == "server.silent"
+
+
+async def test_a_console_without_a_guard_of_its_own_serves_every_other_server(two: Two) -> None:
+    async def gone() -> None:
+        raise SILENT.refuse(server="the guard of this node")
+
+    two.guard.state = gone  # type: ignore[assignment, method-assign]
+    await two.firewalls.drafts.put(ANA, "node2", Rule(id="", type="sip", origins=("BR",)))
+    assert (await two.firewalls.plan(ANA, "node2", [YOU])).changes
 
 
 async def test_rights_are_checked_at_both_ends(two: Two) -> None:
