@@ -7,11 +7,14 @@ from functools import cache
 
 from babel import Locale
 
+from admin_http.country_names import FLAGS
 from admin_http.i18n import N_, Words
 from asterisk_ext.domain.firewall import Decider, Explanation
 from asterisk_ext.domain.firewall_origin import COUNTRY, LIST
 from asterisk_ext.domain.firewall_rule import Direction, Rule, Verdict
 from asterisk_ext.domain.firewall_types import TYPES, written
+
+__all__ = ["FLAGS"]
 
 ANY = {"any": N_("Any traffic"), "any_tcp": N_("Any TCP"), "any_udp": N_("Any UDP"), "console": N_("Console")}
 SENTENCES = {

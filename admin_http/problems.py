@@ -47,6 +47,8 @@ MOST_API = 8 * 1024 * 1024
 MOST_PAGE = 64 * 1024
 UPLOADS = ("/api/v1/audios", "/audios/add")
 """What takes as much as the settings allow an audio to have."""
+FILES = ("/pbx/files/import", "/pbx/files/propose", "/pbx/blocks")
+"""Pages that take what the API takes: a file of thousands of virtual PBXs."""
 
 
 class ProblemDetails(msgspec.Struct, kw_only=True, omit_defaults=True):
@@ -131,7 +133,7 @@ async def answer_problems(request: web.Request, handler: Handler) -> web.StreamR
 async def limit_size(request: web.Request, handler: Handler) -> web.StreamResponse:
     """A request says its length, and it is a reasonable one."""
     if request.body_exists and not is_mounted(request):
-        most = MOST_API if is_api(request) else MOST_PAGE
+        most = MOST_API if is_api(request) or request.path in FILES else MOST_PAGE
         if request.path in UPLOADS:
             most = request.app[SERVICES].audios.limits.megabytes * 1_000_000 + MOST_PAGE
         if request.content_length is None:

@@ -22,6 +22,7 @@ from asterisk_ext.services.blocked_calls import BlockedCalls
 from asterisk_ext.services.call_history import CallHistory
 from asterisk_ext.services.countries import Countries
 from asterisk_ext.services.firewall import Firewalls
+from asterisk_ext.services.fleet_bans import FleetBans
 from asterisk_ext.services.joining import Joining
 from asterisk_ext.services.maintenance import Maintenance
 from asterisk_ext.services.pbx_blocks import PbxBlocks
@@ -85,6 +86,7 @@ class Services:
     promotion: Promotion
     audit: Audit
     bans: Bans
+    fleet_bans: FleetBans
     firewall: Firewalls
     countries: Countries
     live_calls: LiveCalls

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ipaddress
 from pathlib import Path
 from typing import Annotated, Literal
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
@@ -9,6 +10,10 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 import msgspec
 from msgspec import Meta
 
+from asterisk_ext.config_guard import Guard as Guard
+from asterisk_ext.config_guard import ServiceLimit as ServiceLimit
+from asterisk_ext.config_section import Port as Port
+from asterisk_ext.config_section import Section as Section
 from asterisk_ext.domain.errors import Problem
 
 DEFAULT_PATH = Path("/etc/asterisk-ext/config.toml")
@@ -16,12 +21,6 @@ DEFAULT_PATH = Path("/etc/asterisk-ext/config.toml")
 UNREADABLE = Problem(
     "config.unreadable", 500, "The settings file {path} cannot be read: {reason}.", "Correct the file and start again."
 )
-
-Port = Annotated[int, Meta(ge=1, le=65535)]
-
-
-class Section(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """A table of the settings file; an unknown key is refused rather than ignored."""
 
 
 class Node(Section, frozen=True):
@@ -53,81 +52,6 @@ class Registry(Section, frozen=True):
             "fleet."
         ),
     ] = ()
-
-
-class ServiceLimit(Section, frozen=True):
-    """A ban policy of one service's own, such as ``[guard.services.AMI]``."""
-
-    failures: Annotated[int, Meta(ge=1, description="Failures that make a ban.")] = 4
-    window_hours: Annotated[float, Meta(gt=0, description="Hours within which they must fall.")] = 6
-    ban_hours: Annotated[float, Meta(gt=0, description="Hours after which a ban lifts itself.")] = 24
-
-
-class Guard(Section, frozen=True):
-    socket: Annotated[str, Meta(description="The guard's Unix socket.")] = "/run/asterisk-ext/guard.sock"
-    state: Annotated[str, Meta(description="Directory of the guard's own state.")] = "/var/lib/asterisk-ext-guard"
-    log: Annotated[str, Meta(description="Asterisk's security log.")] = "/var/log/asterisk/security"
-    notices: Annotated[
-        bool,
-        Meta(
-            description="`log` has only NOTICE lines (`messages`). Keep it off where there is a security log: caller's "
-            "text stands around the address, so one UDP packet can have any address counted, and none is protected."
-        ),
-    ] = False
-    capture_port: Annotated[
-        int,
-        Meta(
-            ge=0,
-            le=65535,
-            description="UDP port on loopback at which Asterisk's `res_hep` hands over copies of SIP messages: what "
-            "its security log cannot tell is counted too. 0: none.",
-        ),
-    ] = 0
-    capture_secret_file: Annotated[str, Meta(description="File with `capture_password` of `hep.conf`.")] = (
-        "/etc/asterisk-ext/hep.secret"
-    )
-    driver: Annotated[str, Meta(description="`nftables` or `iptables`.")] = "nftables"
-    failures: Annotated[int, Meta(ge=1, description="Failures that make a ban.")] = 4
-    window_hours: Annotated[float, Meta(gt=0, description="Hours within which they must fall.")] = 6
-    ban_hours: Annotated[float, Meta(gt=0, description="Hours after which a ban lifts itself.")] = 24
-    protect_registered: Annotated[
-        bool, Meta(description="Spare addresses that authenticated within 24 hours from unproven failures.")
-    ] = True
-    never_ban: Annotated[tuple[str, ...], Meta(description="Addresses and networks that are never banned.")] = ()
-    node_service_uid: Annotated[int, Meta(description="User id of the node service, besides root's; -1 for none.")] = -1
-    services: Annotated[
-        dict[str, ServiceLimit], Meta(description="Services with limits of their own, by Asterisk's name: `AMI`.")
-    ] = {}
-    limit_strangers: Annotated[
-        bool,
-        Meta(
-            description="Let addresses that nobody knows yet send `failures` requests at once and then one a second, "
-            "so that no burst outruns a ban. Without effect with `notices`, which tell of no success."
-        ),
-    ] = True
-    strangers_total: Annotated[
-        int, Meta(ge=10, le=1_000_000, description="Requests a second over UDP of all such addresses together.")
-    ] = 1000
-    mass_failures: Annotated[
-        int, Meta(ge=2, description="So many protected addresses failing within a minute: their bans are suspended.")
-    ] = 10
-    fleet: Annotated[
-        tuple[str, ...], Meta(description="The other nodes' addresses: never banned, all ports open.")
-    ] = ()
-    administrators: Annotated[
-        tuple[str, ...],
-        Meta(description="Networks that administrators come from: SSH and the console are open to them."),
-    ] = ()
-    sip_udp: Annotated[tuple[str, ...], Meta(description="Open UDP ports of SIP.")] = ("5060",)
-    sip_tcp: Annotated[tuple[str, ...], Meta(description="Open TCP ports of SIP, TLS and WebSocket.")] = (
-        "5060",
-        "5061",
-    )
-    rtp: Annotated[tuple[str, ...], Meta(description="Open UDP ports of media.")] = ("10000-20000",)
-    ssh: Annotated[tuple[str, ...], Meta(description="Open TCP ports of SSH.")] = ("22",)
-    track_media: Annotated[
-        bool, Meta(description="Track SIP and RTP in conntrack; only where this machine translates their addresses.")
-    ] = False
 
 
 class Countries(Section, frozen=True):
@@ -192,6 +116,17 @@ class Gate(Section, frozen=True):
     ] = 200
 
 
+class Maintenance(Section, frozen=True):
+    hook: Annotated[
+        tuple[str, ...],
+        Meta(
+            description="A program of yours and its arguments, run here when a maintenance begins or ends that this "
+            "server has part in: followed by `enter` or `leave`, the source and the destination. Empty: none."
+        ),
+    ] = ()
+    hook_seconds: Annotated[float, Meta(gt=0, le=600, description="Seconds within which it must end.")] = 30
+
+
 class Asterisk(Section, frozen=True):
     here: Annotated[
         bool,
@@ -247,13 +182,9 @@ class Audio(Section, frozen=True):
 class Dns(Section, frozen=True):
     """Read on the server that keeps the registry alone, as its key is."""
 
-    server: Annotated[
-        str, Meta(description="Address of the DNS server that takes updates (RFC 2136). Empty: names are not kept.")
-    ] = ""
+    server: Annotated[str, Meta(description="Address of a DNS server that takes updates (RFC 2136). Empty: none.")] = ""
     port: Annotated[Port, Meta(description="Its port, TCP.")] = 53
-    zone: Annotated[
-        str, Meta(description="The zone that the servers' registration names are in: `sip.example.net`.")
-    ] = ""
+    zone: Annotated[str, Meta(description="The zone of the servers' registration names: `sip.example.net`.")] = ""
     key_name: Annotated[str, Meta(description="Name of the TSIG key.")] = "asterisk-ext"
     key_algorithm: Annotated[
         Literal["hmac-sha256", "hmac-sha384", "hmac-sha512"], Meta(description="Its algorithm.")
@@ -265,6 +196,10 @@ class Dns(Section, frozen=True):
         int, Meta(ge=5, le=3600, description="Seconds for which resolvers may remember a registration name.")
     ] = 30
 
+    def __post_init__(self) -> None:
+        if self.server and ipaddress.ip_address(self.server) and not self.zone:
+            raise ValueError("server is given and zone is not")
+
 
 class Config(Section, frozen=True):
     node: Node = Node()
@@ -275,6 +210,7 @@ class Config(Section, frozen=True):
     fleet: Fleet = Fleet()
     fastagi: FastAgi = FastAgi()
     gate: Gate = Gate()
+    maintenance: Maintenance = Maintenance()
     asterisk: Asterisk = Asterisk()
     audio: Audio = Audio()
     dns: Dns = Dns()

@@ -19,6 +19,7 @@ from asterisk_ext.services.blocked_calls import BlockedCalls
 from asterisk_ext.services.call_history import CallHistory
 from asterisk_ext.services.countries import Countries
 from asterisk_ext.services.firewall import Firewalls
+from asterisk_ext.services.fleet_bans import FleetBans
 from asterisk_ext.services.fleet_calls import FleetCalls
 from asterisk_ext.services.joining import Joining
 from asterisk_ext.services.maintenance import Maintenance
@@ -61,6 +62,7 @@ def services(
         promotion=Promotion(config.node.name, copy, member.succession, audit, clock),
         audit=audit,
         bans=Bans(config.node.name, guard, audit, peers, copy, registry, clock),
+        fleet_bans=FleetBans(registry, copy, audit, clock),
         countries=countries,
         firewall=firewall,
         live_calls=calls,

@@ -13,14 +13,16 @@ from ari_apps.live_calls import Follower
 from asterisk_ext import gate
 from asterisk_ext.config import Config, secret
 from asterisk_ext.membership import Membership
+from asterisk_ext.own_program import OwnProgram, ToldFile
 from asterisk_ext.ports import Clock, PhoneBook
 from asterisk_ext.services.audio_delivery import AudioDelivery
 from asterisk_ext.services.audit import Audit
 from asterisk_ext.services.cutting import Cutting
 from asterisk_ext.services.firewall_plan import Carriers
 from asterisk_ext.services.live_calls import LiveCalls
+from asterisk_ext.services.maintenance_hook import MaintenanceHook
 from asterisk_ext.services.no_asterisk import NoAsterisk
-from asterisk_ext.services.reporting import Reporting
+from asterisk_ext.services.reporting import Obeyed, Reporting
 from asterisk_ext.services.serving import Serving
 from asterisk_ext.tasks import Tasks
 from asterisk_ext.trunks import Trunks
@@ -44,7 +46,9 @@ class Hosting:
 
 
 @asynccontextmanager
-async def hosting(config: Config, member: Membership, audit: Audit, clock: Clock) -> AsyncIterator[Hosting]:
+async def hosting(
+    config: Config, member: Membership, audit: Audit, bans: Obeyed, clock: Clock
+) -> AsyncIterator[Hosting]:
     name, asterisk, copy = config.node.name, config.asterisk, member.copy
     blocked = BlockedCallLog.of(Path(config.node.state) / "blocked_calls.sqlite3", clock, config.audio)
     files = (asterisk.ari_secret_file, asterisk.ari_acting_secret_file)
@@ -57,23 +61,29 @@ async def hosting(config: Config, member: Membership, audit: Audit, clock: Clock
         if not asterisk.here:
             absent = NoAsterisk(copy)
             calls.none(clock())
-            reporting = Reporting(name, VERSION, absent, absent, absent, calls.count_by_pbx, copy, hosts=False)
+            reporting = Reporting(name, VERSION, absent, absent, absent, calls.count_by_pbx, copy, bans, hosts=False)
             yield Hosting(calls, absent, absent, reporting, blocked, lambda tasks: None, nullcontext())
             return
         install_default_audios(Path(asterisk.sounds))
         audios = AudioDelivery(name, copy, member.registry, SoundsOnDisk(Path(asterisk.sounds)), clock)
         trunks, phones = Trunks(name, copy, asterisk, clock), RegisteredPhones(asterisk.program)
         serving = Serving(name, copy, trunks.projector, audios)
+        own, told = config.maintenance, ToldFile(Path(config.node.state) / "maintenance_told.json")
+        hook = MaintenanceHook(name, copy, OwnProgram(own.hook, own.hook_seconds), told)
 
         def keep(tasks: Tasks) -> None:
             tasks.keep("audios", audios.run)
             gate.keep_list(tasks, config, copy, blocked)
             tasks.keep("projection to Asterisk", serving.run)
+            tasks.keep("maintenance hook", hook.run)
             trunks.keep(tasks)
             tasks.keep("live calls", Follower(looking, acting, calls, f"asterisk-ext-{name}", clock).run)
             if config.gate.cut_calls:
                 tasks.keep("cutting calls", Cutting(copy, calls, config.gate.support_lines).run)
 
-        reporting = Reporting(name, VERSION, serving, audios, phones, calls.count_by_pbx, copy)
+        count, problem = calls.count_by_pbx, lambda: hook.problem
+        reporting = Reporting(
+            name, VERSION, serving, audios, phones, count, copy, bans, trunks=trunks.revision, hook=problem
+        )
         asked = gate.listening(config, copy, audios, blocked, clock)
         yield Hosting(calls, phones, trunks, reporting, blocked, keep, asked)

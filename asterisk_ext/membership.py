@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import time
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager, closing
 from dataclasses import dataclass
@@ -149,7 +150,7 @@ async def membership(config: Config, clock: Clock) -> AsyncIterator[Membership]:
     async with AsyncExitStack() as stack:
         registry = engine.open_engine(config.registry, state, shown, clock)
         stack.push_async_callback(registry.close)
-        copy = stack.enter_context(closing(LocalCopy(state / "copy.sqlite3", clock)))
+        copy = stack.enter_context(closing(LocalCopy(state / "copy.sqlite3", clock, ticks=time.monotonic)))
         link = PeerLink(shown.asking)
         stack.push_async_callback(link.close)
         succession = None

@@ -27,8 +27,10 @@ KINDS = (dns.rdatatype.A, dns.rdatatype.AAAA)
 class DnsServer:
     """``name_ports.NameServer`` for one zone, over TCP: an update of any size is one message."""
 
-    def __init__(self, host: str, port: int, zone: str, key: str, secret: str, algorithm: str) -> None:
-        self._host, self._port = host, port
+    def __init__(
+        self, host: str, port: int, zone: str, key: str, secret: str, algorithm: str, patience: float = PATIENCE
+    ) -> None:
+        self._host, self._port, self._patience = host, port, patience
         self._zone = dns.name.from_text(zone)
         self._key = dns.tsig.Key(key, secret, dns.name.from_text(algorithm))
 
@@ -59,11 +61,12 @@ class DnsServer:
     async def _ask(self, messages: list[dns.message.Message]) -> list[dns.message.Message]:
         """All over one connection, in order."""
         backend = dns.asyncbackend.get_backend("asyncio")
+        patience = self._patience
         family, there = dns.inet.af_for_address(self._host), (self._host, self._port)
         try:
-            made = backend.make_socket(family, SOCK_STREAM, 0, None, there, PATIENCE)  # type: ignore[no-untyped-call]
+            made = backend.make_socket(family, SOCK_STREAM, 0, None, there, patience)  # type: ignore[no-untyped-call]
             async with await made as connection:
-                return [await dns.asyncquery.tcp(message, "", PATIENCE, sock=connection) for message in messages]
+                return [await dns.asyncquery.tcp(message, "", patience, sock=connection) for message in messages]
         except dns.tsig.PeerError as error:
             raise NAMES_REFUSED.refuse(server=self._host, reason=str(error)) from error
         except (OSError, EOFError, TimeoutError, dns.exception.DNSException) as error:

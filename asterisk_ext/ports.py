@@ -6,6 +6,8 @@ from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
+import msgspec
+
 from asterisk_ext.domain.audio import Stems
 from asterisk_ext.domain.blocked_calls import BlockedCount, Wanted
 from asterisk_ext.domain.call_media import Detail
@@ -19,8 +21,7 @@ from asterisk_ext.domain.server import Report, Server
 from asterisk_ext.guard_ports import Banned, Spared
 
 
-@dataclass(frozen=True, slots=True)
-class Item:
+class Item(msgspec.Struct, frozen=True, gc=False):
     """One record of the registry; ``revision`` is that of its last change, 0 for a record that does not exist."""
 
     key: str
@@ -28,8 +29,7 @@ class Item:
     revision: int
 
 
-@dataclass(frozen=True, slots=True)
-class Change:
+class Change(msgspec.Struct, frozen=True, gc=False):
     """A record written (``value``) or deleted (None) at ``revision``."""
 
     key: str
@@ -259,6 +259,14 @@ class Projector(Protocol):
 
     def replaced(self) -> bool:
         """Whether something else has taken the place of what was applied last, so that it must be applied again."""
+        ...
+
+
+class Hook(Protocol):
+    """Something of the hoster's own that is told of what happens."""
+
+    async def __call__(self, *words: str) -> str:
+        """What went wrong; empty where it has heard. Ends within its time."""
         ...
 
 

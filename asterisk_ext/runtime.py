@@ -54,7 +54,8 @@ async def running(config: Config) -> AsyncIterator[None]:
         guard, firewall = NodeGuard(to_guard, config.guard.ban_hours), NodeFirewall(to_guard)
         audit = Audit(registry, copy, clock, name)
         countries = Countries(NodeCountries(to_guard), CountryFiles(state), config.countries.sources, audit, clock)
-        asterisk = await stack.enter_async_context(hosting(config, member, audit, clock))
+        shared = SharedBans(name, guard, registry, copy, clock)
+        asterisk = await stack.enter_async_context(hosting(config, member, audit, shared, clock))
         calls = asterisk.calls
         fleet_calls, history = FleetCalls(name, calls, peers, copy, clock), CallHistory(name, calls.count, copy, clock)
         maintenances = Maintenances(config, member, audit, fleet_calls)
@@ -80,7 +81,6 @@ async def running(config: Config) -> AsyncIterator[None]:
         tasks.keep("report of this node", lambda: asterisk.reporting.run(registry))
         asterisk.keep(tasks)
         tasks.keep("guard's never-ban list", Friends(copy, guard, firewall).run)
-        shared = SharedBans(name, guard, registry, copy, clock)
         tasks.keep("own bans to the fleet", shared.tell)
         tasks.keep("bans of the fleet", shared.make)
         tasks.keep("country lists", countries.run)

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import logging
 import sqlite3
 from bisect import bisect_left, insort
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from operator import attrgetter
 from pathlib import Path
 
 import msgspec
@@ -21,14 +24,18 @@ from asterisk_ext.ports import Change, Clock, Gap, Item, Registry
 from asterisk_ext.services import records
 from asterisk_ext.services.virtual_pbx import UNKNOWN as UNKNOWN_PBX
 
+AT_ONCE = 2_000
+"""Tenants read together."""
 log = logging.getLogger(__name__)
 
 
 class LocalCopy:
     """``ports.Fleet`` from a SQLite file that ``follow`` keeps equal to the registry."""
 
-    def __init__(self, path: Path, clock: Clock, patience: float = 0.05) -> None:
+    def __init__(self, path: Path, clock: Clock, patience: float = 0.05, ticks: Clock | None = None) -> None:
+        """``ticks``: a clock that nobody sets, by which the copy's age is told; ``clock`` where there is none."""
         self._clock = clock
+        self._ticks = ticks
         self._file = CopyFile(path, patience)
         self._keys: list[str] = []
         self._items: dict[str, Item] = {}
@@ -39,6 +46,7 @@ class LocalCopy:
         self._news = asyncio.Event()
         self._is_followed = False
         self._revision, self._fresh_at = self._file.revision, self._file.at
+        self._fresh_tick: float | None = None
         self._taken = self._revision > 0
         """Whether the file can be added to; else it is filled whole."""
         self._load(self._file.items)
@@ -61,6 +69,8 @@ class LocalCopy:
         return item.revision if item else 0
 
     def age(self, now: float) -> float:
+        if self._ticks is not None and self._fresh_tick is not None:
+            return self._ticks() - self._fresh_tick
         return max(0.0, now - self._fresh_at)
 
     def servers(self) -> list[Server]:
@@ -127,7 +137,7 @@ class LocalCopy:
         beats = await registry.beats()
         self._reports = {node: records.decode_report(data, at) for node, (at, data) in beats.items()}
         if self._is_followed:
-            self._fresh_at = self._clock()
+            self._freshen()
 
     def close(self) -> None:
         self._file.close()
@@ -138,7 +148,8 @@ class LocalCopy:
             self._is_followed = False
             raise STALE.refuse(theirs=self.life.epoch, ours=self.life.epoch)
         self._file.replace(items, revision, self._clock())
-        self._revision, self._fresh_at = revision, self._clock()
+        self._revision = revision
+        self._freshen()
         self._load(items)
         self._announce()
 
@@ -149,26 +160,48 @@ class LocalCopy:
             if not is_passing(error):
                 self._taken = False
             raise
-        self._revision, self._fresh_at = change.revision, self._clock()
+        self._revision = change.revision
+        self._freshen()
         if change.value is None:
             self._forget(change.key)
         else:
             self._learn(Item(change.key, change.value, change.revision))
         self._announce()
 
+    def _freshen(self) -> None:
+        self._fresh_at = self._clock()
+        self._fresh_tick = self._ticks() if self._ticks else None
+
     def _announce(self) -> None:
         self._news.set()
         self._news = asyncio.Event()
 
     def _load(self, items: Iterable[Item]) -> None:
-        self._items, self._keys, self._servers, self._tenants, self._map = {}, [], {}, {}, Map()
-        for item in sorted(items, key=lambda item: item.key):
-            self._learn(item)
+        ordered = sorted(items, key=attrgetter("key"))
+        self._keys = [item.key for item in ordered]
+        self._items = dict(zip(self._keys, ordered, strict=True))
+        self._servers, self._tenants, self._map = {}, {}, Map()
+        with _uncollected():
+            start, end = (bisect_left(self._keys, edge) for edge in (records.TENANTS, f"{records.TENANTS}\U0010ffff"))
+            for place in range(start, end, AT_ONCE):
+                self._learn_tenants(ordered[place : min(place + AT_ONCE, end)])
+            for item in (*ordered[:start], *ordered[end:]):
+                self._try(item)
+
+    def _learn_tenants(self, items: Sequence[Item]) -> None:
+        try:
+            self._tenants |= {pbx.id: pbx for pbx in records.decode_tenants([item.value for item in items])}
+        except (msgspec.MsgspecError, ValueError, TypeError):
+            for item in items:
+                self._try(item)
 
     def _learn(self, item: Item) -> None:
         if item.key not in self._items:
             insort(self._keys, item.key)
         self._items[item.key] = item
+        self._try(item)
+
+    def _try(self, item: Item) -> None:
         try:
             self._understand(item)
         except (msgspec.MsgspecError, ValueError, TypeError):
@@ -194,3 +227,15 @@ class LocalCopy:
             self._servers.pop(key.removeprefix(records.SERVERS), None)
         elif key == records.MAINTENANCE:
             self._map = Map()
+
+
+@contextmanager
+def _uncollected() -> Iterator[None]:
+    """A hundred thousand records are made, none is garbage: looking for any takes longer than making them."""
+    was_on = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_on:
+            gc.enable()

@@ -6,6 +6,7 @@ import asyncio
 import hashlib
 import logging
 import os
+import time
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -85,7 +86,7 @@ class Succession:
         await asyncio.to_thread(os.replace, draft, place)
         private(self.state / PROMOTED, msgspec.json.encode(revision))
         self.identity.leave_home()
-        await self.registry.use(EmbeddedRegistry(place, self.clock))
+        await self.registry.use(EmbeddedRegistry(place, self.clock, time.monotonic))
         return life.epoch, missing
 
     async def heed(self, node: str, told: Seat) -> None:

@@ -27,6 +27,10 @@ class Trunks:
         """``services.firewall_plan.Carriers``"""
         return self.projector.addresses()
 
+    def revision(self) -> int:
+        """The registry's revision by which Asterisk registers trunks."""
+        return self._registering.revision
+
     def keep(self, tasks: Tasks) -> None:
         tasks.keep("copy of Asterisk's database", self._kept.run)
         tasks.keep("names of carriers", self.projector.run)

@@ -53,22 +53,32 @@ def restore(path: Path, copy: Path) -> str:
     """Put the copy in the place of a faulty database; returns the fault, empty where nothing was done.
 
     A running Asterisk has the file open and goes on with what it opened, until ``reopen``. The faulty file is kept
-    beside it. Where the copy is faulty too, nothing is touched.
+    beside it. Where the copy is faulty too, nothing is touched. On a full disk, where not even a sound database can be
+    opened that needs its write-ahead log, the copy itself is moved there, which needs no room.
     """
     found = fault(path)
     if not found or fault(copy):
         return found
-    for ending in ("", "-wal", "-shm"):
-        part = path.with_name(path.name + ending)
-        if part.exists():
-            part.replace(path.with_name(f"{path.name}.faulty{ending}"))
     fresh = path.with_name(f"{path.name}.new")
-    shutil.copyfile(copy, fresh)
-    with closing(sqlite3.connect(fresh)) as database:
-        # Without a write-ahead log a writer would keep Asterisk from reading.
-        database.execute("PRAGMA journal_mode = WAL")
+    try:
+        shutil.copyfile(copy, fresh)
+        with closing(sqlite3.connect(fresh)) as database:
+            # Without a write-ahead log a writer would keep Asterisk from reading.
+            database.execute("PRAGMA journal_mode = WAL")
+    except (OSError, sqlite3.Error):
+        for part in _parts(fresh):
+            part.unlink(missing_ok=True)
+        fresh = copy
+    for part in _parts(path):
+        if part.exists():
+            part.replace(part.with_name(part.name.replace(path.name, f"{path.name}.faulty", 1)))
     _put(fresh, path, like=copy)
     return found
+
+
+def _parts(path: Path) -> list[Path]:
+    """A database and what SQLite keeps beside it."""
+    return [path.with_name(path.name + ending) for ending in ("", "-wal", "-shm")]
 
 
 def _fault(database: sqlite3.Connection) -> str:

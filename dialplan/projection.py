@@ -36,6 +36,10 @@ FOREIGN_SCHEMA = Problem(
 FEW = 5
 """So many tenants may vanish at once without a question, whatever share of all they are."""
 SHARE = 0.05
+AT_ONCE = 200
+"""Rows of one statement. Between two statements this thread asks for the interpreter again, which the event loop has
+meanwhile: with a row each, thousands would wait for as many turns of the loop.
+"""
 SOUNDS = "/var/lib/asterisk-ext/sounds"
 """Where audios lie, as Asterisk sees it."""
 
@@ -249,12 +253,14 @@ def _write(database: sqlite3.Connection, found: Difference, wanted: Rows) -> Non
         name, key = _quoted(table.name), _quoted(table.columns[0])
         gone = found.removed.get(table.name, [])
         new = [*found.added.get(table.name, []), *found.changed.get(table.name, [])]
-        places = ", ".join("?" * len(table.columns))
         database.executemany(f"DELETE FROM {name} WHERE {key} = ?", [(item,) for item in gone])  # noqa: S608
-        database.executemany(
-            f"INSERT OR REPLACE INTO {name} ({_columns(table)}) VALUES ({places})",  # noqa: S608
-            [wanted[table.name][item] for item in new],
-        )
+        places = f"({', '.join('?' * len(table.columns))})"
+        for first in range(0, len(new), AT_ONCE):
+            rows = [wanted[table.name][item] for item in new[first : first + AT_ONCE]]
+            database.execute(
+                f"INSERT OR REPLACE INTO {name} ({_columns(table)}) VALUES {', '.join([places] * len(rows))}",  # noqa: S608
+                [value for row in rows for value in row],
+            )
     database.execute(f"PRAGMA application_id = {_count(database, ENDPOINTS)}")
 
 

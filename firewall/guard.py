@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
+import sys
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
@@ -60,12 +61,15 @@ log = logging.getLogger(__name__)
 
 LOOPBACK = ("127.0.0.0/8", "::1")
 HOUSEKEEPING_SECONDS = 3600.0
+SWITCH_SECONDS = 0.0005
+"""A ban asks for the interpreter several times, and each time a thread that loads a list could keep it for so long."""
 WIDEST_FLEET_NETWORK = {4: 24, 6: 48}
 
 
 async def run(config: Config, stop: asyncio.Event) -> None:
     """Guard this node until ``stop`` is set. Needs CAP_NET_ADMIN, CAP_DAC_READ_SEARCH and its own state directory."""
     settings = config.guard
+    sys.setswitchinterval(SWITCH_SECONDS)
     stream = Stream()
     kernel = kernel_of(settings.driver)
     state = GuardState(Path(settings.state) / "guard.sqlite")

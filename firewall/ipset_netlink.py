@@ -43,6 +43,8 @@ EXCLUSIVE = 0x200
 MOST_SECONDS = 2_147_483
 MOST_ELEMENTS = 1 << 20
 ELEMENTS_A_MESSAGE = 1000
+LEAST_BUCKETS = 1024
+"""What a set begins with that is told nothing."""
 IPV6_PREFIX = 64
 FIRST_OWN_ERROR, NOT_THERE = 4096, 4103
 """``IPSET_ERR_PRIVATE`` and ``IPSET_ERR_EXIST``: with the exclusive flag, an element that cannot be deleted."""
@@ -57,9 +59,10 @@ class IpsetSocket:
         self._socket.settimeout(ANSWER_SECONDS)
         self._sequence = 0
 
-    def create(self, name: str, *, ipv6: bool, size: int = MOST_ELEMENTS) -> None:
+    def create(self, name: str, *, ipv6: bool, size: int = MOST_ELEMENTS, expected: int = 0) -> None:
         """A set of IPv4 addresses, or of IPv6 /64 networks; one that is there already stays as it is."""
-        self._create(name, "hash:net" if ipv6 else "hash:ip", ipv6=ipv6, size=size)
+        more = laid_out_for(expected)
+        self._create(name, "hash:net" if ipv6 else "hash:ip", ipv6=ipv6, size=size, more=more)
 
     def create_met(self, name: str, *, ipv6: bool, size: int) -> None:
         """The same for addresses that the kernel itself puts in, packet by packet."""
@@ -165,6 +168,13 @@ class IpsetSocket:
             raise FileNotFoundError(errno.ENOENT, "no such element")
         if code:
             raise OSError(code, os.strerror(code) if code < FIRST_OWN_ERROR else f"ipset error {code}")
+
+
+def laid_out_for(elements: int) -> bytes:
+    """The attribute that has a set begin with a place for so many: growing there, all who change sets wait for it."""
+    if elements <= LEAST_BUCKETS:
+        return b""
+    return attribute(HASH_SIZE | BIG_ENDIAN, struct.pack(">I", 1 << (elements - 1).bit_length()))
 
 
 def _element(key: bytes, seconds: float | None, prefix: int = 0) -> bytes:

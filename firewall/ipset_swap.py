@@ -36,6 +36,7 @@ from firewall.ipset_netlink import (
     SET_NAME,
     TYPE_OR_SET2,
     IpsetSocket,
+    laid_out_for,
 )
 from firewall.iptables_matches import PREFIX
 from firewall.kernel import KERNEL_REFUSED
@@ -78,8 +79,9 @@ class IpsetLists(IpsetSocket):
                 fresh = f"{OWN}incoming{version}"
                 with contextlib.suppress(FileNotFoundError):
                     self.destroy(fresh)
-                self._create_networks(fresh, version)
-                for part in _parts(ranges, BITS[version]):
+                parts = list(_parts(ranges, BITS[version]))
+                self._create_networks(fresh, version, expected=len(parts) * ELEMENTS_A_MESSAGE)
+                for part in parts:
                     self._ask(CMD_ADD, fresh, part)
                 self._counts[ipset(name, version)] = self.count(fresh)
                 self.swap(fresh, ipset(name, version))
@@ -131,8 +133,8 @@ class IpsetLists(IpsetSocket):
         names = {fields[SET_NAME].rstrip(b"\0").decode() for fields in told if SET_NAME in fields}
         return {name for name in names if name.startswith(ours)}
 
-    def _create_networks(self, name: str, version: int) -> None:
-        options = attribute(MAX_ELEMENTS | BIG_ENDIAN, struct.pack(">I", MOST_PREFIXES))
+    def _create_networks(self, name: str, version: int, expected: int = 0) -> None:
+        options = attribute(MAX_ELEMENTS | BIG_ENDIAN, struct.pack(">I", MOST_PREFIXES)) + laid_out_for(expected)
         body = attribute(TYPE_OR_SET2, b"hash:net\0") + attribute(REVISION, b"\x01")
         body += attribute(FAMILY, bytes([socket.AF_INET if version == 4 else socket.AF_INET6]))
         try:

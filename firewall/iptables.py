@@ -105,7 +105,7 @@ class IptablesKernel:
                 for ipv6, wanted in _by_family(timed).items():
                     name = ipset_of(which, ipv6=ipv6)
                     fresh = f"{name}_new"
-                    self._sets.create(fresh, ipv6=ipv6, size=SIZES[which])
+                    self._sets.create(fresh, ipv6=ipv6, size=SIZES[which], expected=len(wanted))
                     self._sets.add(fresh, wanted)
                     self._sets.swap(fresh, name)
                     self._sets.destroy(fresh)

@@ -10,7 +10,7 @@ from admin_http.services import Services
 from asterisk_ext.domain import maintenance as domain
 from asterisk_ext.domain.access import Act, Actor
 from asterisk_ext.domain.maintenance_preview import Preview
-from asterisk_ext.domain.maintenance_steps import HOST_SILENT, NOT_PREPARED, OTHERWISE
+from asterisk_ext.domain.maintenance_steps import HOST_SILENT, NOT_PREPARED, OTHERWISE, UNDONE
 from asterisk_ext.domain.server import UNKNOWN
 from asterisk_ext.services.maintenance import Status
 
@@ -53,7 +53,7 @@ async def leave(services: Services, actor: Actor, name: str) -> ServerRow:
 
 
 REFUSED = (UNKNOWN, domain.SAME_SERVER, domain.ALREADY, domain.CYCLE, domain.DEAD_END)
-GIVEN_UP = (HOST_SILENT, NOT_PREPARED, OTHERWISE)
+GIVEN_UP = (HOST_SILENT, NOT_PREPARED, OTHERWISE, UNDONE)
 
 ROUTES = (
     Route(

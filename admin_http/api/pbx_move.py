@@ -21,6 +21,10 @@ async def move(services: Services, actor: Actor, pbx: int, body: NewHome) -> Mov
     return await services.pbx_move.move(actor, pbx, body.server)
 
 
+async def settle(services: Services, actor: Actor, pbx: int) -> None:
+    await services.virtual_pbxs.settle(actor, pbx)
+
+
 ROUTES = (
     Route(
         method="POST",
@@ -29,5 +33,13 @@ ROUTES = (
         summary="Give a virtual PBX another home, for good",
         act=Act.CHANGE_PBX,
         problems=(UNKNOWN, UNKNOWN_SERVER, AT_HOME, HOST_SILENT, NO_HOST, *WRITES),
+    ),
+    Route(
+        method="POST",
+        path="/pbx/{pbx}/settle",
+        handle=settle,
+        summary="Have its former home forget a virtual PBX, once its phones have followed",
+        act=Act.CHANGE_PBX,
+        problems=(UNKNOWN, *WRITES),
     ),
 )

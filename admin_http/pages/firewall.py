@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from aiohttp import web
+from markupsafe import Markup, escape
 
 from admin_http import firewall_words
 from admin_http.i18n import N_
@@ -15,6 +17,7 @@ from admin_http.sessions import Strip
 from asterisk_ext.domain.access import Act, Actor, require
 from asterisk_ext.domain.errors import Refusal
 from asterisk_ext.domain.firewall import Explanation
+from asterisk_ext.domain.firewall_origin import COUNTRY
 from asterisk_ext.domain.firewall_rule import Direction, Rule, Verdict
 from asterisk_ext.domain.firewall_trial import Question
 from asterisk_ext.domain.firewall_types import TYPES, Protocol
@@ -47,6 +50,8 @@ class Small:
     number: int = 0
     revision: int = 0
     template: str = "default"
+    then: str = ""
+    """``row``: the page shows the rule's row again, not its editor."""
 
 
 async def show(request: web.Request) -> web.Response:
@@ -121,7 +126,7 @@ async def save(request: web.Request) -> web.StreamResponse:
             direction=sent.direction,
             verdict=sent.verdict,
             type=sent.type,
-            origins=tuple(text for text in dict.fromkeys([*_BETWEEN.split(_tight(sent.origins)), *chosen]) if text),
+            origins=_origins(sent.origins, chosen),
             ports=sent.ports,
             description=sent.description,
             enabled=bool(sent.enabled),
@@ -138,7 +143,32 @@ async def move(request: web.Request) -> web.StreamResponse:
         await request.app[SERVICES].firewall.drafts.move(actor, name, sent.rule, sent.number, sent.revision)
     except Refusal as refusal:
         return await _page(request, actor, refusal)
+    direction = Direction.OUT if request.query.get("direction") == "out" else Direction.IN
+    if sent.then == "row":
+        raise web.HTTPSeeOther(f"{_path(name, direction)}#rule-{sent.rule}")
     raise web.HTTPSeeOther(f"{_path(name)}?edit={sent.rule}")
+
+
+async def sentence(request: web.Request) -> web.Response:
+    """What the editor's fields say in words, or why such a rule is refused."""
+    actor, _ = visitor(request)
+    words = request[WORDS]
+    asked = {name: request.query.get(name, "") for name in ("verdict", "direction", "type", "origins", "ports")}
+    try:
+        rule = Rule(
+            id=NEW,
+            direction=Direction(asked["direction"]),
+            verdict=Verdict(asked["verdict"]),
+            type=asked["type"],
+            origins=_origins(asked["origins"], request.query.getall("country", [])),
+            ports=asked["ports"],
+        )
+        text = firewall_words.sentence(await request.app[SERVICES].firewall.drafts.spelled(actor, rule), words)
+    except Refusal as refusal:
+        text = escape(words.refusal(refusal)[0])
+    except ValueError:
+        text = Markup()
+    return web.Response(text=str(text), content_type="text/html")
 
 
 async def remove(request: web.Request) -> web.StreamResponse:
@@ -188,6 +218,15 @@ async def _sent(request: web.Request) -> tuple[Actor, str, Small]:
 
 def _path(name: str, direction: Direction = Direction.IN) -> str:
     return f"/servers/{name}/firewall" + ("?direction=out" if direction is Direction.OUT else "")
+
+
+def _origins(typed: str, chosen: Iterable[str]) -> tuple[str, ...]:
+    return tuple(text for text in dict.fromkeys([*map(_country, _BETWEEN.split(_tight(typed))), *chosen]) if text)
+
+
+def _country(text: str) -> str:
+    """A bare code as the picker says it, so that both are one origin."""
+    return f"{COUNTRY}{text.upper()}" if re.fullmatch("[A-Za-z]{2}", text) else text
 
 
 def _tight(text: str) -> str:

@@ -18,7 +18,7 @@ from asterisk_ext.domain.errors import Refusal
 from asterisk_ext.domain.maintenance import ALREADY, CYCLE, DEAD_END, NOT_IN, SAME_SERVER
 from asterisk_ext.domain.maintenance_plan import Heading, Plan, Step
 from asterisk_ext.domain.maintenance_preview import Preview
-from asterisk_ext.domain.maintenance_steps import HOST_SILENT, NOT_PREPARED, OTHERWISE
+from asterisk_ext.domain.maintenance_steps import HOST_SILENT, NOT_PREPARED, OTHERWISE, UNDONE
 from asterisk_ext.domain.server import State
 from asterisk_ext.services.maintenance_plans import plan_of
 from asterisk_ext.services.servers import Row
@@ -33,7 +33,7 @@ STEPS = {
 }
 
 
-GIVEN_UP_BY = (HOST_SILENT, NOT_PREPARED, OTHERWISE, SAME_SERVER, ALREADY, NOT_IN, CYCLE, DEAD_END)
+GIVEN_UP_BY = (HOST_SILENT, NOT_PREPARED, OTHERWISE, UNDONE, SAME_SERVER, ALREADY, NOT_IN, CYCLE, DEAD_END)
 """Why a plan can have been given up."""
 
 
@@ -138,11 +138,13 @@ async def enter(request: web.Request) -> web.StreamResponse:
     sent = await form(request, Enter)
     try:
         moved = services.maintenance.preview(actor, name, sent.destination).tenants
-        await services.maintenance.enter(actor, name, sent.destination, sent.reason, sent.hang_up)
+        came = await services.maintenance.enter(actor, name, sent.destination, sent.reason, sent.hang_up)
     except Refusal as refusal:
         return await _page(request, actor, sent.destination, sent.reason, refusal)
     strip = Strip(
-        said=N_("**{server} in maintenance** since {time} · {destination} serves its {count} PBX"),
+        said=N_("**{server} in maintenance** since {time} · {destination} serves its {count} PBX")
+        if came.flipped
+        else N_("{destination} is taking the {count} PBX of **{server}** in since {time}"),
         params={"server": name, "destination": sent.destination, "count": moved},
         at=services.clock(),
         undo=N_("Bring them back"),

@@ -13,6 +13,7 @@ GROUPS = {
     "audio": "block audios and music: list, add, set, fetch, remove; run the converter",
     "audit": "the journal of acts",
     "ban": "blocked addresses: list, spared, add, lift, allow, explain, events",
+    "bans": "the whole fleet's bans: lift, lifts, never, allow, withdraw",
     "call": "live calls: list, hangup, replay; blocked calls",
     "firewall": "who gets in: rules, plan, apply, confirm, explain, countries",
     "guard": "the guard: run it, or scan a log offline",
@@ -24,7 +25,7 @@ GROUPS = {
     "token": "tokens for the API",
     "user": "who may enter the console",
 }
-_HOMES = {"ban": "guard", "token": "user"}
+_HOMES = {"ban": "guard", "bans": "fleet_bans", "token": "user"}
 
 
 class Groups(click.Group):

@@ -9,15 +9,22 @@ from urllib.parse import quote
 
 import click
 
-from asterisk_ext.cli.options import as_json, ask, settings, show_json, show_table
+from asterisk_ext.cli.options import as_json, ask, settings, show_json
 
 STEPS = {
     "prepare": "taken in beforehand",
     "flip": "pointer changed in the registry",
     "serve": "served by {host}",
     "dns": "names lead to {host}",
-    "drain": "{left} drained of their calls",
+    "drain": "{left} drained of its calls",
     "done": "over",
+}
+
+
+FOLLOWS = {
+    True: "follow by {source}'s registration name; which were set up by a bare IP is not known",
+    False: "none follows: they register to {source} by IP, not by a name",
+    None: "not known: {source}'s registration name is not kept at a DNS server by this fleet",
 }
 
 
@@ -37,7 +44,8 @@ def preview(settings: Path, as_json: bool, source: str, destination: str) -> Non
     if as_json:
         show_json(said)
         return
-    show_table(["WHAT", "HOW MANY"], [[name, value] for name, value in said.items() if not isinstance(value, list)])
+    for line in foretold(said["preview"], said["uncovered"]):
+        click.echo(line)
 
 
 @maintenance.command()
@@ -86,6 +94,39 @@ def _tell(settings: Path, source: str, as_json: bool) -> None:
         click.echo(line)
 
 
+def foretold(what: dict[str, Any], uncovered: list[str] | None) -> list[str]:
+    """A preview as it is printed; what is not known is a question mark, or said to be."""
+    source, host = what["source"], what["destination"]
+    said = [
+        f"{_known(what['tenants']):>6}  virtual PBXs pass to {host}, which serves {what['served_after']} then",
+        f"{_known(what['registered']):>6}  phones register again, by name within {what['seconds']} s",
+        f"{_known(what['calls']):>6}  calls in progress go on at {source} until they end",
+        f"{_known(what['registering']):>6}  trunks move with their registration",
+        "",
+        "What does not follow by itself:",
+        f"  phones: {FOLLOWS[what['follows']].format(source=source)}",
+    ]
+    if uncovered is None or uncovered:
+        names = "not known" if uncovered is None else ", ".join(uncovered)
+        said.append(f"  names that {host} has no certificate for: {names}")
+    if what["by_address"]:
+        trunks = ", ".join(f"{trunk['pbx']}_{trunk['trunk']} ({trunk['host']})" for trunk in what["by_address"])
+        said.append(f"  trunks whose carriers know an address only; ask whether they admit {host}: {trunks}")
+    if what["audios_missing"]:
+        said.append(f"  audios that could not be brought to {host}: {', '.join(what['audios_missing'])}")
+    if what["stays_gate_only"]:
+        numbers = ", ".join(map(str, what["stays_gate_only"]))
+        said.append(f"  dialplans of your own, of the virtual PBXs {numbers}: must be on {host} already")
+    if what["same_version"] is not True:
+        said.append(f"  version: {host} runs {what['version'] or 'one that is not known'}")
+    said.append(f"  recordings, voicemail and Asterisk's own database stay on {source}; {host}'s capacity is not known")
+    return said
+
+
+def _known(value: int | None) -> str:
+    return "?" if value is None else str(value)
+
+
 def lines(told: dict[str, Any]) -> list[str]:
     """A status as it is printed: where it stands, its steps, and the word that decides."""
     plan, seen = told["plan"], told["seen"]
@@ -120,4 +161,6 @@ def _safety(source: str, safe: bool | None, calls: int | None) -> str:
         return f"safe to switch off {source}: no call in progress there"
     if safe is None or calls is None:
         return f"do not switch {source} off yet: whether calls are in progress there is not known"
+    if calls == 0:
+        return f"do not switch {source} off yet: its calls have ended, a step above has not"
     return f"do not switch {source} off yet: {calls} calls in progress there"

@@ -122,6 +122,15 @@ def move(settings: Path, number: int, server: str) -> None:
 @pbx.command()
 @settings
 @click.argument("number", type=int)
+def settle(settings: Path, number: int) -> None:
+    """Have the former home of a virtual PBX forget it: phones that have not followed are strangers there then."""
+    ask(settings, "POST", f"pbx/{number}/settle")
+    click.echo(f"virtual PBX {number} is known at its home alone")
+
+
+@pbx.command()
+@settings
+@click.argument("number", type=int)
 @click.option("--revision", type=int, help="Only where the record is still at this revision.")
 def remove(settings: Path, number: int, revision: int | None) -> None:
     """Remove a virtual PBX; refused while it has calls in progress."""

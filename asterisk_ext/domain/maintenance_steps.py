@@ -76,6 +76,12 @@ OTHERWISE = Problem(
     "{source}'s virtual PBXs were not moved to {host}: somebody else has moved them to {pointer} meanwhile.",
     "Look at the list of servers, then decide again.",
 )
+UNDONE = Problem(
+    "maintenance.undone",
+    409,
+    "The maintenance of {source} goes on no further: somebody else has changed the map since.",
+    "Look at the list of servers for who serves its virtual PBXs now.",
+)
 
 
 def decide(plan: Plan, seen: Seen, now: float) -> Decision:
@@ -87,7 +93,10 @@ def decide(plan: Plan, seen: Seen, now: float) -> Decision:
 
 
 def _to_move(plan: Plan, seen: Seen, now: float) -> Decision:
-    stage = plan.stage(Step.PREPARE)
+    stage, flipped = plan.stage(Step.PREPARE), plan.stage(Step.FLIP)
+    if flipped is not None and flipped.ended:
+        # Never against who changed the map since: the plan has had its flip.
+        return Decision(Act.GIVE_UP, (), (), UNDONE)
     if seen.pointer not in (None, plan.destination):
         return Decision(Act.GIVE_UP, (), (Step.PREPARE,), OTHERWISE)
     if not seen.answers:

@@ -18,6 +18,16 @@ NOT_A_CONSOLE = Problem(
     "Nothing was changed: {node} is no console of the fleet and may not change {what}.",
     "Do it on a console of the fleet: {consoles}.",
 )
+TOO_MUCH = Problem(
+    "registry.too_much",
+    429,
+    "{node} may not write {what} now: it writes too much; nothing was changed.",
+    "Wait; if it goes on, look at what that server does, or remove it.",
+)
+LARGEST = 256 * 1024
+"""Bytes of a record, and a thousandth of that of its name, of a node that is no console."""
+BURST, A_SECOND = 2000.0, 50.0
+"""Records that such a node writes at once, and from then on: it may have been away, and must not fill the disk."""
 EVIDENCE, AUDIT, CERTIFICATES = "evidence/", "audit/", "certificate/"
 FIREWALL = ("firewall/draft/", "firewall/rules/")
 KEEPERS = ("registry/", CERTIFICATES, "dns/")
@@ -44,6 +54,12 @@ def check_console(node: str, what: str, consoles: Collection[str]) -> None:
     """Refuses ``registry.not_a_console``."""
     if node not in consoles:
         raise NOT_A_CONSOLE.refuse(node=node, what=what, consoles=", ".join(sorted(consoles)))
+
+
+def check_size(node: str, key: str, size: int) -> None:
+    """Of what a node that is no console writes; refuses ``registry.too_much``."""
+    if size > LARGEST or len(key) > LARGEST // 1000:
+        raise TOO_MUCH.refuse(node=node, what=key[:80])
 
 
 def check_beat(node: str, of: str) -> None:

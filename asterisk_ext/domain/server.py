@@ -10,7 +10,7 @@ from enum import StrEnum
 
 from asterisk_ext.domain.errors import Problem
 
-LATE_AFTER = 6.0
+LATE_AFTER = 7.5
 """Seconds without a report after which a server counts as unreachable: three reports missed."""
 
 
@@ -63,18 +63,26 @@ class Report:
     version: str = ""
     audio_revision: int = 0
     """The registry's revision whose choice of audios is in force there."""
+    lifts: int = 0
+    """The registry's revision up to which it has carried out what operators lifted."""
+    held_of: Mapping[str, int] = field(default_factory=dict)
+    """Bans that it does not make on another server's word, since that one tells too many at once."""
     hosts: bool = True
     """Whether an Asterisk runs there."""
     audios_missing: tuple[str, ...] = ()
     """Chosen audios that could not be brought there; the next best is played."""
     revision: int = 0
     """The registry's revision that Asterisk was last given there; 0 where it does not say."""
+    trunks: int | None = None
+    """The registry's revision by which its Asterisk registers trunks; None where it does not say."""
     prepared: tuple[str, ...] | None = None
     """Servers whose virtual PBXs it has taken in beforehand; None where it cannot tell."""
     phones_from: Mapping[str, int] = field(default_factory=dict)
     """Phones registered there, by the home of their virtual PBX."""
     calls_from: Mapping[str, int] = field(default_factory=dict)
     """Calls in progress there, likewise."""
+    hook: str = ""
+    """Why the hoster's own program could not be told of a maintenance there; empty where it has heard of all."""
 
 
 def state(report: Report | None, in_maintenance: bool, now: float) -> State:

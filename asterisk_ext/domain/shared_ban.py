@@ -10,6 +10,15 @@ SECOND_NODE = 2
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Lift:
+    """An operator lifted an address everywhere. ``serial`` counts the lifts of that address: servers' clocks differ."""
+
+    serial: int
+    at: float
+    by: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Evidence:
     """A ban of a node's own, as it tells the others."""
 
@@ -20,6 +29,8 @@ class Evidence:
     proven: bool
     """A failure over TCP, TLS or WebSocket, or an operator's act: nobody can do that in another's name."""
     reason: str = ""
+    lift: int = 0
+    """Serial of the last lift that the node knew of when it made the ban."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,16 +43,17 @@ class Wanted:
 
 
 def wanted(
-    evidence: Iterable[Evidence], lifted: Mapping[str, float], known: Iterable[str], node: str, now: float
+    evidence: Iterable[Evidence], lifted: Mapping[str, Lift], known: Iterable[str], node: str, now: float
 ) -> dict[str, Wanted]:
     """By address, what ``node`` is to ban on the others' word.
 
-    ``lifted``: when an operator lifted an address; ``known``: the fleet's servers, since a removed one says nothing.
+    ``lifted``: the last lift of an address; ``known``: the fleet's servers, since a removed one says nothing.
     """
     servers = set(known)
     by_address: dict[str, list[Evidence]] = {}
     for told in evidence:
-        if told.node in servers and told.until > now and told.since > lifted.get(told.address, 0.0):
+        lift = lifted.get(told.address)
+        if told.node in servers and told.until > now and told.lift >= (lift.serial if lift else 0):
             by_address.setdefault(told.address, []).append(told)
     found = {}
     for address, all_told in by_address.items():

@@ -5,9 +5,11 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import sqlite3
+from collections import deque
 from collections.abc import AsyncIterator, Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
+from itertools import islice
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -19,6 +21,10 @@ T = TypeVar("T")
 
 LOG_LENGTH = 20_000
 """Changes kept for watchers that come back; who is further behind takes a snapshot."""
+TAIL = 2_000
+"""The newest of them, kept in memory too: a thousand watchers ask for the same."""
+BEATS_KEPT = 30.0
+"""Seconds between two times that beats are written to the file."""
 LEAP = 1_000_000
 """Revisions left free above those that a promoted registry knew: the former one may have given some of them away."""
 
@@ -33,7 +39,12 @@ CREATE TABLE IF NOT EXISTS blob (sha256 TEXT PRIMARY KEY, data BLOB NOT NULL) WI
 class EmbeddedRegistry:
     """``ports.Registry`` on one SQLite file; all access runs on one thread of its own, writes are durable."""
 
-    def __init__(self, path: Path, clock: Clock) -> None:
+    def __init__(self, path: Path, clock: Clock, ticks: Clock | None = None) -> None:
+        """``ticks``: a clock that nobody sets, by which the age of beats is told; ``clock`` where there is none."""
+        self._ticks = ticks or clock
+        self._heard: dict[str, tuple[float, bytes]] = {}
+        self._kept_at = self._ticks()
+        self._tail: deque[Change] = deque(maxlen=min(TAIL, LOG_LENGTH))
         path.parent.mkdir(parents=True, exist_ok=True)
         path.touch(mode=0o600)
         self._clock = clock
@@ -46,6 +57,7 @@ class EmbeddedRegistry:
         """Release the file; watchers end."""
         self._closed = True
         self._wake()
+        await self._keep_beats()
         await self._on_thread(self._database.close)
         self._thread.shutdown()
 
@@ -91,6 +103,14 @@ class EmbeddedRegistry:
     async def watch(self, prefix: str, from_revision: int) -> AsyncIterator[Change | Gap]:
         while not self._closed:
             changed = self._changed
+            if self._tail and self._tail[0].revision <= from_revision + 1 and from_revision <= self._tail[-1].revision:
+                for change in self._after(from_revision):
+                    from_revision = change.revision
+                    if change.key.startswith(prefix):
+                        yield change
+                if changed is self._changed:
+                    await changed.wait()
+                continue
             oldest, newest, rows = await self._on_thread(partial(self._since, from_revision))
             if oldest > from_revision + 1 or newest < from_revision:
                 yield Gap()
@@ -103,16 +123,31 @@ class EmbeddedRegistry:
                 await changed.wait()
 
     async def beat(self, node: str, ttl: float, report: bytes) -> None:
-        await self._rows(
-            "INSERT INTO beat VALUES (?, ?, ?) ON CONFLICT (node) DO UPDATE SET at = excluded.at, "
-            "report = excluded.report",
-            node,
-            self._clock(),
-            report,
-        )
+        """Kept in memory, and in the file now and then: a thousand nodes beat, and none of it is a truth for long."""
+        self._heard[node] = (self._ticks(), report)
+        if self._ticks() - self._kept_at > BEATS_KEPT:
+            await self._keep_beats()
 
     async def beats(self) -> dict[str, tuple[float, bytes]]:
-        return {node: (at, report) for node, at, report in await self._rows("SELECT node, at, report FROM beat")}
+        now = self._clock()
+        rows = await self._rows("SELECT node, at, report FROM beat")
+        return {node: (min(at, now), report) for node, at, report in rows} | self._beats_heard()
+
+    def _beats_heard(self) -> dict[str, tuple[float, bytes]]:
+        now, ticks = self._clock(), self._ticks()
+        return {node: (now - (ticks - heard), report) for node, (heard, report) in self._heard.items()}
+
+    async def _keep_beats(self) -> None:
+        self._kept_at = self._ticks()
+        rows = [(node, at, report) for node, (at, report) in self._beats_heard().items()]
+
+        def write() -> None:
+            connection = self._database.conn
+            connection.execute("BEGIN")
+            connection.executemany("INSERT OR REPLACE INTO beat VALUES (?, ?, ?)", rows)
+            connection.execute("COMMIT")
+
+        await self._on_thread(write)
 
     async def put_blob(self, data: bytes) -> str:
         name = hashlib.sha256(data).hexdigest()
@@ -131,8 +166,16 @@ class EmbeddedRegistry:
 
     async def _write(self, key: str, value: bytes | None, revision: int) -> int:
         new = await self._on_thread(lambda: _compare_and_write(self._database.conn, key, value, revision))
+        if self._tail and self._tail[-1].revision != new - 1:
+            # Another process has written too, or this answer overtook another: the file knows the order.
+            self._tail.clear()
+        self._tail.append(Change(key, value, new))
         self._wake()
         return new
+
+    def _after(self, revision: int) -> list[Change]:
+        """What the tail holds after ``revision``."""
+        return list(islice(self._tail, revision + 1 - self._tail[0].revision, None))
 
     def _since(self, revision: int) -> tuple[int, int, list[tuple[str, bytes | None, int]]]:
         connection = self._database.conn

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Collection, Iterable, Sequence
 from pathlib import Path
 from typing import Protocol, runtime_checkable
@@ -40,7 +41,7 @@ def open_engine(settings: Settings, state: Path, identity: Identity | None, cloc
         return open_etcd(settings.etcd, clock, identity)
     home = identity.home if identity else None
     if identity is None or home is None:
-        return Switch(EmbeddedRegistry(state / DATABASE, clock))
+        return Switch(EmbeddedRegistry(state / DATABASE, clock, time.monotonic))
     return Switch(RemoteRegistry(home.url, identity.asking, home.keeper))
 
 
@@ -52,7 +53,7 @@ def open_etcd(endpoints: Sequence[str], clock: Callable[[], float], identity: Id
     from asterisk_ext.registry.etcd_link import Link, Presented
 
     presented = (lambda: Presented(*identity.pem)) if identity else None
-    return EtcdRegistry(Link(endpoints, presented), clock)
+    return EtcdRegistry(Link(endpoints, presented), clock, time.monotonic)
 
 
 def serve(

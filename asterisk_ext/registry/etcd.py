@@ -32,7 +32,9 @@ _HAS_NOT_MOVED = rpc.Compare(
 class EtcdRegistry:
     """``ports.Registry`` over ``link``. Beats bear the time at which they were first seen here."""
 
-    def __init__(self, link: Link, clock: Clock) -> None:
+    def __init__(self, link: Link, clock: Clock, ticks: Clock | None = None) -> None:
+        """``ticks``: a clock that nobody sets, by which the age of beats is told; ``clock`` where there is none."""
+        self._ticks = ticks or clock
         self._link = link
         self._clock = clock
         self._heard: dict[str, tuple[int, float]] = {}
@@ -102,7 +104,7 @@ class EtcdRegistry:
         await self._put(BEATS + node, value)
 
     async def beats(self) -> dict[str, tuple[float, bytes]]:
-        now = self._clock()
+        now, ticks = self._clock(), self._ticks()
         heard: dict[str, tuple[int, float]] = {}
         told: dict[str, tuple[float, bytes]] = {}
         for kv in (await self._range(BEATS, end_of(BEATS))).kvs:
@@ -111,11 +113,11 @@ class EtcdRegistry:
             known = self._heard.get(node)
             if known is None:
                 # Not seen before: the sender's word is all there is.
-                known = (kv.mod_revision, min(float(stamp), now))
+                known = (kv.mod_revision, ticks - max(0.0, now - float(stamp)))
             elif known[0] != kv.mod_revision:
-                known = (kv.mod_revision, now)
+                known = (kv.mod_revision, ticks)
             heard[node] = known
-            told[node] = (known[1], report)
+            told[node] = (now - (ticks - known[1]), report)
         self._heard = heard
         return told
 

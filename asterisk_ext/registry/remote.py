@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import io
 import ssl
+import time
 from collections.abc import AsyncIterator
 from typing import Any, TypeVar
 
@@ -12,7 +13,7 @@ import aiohttp
 import msgspec
 
 from asterisk_ext.domain.errors import Refusal
-from asterisk_ext.domain.node_rights import NOT_A_CONSOLE, NOT_YOURS
+from asterisk_ext.domain.node_rights import NOT_A_CONSOLE, NOT_YOURS, TOO_MUCH
 from asterisk_ext.ports import CONFLICT, MOVED, STRANGER, UNREACHABLE, UNSURE, Change, Gap, Item
 from asterisk_ext.registry import wire
 
@@ -76,7 +77,10 @@ class RemoteRegistry:
         await self._ask("POST", "/beat", None, body=wire.Beat(node, ttl, report))
 
     async def beats(self) -> dict[str, tuple[float, bytes]]:
-        return (await self._ask("GET", "/beats", wire.Beats)).beats
+        """Their times are told by this node's clock: the server's may be an hour off."""
+        answer = await self._ask("GET", "/beats", wire.Beats)
+        ahead = time.time() - answer.now if answer.now else 0.0
+        return {node: (at + ahead, report) for node, (at, report) in answer.beats.items()}
 
     async def put_blob(self, data: bytes) -> str:
         return (await self._send("POST", "/blob", None, io.BytesIO(data), CARRYING)).decode()
@@ -129,7 +133,7 @@ class RemoteRegistry:
             async with self._session.request(
                 method, url, params=params, data=data, timeout=timeout, server_hostname=self._keeper
             ) as response:
-                if response.status in (CONFLICT.status, NOT_YOURS.status):
+                if response.status in (CONFLICT.status, NOT_YOURS.status, TOO_MUCH.status):
                     raise _refused(await response.json())
                 _check_known(response)
                 if response.status == 404:
@@ -148,5 +152,5 @@ def _check_known(response: aiohttp.ClientResponse) -> None:
 
 
 def _refused(told: dict[str, Any]) -> Refusal:
-    known = {problem.error_id: problem for problem in (CONFLICT, MOVED, NOT_YOURS, NOT_A_CONSOLE)}
+    known = {problem.error_id: problem for problem in (CONFLICT, MOVED, NOT_YOURS, NOT_A_CONSOLE, TOO_MUCH)}
     return known[told["error_id"]].refuse(**told["params"])

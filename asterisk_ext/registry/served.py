@@ -4,14 +4,24 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import time
 from collections.abc import AsyncIterator, Callable, Collection
 
 import msgspec
 from aiohttp import web
 from aiohttp.typedefs import Handler, Middleware
 
+from asterisk_ext.domain.allowance import Allowance
 from asterisk_ext.domain.errors import Refusal
-from asterisk_ext.domain.node_rights import check_beat, check_console, check_write
+from asterisk_ext.domain.node_rights import (
+    A_SECOND,
+    BURST,
+    TOO_MUCH,
+    check_beat,
+    check_console,
+    check_size,
+    check_write,
+)
 from asterisk_ext.ports import STRANGER, Change, Gap, Registry
 from asterisk_ext.registry import wire
 
@@ -79,6 +89,7 @@ class _Routes:
     def __init__(self, registry: Registry, consoles: Callable[[], Collection[str]]) -> None:
         self._registry = registry
         self._consoles = consoles
+        self._allowance = Allowance(BURST, A_SECOND)
 
     async def item(self, request: web.Request) -> web.Response:
         return _json(await self._registry.get(request.query["key"]))
@@ -90,6 +101,10 @@ class _Routes:
         write = msgspec.json.decode(await request.read(), type=wire.Write)
         creates, deletes = write.value is not None and not write.revision, write.value is None
         check_write(request[NODE], write.key, creates=creates, deletes=deletes, consoles=self._consoles())
+        if request[NODE] not in self._consoles():
+            check_size(request[NODE], write.key, len(write.value or b""))
+            if not self._allowance.take(request[NODE], time.monotonic()):
+                raise TOO_MUCH.refuse(node=request[NODE], what=write.key)
         if write.value is None:
             return _json(wire.Written(await self._registry.delete(write.key, write.revision)))
         if not write.revision:
@@ -103,7 +118,7 @@ class _Routes:
         return web.Response(status=204)
 
     async def beats(self, request: web.Request) -> web.Response:
-        return _json(wire.Beats(await self._registry.beats()))
+        return _json(wire.Beats(await self._registry.beats(), time.time()))
 
     async def put_blob(self, request: web.Request) -> web.Response:
         check_console(request[NODE], "audios", self._consoles())
@@ -123,9 +138,9 @@ class _Routes:
 
     async def watch(self, request: web.Request) -> web.StreamResponse:
         response = web.StreamResponse()
-        await response.prepare(request)
         changes = self._registry.watch(request.query.get("prefix", ""), int(request.query["from"]))
         with contextlib.suppress(ConnectionError):
+            await response.prepare(request)
             async for line in _with_keepalives(changes):
                 await response.write(msgspec.json.encode(line) + b"\n")
         return response

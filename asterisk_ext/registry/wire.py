@@ -38,6 +38,8 @@ class Beat(msgspec.Struct, frozen=True):
 
 class Beats(msgspec.Struct, frozen=True):
     beats: dict[str, tuple[float, bytes]]
+    now: float = 0.0
+    """By the clock that the beats' times are of."""
 
 
 class Blobs(msgspec.Struct, frozen=True):

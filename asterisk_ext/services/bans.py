@@ -10,11 +10,12 @@ from dataclasses import dataclass, replace
 from asterisk_ext.domain.access import Act, Actor, require
 from asterisk_ext.domain.errors import Problem, Refusal
 from asterisk_ext.domain.server import Server
+from asterisk_ext.domain.shared_ban import Lift
 from asterisk_ext.guard_ports import Banned, Guard, GuardEvent, Spared
 from asterisk_ext.ports import Clock, Fleet, Peers, Registry
 from asterisk_ext.services import consoles
 from asterisk_ext.services.audit import Audit
-from asterisk_ext.services.records import encode, lift_key
+from asterisk_ext.services.records import decode_lift, encode, lift_key
 
 NOT_AN_ADDRESS = Problem(
     "ban.not_an_address", 422, "{address!r} is not an IP address; nothing was changed.", "Give an IPv4 or IPv6 address."
@@ -145,18 +146,20 @@ class Bans:
         if not confirmed:
             raise NOT_LIFTED.refuse(address=address, servers=", ".join(silent))
         if not actor.peer:
-            await self._lift_for_good(address)
+            await self._lift_for_good(actor, address)
             facts = {"servers": " ".join(confirmed)} | ({"silent": " ".join(silent)} if silent else {})
             await self._audit.note(actor, Act.LIFT_BAN, address, "bans", **facts)
         return Lifted(confirmed=confirmed, silent=silent)
 
-    async def _lift_for_good(self, address: str) -> None:
+    async def _lift_for_good(self, actor: Actor, address: str) -> None:
         """Servers that did not answer lift it when they hear of this; what was told of it before counts no more."""
         item = await self._registry.get(lift_key(address))
+        serial = decode_lift(item.value).serial + 1 if item else 1
+        lift = encode(Lift(serial=serial, at=self._clock(), by=actor.name))
         if item is None:
-            await self._registry.create(lift_key(address), encode(self._clock()))
+            await self._registry.create(lift_key(address), lift)
         else:
-            await self._registry.compare_and_set(lift_key(address), encode(self._clock()), item.revision)
+            await self._registry.compare_and_set(lift_key(address), lift, item.revision)
 
     def _others(self, actor: Actor) -> list[Server]:
         """The servers to ask: none for another node, which asks them itself."""

@@ -11,7 +11,7 @@ from asterisk_ext.domain.access import Act, Actor, require
 from asterisk_ext.domain.errors import Problem, Refusal
 from asterisk_ext.domain.firewall import differences
 from asterisk_ext.domain.firewall_origin import Known
-from asterisk_ext.domain.firewall_rule import Rule, check_all
+from asterisk_ext.domain.firewall_rule import Rule, check_all, checked
 from asterisk_ext.ports import CONFLICT, SILENT, Clock, Fleet, Registry
 from asterisk_ext.services.audit import Audit
 from asterisk_ext.services.firewall_guard import FirewallGuard
@@ -51,6 +51,11 @@ class Drafts:
         self._audit = audit
         self._clock = clock
         self._table = table
+
+    async def spelled(self, actor: Actor, rule: Rule) -> Rule:
+        """The rule in its one spelling, kept nowhere; refused as ``put`` would."""
+        require(actor, Act.SEE_FIREWALL)
+        return checked(rule, await self._known())
 
     async def put(self, actor: Actor, server: str, rule: Rule, *, number: int = 0, revision: int | None = None) -> Rule:
         """Change the draft's rule of that id, or add one (no id) before ``number``, or last."""

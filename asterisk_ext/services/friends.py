@@ -1,4 +1,4 @@
-"""Addresses that the guard must never ban: the fleet's own servers and the carriers of its trunks."""
+"""Addresses that the guard must never ban: the fleet's servers, its trunks' carriers, and whom operators named."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from asterisk_ext.domain.pbx import Trunk, is_address
 from asterisk_ext.guard_ports import Guard
 from asterisk_ext.ports import Fleet
 from asterisk_ext.services.firewall_guard import FirewallGuard
+from asterisk_ext.services.records import NEVER_BAN
 
 
 class Friends:
@@ -31,7 +32,8 @@ def addresses(fleet: Fleet) -> list[str]:
     """Sorted; trunks known by name only are left out, since a name may point anywhere tomorrow."""
     hosts = {server.ip for server in fleet.servers()}
     hosts |= {address for _, trunk in trunks_of(fleet) for address in trunk.known_by}
-    return sorted(host for host in hosts if is_address(host))
+    listed = {item.key.removeprefix(NEVER_BAN) for item in fleet.items(NEVER_BAN)}
+    return sorted(listed.union(host for host in hosts if is_address(host)))
 
 
 def needs_of(fleet: Fleet) -> tuple[list[str], list[str]]:

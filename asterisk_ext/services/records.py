@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import TypeVar
 
 import msgspec
 
+from asterisk_ext.domain.emergency import DEFAULT_NUMBERS
 from asterisk_ext.domain.maintenance import Map
 from asterisk_ext.domain.pbx import Pbx
 from asterisk_ext.domain.server import Report, Server
+from asterisk_ext.domain.shared_ban import Lift
 
 T = TypeVar("T")
 
@@ -23,7 +26,11 @@ SERVERS = "server/"
 EVIDENCE = "evidence/"
 """Bans of each node's own, by node and address; only that node writes there."""
 LIFTS = "lift/"
-"""When an operator lifted an address everywhere, by address."""
+"""What operators lifted everywhere, by address."""
+NEVER_BAN = "never_ban/"
+"""Addresses and networks that no server bans."""
+WITHDRAWN = "withdrawn/"
+"""Servers whose word of bans, told before that record's revision, counts no more."""
 JOINS = "join/"
 CERTIFICATES = "certificate/"
 """Serial numbers of the certificates that are good, by server."""
@@ -46,6 +53,10 @@ def evidence_key(node: str, address: str) -> str:
 
 def lift_key(address: str) -> str:
     return f"{LIFTS}{address}"
+
+
+def withdrawn_key(server: str) -> str:
+    return f"{WITHDRAWN}{server}"
 
 
 def join_key(server: str) -> str:
@@ -85,8 +96,12 @@ def decode_server(data: bytes) -> Server:
     return decode(data, Server)
 
 
+_USUAL_NUMBERS = b'"emergency_numbers":' + msgspec.json.encode(DEFAULT_NUMBERS) + b","
+
+
 def decode_tenant(data: bytes) -> Pbx:
-    return decode(data, Pbx)
+    """What nearly every record says alike is read as the default, of which there is one for all: a kilobyte each."""
+    return decode(data.replace(_USUAL_NUMBERS, b"", 1), Pbx)
 
 
 def plan_key(source: str) -> str:
@@ -94,8 +109,19 @@ def plan_key(source: str) -> str:
     return f"{PLANS}{source}"
 
 
+def decode_tenants(data: Sequence[bytes]) -> list[Pbx]:
+    """The same, of many at once."""
+    return decode(b"[" + b",".join(data).replace(_USUAL_NUMBERS, b"") + b"]", list[Pbx])
+
+
 def decode_map(data: bytes | None) -> Map:
     return Map() if data is None else decode(data, Map)
+
+
+def decode_lift(data: bytes) -> Lift:
+    """An older version wrote the time alone."""
+    found = decode(data, float | Lift)  # type: ignore[arg-type]
+    return found if isinstance(found, Lift) else Lift(serial=1, at=found)
 
 
 def decode_report(data: bytes, at: float) -> Report:

@@ -1,7 +1,7 @@
 """Which trunks this server registers: of a virtual PBX that has moved, only once its former server lets go of them.
 
-Two servers that register the same trunk take the carrier's calls from each other. A server lets go when it serves the
-map that says so, which it reports; one that has been silent for a minute is taken for down.
+Two servers that register the same trunk take the carrier's calls from each other. A server lets go when its
+Asterisk registers by the map that says so, which it reports; one that has been silent for a minute is taken for down.
 """
 
 from __future__ import annotations
@@ -43,18 +43,23 @@ def registering(
     """
     served = [pbx for pbx in tenants if current.follow(pbx.home) == node and any(t.register for t in pbx.trunks)]
     behind = any(
-        name != node and report.map_revision < map_revision and now - report.at < DOWN_AFTER
+        name != node and not _has_let_go(report, map_revision) and now - report.at < DOWN_AFTER
         for name, report in reports.items()
     )
 
     def is_free(pbx: Pbx) -> bool:
         former = reports.get(pbx.former)
-        if former is None or pbx.former == node or now - former.at >= DOWN_AFTER or not former.revision:
+        if former is None or pbx.former == node or now - former.at >= DOWN_AFTER or former.trunks is None:
             return not behind
-        return not behind and former.revision >= revisions.get(pbx.id, 0)
+        return not behind and former.trunks >= revisions.get(pbx.id, 0)
 
     ready = [pbx for pbx in served if pbx.id in held or is_free(pbx)]
     return ready, len(ready) < len(served)
+
+
+def _has_let_go(report: Report, map_revision: int) -> bool:
+    """Whether it registers trunks by the map of ``map_revision``; of an older version, whether it serves by it."""
+    return (report.map_revision if report.trunks is None else report.trunks) >= map_revision
 
 
 def gone_and_back(
@@ -68,7 +73,7 @@ def gone_and_back(
     silent, back = set(), False
     for source in current.sources_of(node):
         report = reports.get(source)
-        if report is None or now - report.at > LATE_AFTER or (source in gone and report.map_revision < map_revision):
+        if report is None or now - report.at > LATE_AFTER or (source in gone and not _has_let_go(report, map_revision)):
             silent.add(source)
         elif source in gone:
             back = True
@@ -81,6 +86,8 @@ class Registering:
         self._fleet = fleet
         self._registrar = registrar
         self._clock = clock
+        self.revision = 0
+        """The registry's revision by which Asterisk registers trunks; 0 before it was asked."""
 
     async def run(self) -> None:
         """Register whenever the copy has changed, for ever; raises OSError while Asterisk does not answer."""
@@ -105,6 +112,7 @@ class Registering:
                 log.error("%s: %s", refusal.error_id, refusal)
             else:
                 held = {pbx.id for pbx in ready}
+                self.revision = revision
             gone, back = gone_and_back(
                 self._node,
                 self._fleet.maintenance(),

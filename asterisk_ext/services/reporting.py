@@ -1,4 +1,4 @@
-"""What a node says of itself, every two seconds and after every flip, to whoever looks at the fleet."""
+"""What a node says of itself, every two and a half seconds and after every flip, to whoever looks at the fleet."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from asterisk_ext.domain.server import LATE_AFTER, Report
 from asterisk_ext.ports import Fleet, PhoneBook, Registry
 from asterisk_ext.services.records import encode
 
-PERIOD = 2.0
+PERIOD = 2.5
 """Seconds between reports."""
 
 
@@ -42,6 +42,16 @@ class Delivered(Protocol):
     def missing(self) -> tuple[str, ...]: ...
 
 
+class Obeyed(Protocol):
+    """Up to which revision lifted bans are carried out here, and whose bans are held back, since they are too many."""
+
+    @property
+    def done(self) -> int: ...
+
+    @property
+    def held(self) -> Mapping[str, int]: ...
+
+
 class Reporting:
     def __init__(
         self,
@@ -52,10 +62,19 @@ class Reporting:
         phones: PhoneBook,
         calls: Callable[[], Mapping[str, int]],
         fleet: Fleet,
+        bans: Obeyed,
         hosts: bool = True,
+        trunks: Callable[[], int | None] = lambda: None,
+        hook: Callable[[], str] = str,
     ) -> None:
-        """``calls``: how many are in progress here, by virtual PBX; ``hosts``: whether Asterisk runs here."""
+        """``calls``: how many are in progress here, by virtual PBX; ``hosts``: whether Asterisk runs here;
+        ``trunks``: the registry's revision by which it registers them; ``hook``: why the hoster's own program could not
+        be told.
+        """
+        self._hook = hook
         self._hosts = hosts
+        self._bans = bans
+        self._trunks = trunks
         self._node = node
         self._version = version
         self._serving = serving
@@ -80,6 +99,7 @@ class Reporting:
             map_revision=map_revision,
             prepared=prepared,
             revision=revision,
+            trunks=self._trunks(),
             pbx=self._serving.tenants,
             registered=sum(phones.values()),
             phones_from=by_home(homes, phones),
@@ -87,8 +107,11 @@ class Reporting:
             calls_from=by_home(homes, {int(pbx): count for pbx, count in calls.items() if pbx.isdecimal()}),
             version=self._version,
             hosts=self._hosts,
+            lifts=self._bans.done,
+            held_of=self._bans.held,
             audio_revision=self._audios.revision,
             audios_missing=self._audios.missing,
+            hook=self._hook(),
         )
 
 

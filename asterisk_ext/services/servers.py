@@ -19,7 +19,7 @@ from asterisk_ext.domain.server import (
 )
 from asterisk_ext.ports import Clock, Fleet, Registry
 from asterisk_ext.services.audit import Audit
-from asterisk_ext.services.records import certificate_key, encode, join_key, server_key
+from asterisk_ext.services.records import certificate_key, encode, join_key, server_key, withdrawn_key
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -114,7 +114,16 @@ class Servers:
             raise IS_DESTINATION.refuse(server=name, source=row.visitors_from[0])
         await self._registry.delete(server_key(name), self._revision(name))
         await self._shut_out(name)
+        await self._withdraw(name)
         await self._note(actor, name, done="removed")
+
+    async def _withdraw(self, name: str) -> None:
+        """What it told of bans counts no more, not even for another record of its name."""
+        item = await self._registry.get(withdrawn_key(name))
+        if item is None:
+            await self._registry.create(withdrawn_key(name), encode({"at": self._clock(), "by": ""}))
+        else:
+            await self._registry.compare_and_set(item.key, item.value, item.revision)
 
     async def _shut_out(self, name: str) -> None:
         """Certificates and tokens of a record of this name that is gone are void for good."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from asterisk_ext.domain.access import Act, Actor, allows, require
@@ -99,6 +99,15 @@ class VirtualPbxs:
         written = await self._write(pbx, revision)
         if written:
             await self._note(actor, pbx, "", saved=pbx.name)
+        return written
+
+    async def settle(self, actor: Actor, pbx: int) -> bool:
+        """Have the former home of a virtual PBX forget it; False when there is none."""
+        require(actor, Act.CHANGE_PBX)
+        settled = replace(self._fleet.tenant(pbx), former="")
+        written = await self._write(settled)
+        if written:
+            await self._note(actor, settled, "", saved=settled.name)
         return written
 
     async def import_file(self, actor: Actor, data: bytes, dry_run: bool = False) -> Imported:

@@ -1,6 +1,7 @@
 """Blocked calls on a real Asterisk, with the whole node service beside it.
 
     python -m tests.bench.blocked_calls [--rounds 3] [--calls 100] [--rate 250] [--seconds 60] [--streams 40] [--hear 0]
+        [--only cost|streams|flood]
 
 What the gate costs Asterisk a call; a blocked dialler's flood, and what becomes of others' calls meanwhile; and many
 callers who each hear a whole audio. Callers are SIPp's, which fails every call that does not end as it must.
@@ -21,10 +22,10 @@ from typing import Any
 from asterisk_ext import config
 from asterisk_ext.lab import sipp
 from tests.bench.blocked_load import Calls, answered, answering, blocked
-from tests.bench.node_on_asterisk import NodeOnAsterisk, node_on_asterisk
 from tests.bench.rtp_gaps import Hearing
 from tests.bench.table import show
 from tests.integration.one_asterisk.asterisk import CARRIER, NODE, PHONES
+from tests.integration.one_asterisk.node_on_asterisk import NodeOnAsterisk, node_on_asterisk
 
 SOUND = "/var/lib/asterisk-ext/sounds/default/pt_BR/partial_block"
 HOSTER = f"""
@@ -50,16 +51,22 @@ def main() -> None:
     options.add_argument("--seconds", type=float, default=60)
     options.add_argument("--streams", type=int, default=40, help="calls a second that hear all of an audio")
     options.add_argument("--hear", type=float, default=0, help="the others hang up after so many seconds; 0: never")
+    options.add_argument("--only", choices=("cost", "streams", "flood"))
     asked = options.parse_args()
     many = config.Gate(announcements_per_pbx=1000, announcements_per_node=2000)
     with tempfile.TemporaryDirectory() as place:
-        with _node(Path(place) / "many", many) as node:
-            cost(node, "plain", "hear an audio", asked.calls, 20, asked)
-            whole_audios(node, asked.streams, asked.seconds / 2)
-        with _node(Path(place) / "one", config.Gate(announcements_per_pbx=1)) as node:
-            cost(node, "plain-at-once", "end at once", asked.calls * 2, 50, asked)
-        with _node(Path(place) / "shipped", config.Gate()) as node:
-            flood(node, asked.rate, asked.seconds, asked.hear)
+        if asked.only != "flood":
+            with _node(Path(place) / "many", many) as node:
+                if asked.only != "streams":
+                    cost(node, "plain", "hear an audio", asked.calls, 20, asked)
+                if asked.only != "cost":
+                    whole_audios(node, asked.streams, asked.seconds / 2)
+        if asked.only in (None, "cost"):
+            with _node(Path(place) / "one", config.Gate(announcements_per_pbx=1)) as node:
+                cost(node, "plain-at-once", "end at once", asked.calls * 2, 50, asked)
+        if asked.only in (None, "flood"):
+            with _node(Path(place) / "shipped", config.Gate()) as node:
+                flood(node, asked.rate, asked.seconds, asked.hear)
 
 
 def tenants() -> dict[str, Any]:
@@ -111,7 +118,7 @@ def cost(node: NodeOnAsterisk, context: str, what: str, calls: int, rate: int, a
             took[way].append((node.one.processor_time() - before) / calls * 1000)
             assert done.failed == 0, done
             if other is not None:
-                other.over()
+                other.kill()
     medians = {way: statistics.median(these) for way, these in took.items()}
     rows: list[tuple[str, ...]] = [("who decides", "Asterisk's processor time a call", "of none")]
     for way, median in medians.items():
@@ -129,8 +136,14 @@ def _node(place: Path, gate: config.Gate) -> Iterator[NodeOnAsterisk]:
 
 
 def _without_gate(node: NodeOnAsterisk, account: str, context: str) -> None:
-    with closing(sqlite3.connect(node.one.database)) as database, database:
-        database.execute("UPDATE ps_endpoints SET context = ? WHERE id = ?", (context, account))
+    """Once the node service has written all that it has to write; else it would repair this."""
+    with closing(sqlite3.connect(node.one.database)) as database:
+        while True:
+            database.execute("UPDATE ps_endpoints SET context = ? WHERE id = ?", (context, account))
+            database.commit()
+            time.sleep(2)
+            if database.execute("SELECT context FROM ps_endpoints WHERE id = ?", (account,)).fetchone() == (context,):
+                return
 
 
 def flood(node: NodeOnAsterisk, rate: int, seconds: float, hear: float) -> None:

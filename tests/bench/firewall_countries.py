@@ -13,6 +13,7 @@ import re
 import signal
 import socket
 import subprocess
+import sys
 import tempfile
 import threading
 import time
@@ -134,6 +135,7 @@ def _measure(driver: str, prefixes: int, swaps: int) -> dict[str, float]:
         kernel.lists.load(lists(packed(prefixes, 0)))
         _probe(driver)
         flood = _flood(outside)
+        sys.setswitchinterval(guard.SWITCH_SECONDS)
         # As on a machine of its own: other work than the flood comes after.
         os.nice(-10)
         try:

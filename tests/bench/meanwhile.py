@@ -13,8 +13,8 @@ from typing import NamedTuple
 
 import aiohttp
 
-from tests.bench.node_on_asterisk import NodeOnAsterisk
 from tests.integration.one_asterisk.asterisk import NODE, PHONES
+from tests.integration.one_asterisk.node_on_asterisk import NodeOnAsterisk
 from tests.integration.sip_phone import Phone
 
 PAUSE = 0.005

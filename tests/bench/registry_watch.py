@@ -11,10 +11,13 @@ import argparse
 import asyncio
 import contextlib
 import itertools
+import json
 import multiprocessing
 import resource
 import sqlite3
 import statistics
+import subprocess
+import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
@@ -36,13 +39,12 @@ from asterisk_ext.registry.etcd_link import Link
 from asterisk_ext.registry.remote import RemoteRegistry
 from asterisk_ext.registry.served import LARGEST, application
 from asterisk_ext.services.records import encode, tenant_key
-from asterisk_ext.store import LocalCopy
+from asterisk_ext.services.reporting import PERIOD
 from asterisk_ext.tasks import Tasks
 from tests.bench.table import show
 from tests.etcd_servers import Cluster, cluster
 
 HEARTBEATS = 1000
-PERIOD = 2.0
 ELECTION_SECONDS = 30.0
 """Within which a cluster that has lost its leader answers again, or the bench fails."""
 
@@ -57,7 +59,7 @@ def main() -> None:
     files = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
     resource.setrlimit(resource.RLIMIT_NOFILE, (files, files))
     rows: list[tuple[str, ...]] = [
-        ("engine", "change seen, median", "p99", f"{HEARTBEATS} beats each {PERIOD:.0f} s, servers' CPU")
+        ("engine", "change seen, median", "p99", f"{HEARTBEATS} beats each {PERIOD} s, servers' CPU")
     ]
     with tempfile.TemporaryDirectory() as place:
         with served(Path(place)) as (url, pids):
@@ -70,7 +72,10 @@ def main() -> None:
         start = asyncio.run(_start(Path(place), arguments.tenants))
     show(f"{arguments.watchers} watchers", rows)
     show("etcd's leader killed during writes", [("acknowledged", "lost", "longest without a write"), lost])
-    show(f"a copy of {arguments.tenants} tenants", [("cold, from the registry", "from its own file", "memory"), start])
+    show(
+        f"a copy of {arguments.tenants} tenants",
+        [("cold, from the registry", "its peak", "from its own file", "its peak"), start],
+    )
 
 
 def _etcd(servers: Cluster) -> Registry:
@@ -195,7 +200,7 @@ async def _read_again(registry: Registry, prefix: str) -> list[Item]:
                 return (await registry.snapshot(prefix))[0]
 
 
-async def _start(place: Path, tenants: int) -> tuple[str, str, str]:
+async def _start(place: Path, tenants: int) -> tuple[str, ...]:
     kept = EmbeddedRegistry(place / "many.sqlite3", time.time)
     pbx = Pbx(id=1, name="Padaria do Bairro", domain="p.example.net", home="node1", mode=Mode.GATE_ONLY)
     rows = [(tenant_key(number), encode(replace(pbx, id=number)), number) for number in range(1, tenants + 1)]
@@ -207,36 +212,11 @@ async def _start(place: Path, tenants: int) -> tuple[str, str, str]:
         return await asyncio.to_thread(_copied, place, url, tenants)
 
 
-def _copied(place: Path, url: str, tenants: int) -> tuple[str, str, str]:
-    """Both in processes of their own, whose memory is theirs alone."""
-    context = multiprocessing.get_context("spawn")
-    results = []
-    for _ in range(2):
-        ours, theirs = context.Pipe()
-        process = context.Process(target=_copy, args=(str(place), url, tenants, theirs))
-        process.start()
-        results.append(ours.recv())
-        process.join()
-    return f"{results[0][0]:.1f} s", f"{results[1][0]:.1f} s", f"{results[1][1]:.0f} MB"
-
-
-def _copy(place: str, url: str, tenants: int, theirs: Any) -> None:
-    async def run() -> None:
-        started = time.monotonic()
-        registry = RemoteRegistry(url)
-        copy = LocalCopy(Path(place) / "copy.sqlite3", time.time)
-        if not copy.tenants():
-            async with Tasks() as tasks:
-                tasks.start("copy", copy.follow(registry))
-                await copy.after(0)
-        took = time.monotonic() - started
-        assert len(copy.tenants()) == tenants
-        peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-        theirs.send((took, peak))
-        await registry.close()
-        copy.close()
-
-    uvloop.run(run())
+def _copied(place: Path, url: str, tenants: int) -> tuple[str, ...]:
+    """Twice, cold and from what the first has left; a process that imports what a node of this engine does."""
+    command = [sys.executable, "-m", "tests.bench.copy_process", str(place), url, str(tenants)]
+    results = [json.loads(subprocess.run(command, check=True, capture_output=True).stdout) for _ in range(2)]
+    return tuple(text for took, peak in results for text in (f"{took:.2f} s", f"{peak:.0f} MB"))
 
 
 if __name__ == "__main__":

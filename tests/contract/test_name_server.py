@@ -32,7 +32,7 @@ pytestmark = pytest.mark.parametrize("kind", ["bind", "knot"])
 
 
 def opened(secret: str = SECRET) -> DnsServer:
-    return DnsServer(HOST, PORT, ZONE, KEY, secret, "hmac-sha256")
+    return DnsServer(HOST, PORT, ZONE, KEY, secret, "hmac-sha256", patience=30)
 
 
 def on(kind: str, place: Path, body: Body) -> None:

@@ -7,6 +7,7 @@ import asyncio
 from collections.abc import AsyncIterator, Iterator
 from contextlib import ExitStack
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from aiohttp import web
@@ -17,6 +18,8 @@ from pytest_aiohttp import AiohttpServer
 from asterisk_ext.domain.errors import Refusal
 from asterisk_ext.ports import MOVED, MOVED_MARK, STRANGER, Change, Gap, Registry
 from asterisk_ext.registry import embedded, etcd, wire
+from asterisk_ext.registry import remote as remote_engine
+from asterisk_ext.registry import served as served_engine
 from asterisk_ext.registry.embedded import EmbeddedRegistry
 from asterisk_ext.registry.etcd import EtcdRegistry
 from asterisk_ext.registry.etcd_link import Link
@@ -167,7 +170,9 @@ async def test_who_knows_a_revision_that_never_was_is_told_a_gap(registry: Regis
 async def test_a_beat_is_remembered_with_its_time_and_is_not_a_change(registry: Registry) -> None:
     _, before = await registry.snapshot("")
     await registry.beat("node1", 6.0, b"report")
-    assert await registry.beats() == {"node1": (clock(), b"report")}
+    ((node, (at, report)),) = (await registry.beats()).items()
+    assert (node, report) == ("node1", b"report")
+    assert abs(at - clock()) < PATIENT
     written = await registry.create("pbx/1", b"a")
     assert await anext(registry.watch("", before)) == Change("pbx/1", b"a", written)
     assert [item.key for item in (await registry.snapshot(""))[0]] == ["pbx/1"]
@@ -309,4 +314,36 @@ async def test_who_is_no_node_of_the_fleet_reads_nothing(tmp_path: Path, aiohttp
         await stranger.get("pbx/1")
     assert refusal.value.problem is STRANGER
     await stranger.close()
+    await own.close()
+
+
+@pytest.mark.parametrize("jump", [3600.0, -3600.0])
+async def test_a_clock_that_jumps_by_an_hour_makes_no_silent_node_young_and_no_living_one_old(
+    tmp_path: Path, jump: float
+) -> None:
+    now, ticks = [clock()], [5.0]
+    registry = EmbeddedRegistry(tmp_path / "registry.sqlite", lambda: now[0], lambda: ticks[0])
+    await registry.beat("silent", 6.0, b"")
+    ticks[0] += 60
+    now[0] += 60 + jump
+    await registry.beat("living", 6.0, b"")
+    ages = {node: now[0] - at for node, (at, _) in (await registry.beats()).items()}
+    assert ages == {"silent": 60.0, "living": 0.0}
+    await registry.close()
+    again = EmbeddedRegistry(tmp_path / "registry.sqlite", lambda: now[0] - 7200, lambda: ticks[0])
+    assert all(at <= now[0] - 7200 for at, _ in (await again.beats()).values())
+    await again.close()
+
+
+async def test_a_node_whose_clock_is_an_hour_off_tells_the_others_reports_by_its_own(
+    tmp_path: Path, aiohttp_server: AiohttpServer, monkeypatch: MonkeyPatch
+) -> None:
+    own, remote = await served(tmp_path, aiohttp_server)
+    await own.beat("node2", 6.0, b"")
+    off = clock() + 3600
+    monkeypatch.setattr(served_engine, "time", SimpleNamespace(time=clock))
+    monkeypatch.setattr(remote_engine, "time", SimpleNamespace(time=lambda: off))
+    ((at, _),) = (await remote.beats()).values()
+    assert at == off
+    await remote.close()
     await own.close()

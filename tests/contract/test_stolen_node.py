@@ -9,8 +9,9 @@ import pytest
 from pytest_aiohttp import AiohttpServer
 
 from asterisk_ext.domain.errors import Refusal
-from asterisk_ext.domain.node_rights import NOT_A_CONSOLE, NOT_YOURS
+from asterisk_ext.domain.node_rights import LARGEST, NOT_A_CONSOLE, NOT_YOURS, TOO_MUCH
 from asterisk_ext.ports import MOVED_MARK, Registry
+from asterisk_ext.registry import served as served_engine
 from asterisk_ext.registry.embedded import EmbeddedRegistry
 from asterisk_ext.services import records
 from tests.contract.test_registry import served
@@ -28,6 +29,8 @@ CONSOLES_ONLY = {
     "a join token": records.join_key("node4"),
     "a join token for itself": records.join_key(STOLEN),
     "a lifted ban": records.lift_key("192.0.2.9"),
+    "whom nobody bans": f"{records.NEVER_BAN}0.0.0.0/0",
+    "another server's word, withdrawn": records.withdrawn_key("node2"),
     "an audio": records.audio_key("closed"),
     "what is heard by default": records.audio_use_key(None),
     "another server's draft of a firewall": f"{records.FIREWALL_DRAFTS}node2",
@@ -182,3 +185,36 @@ async def test_the_refusal_names_where_it_can_be_done(stolen: Parties) -> None:
         await remote.create(records.MAINTENANCE, b"{}")
     assert refusal.value.what == "Nothing was changed: node3 is no console of the fleet and may not change maintenance."
     assert refusal.value.remedy == "Do it on a console of the fleet: node1."
+
+
+async def test_a_stolen_node_cannot_fill_the_registrys_disk(stolen: Parties) -> None:
+    own, remote = stolen
+    long, large = records.evidence_key(STOLEN, "1" * 300), records.evidence_key(STOLEN, "192.0.2.9")
+    for key, value in ((long, b"x"), (large, b"x" * (LARGEST + 1))):
+        with pytest.raises(Refusal) as refusal:
+            await remote.create(key, value)
+        assert refusal.value.problem is TOO_MUCH
+    assert (await own.snapshot(""))[0] == []
+
+
+async def test_a_stolen_node_that_writes_without_end_is_refused_and_the_consoles_are_not(
+    tmp_path: Path, aiohttp_server: AiohttpServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(served_engine, "BURST", 3.0)
+    monkeypatch.setattr(served_engine, "A_SECOND", 0.0)
+    own, remote = await served(tmp_path, aiohttp_server, STOLEN)
+    for number in range(3):
+        await remote.create(f"{records.AUDIT}{STOLEN}/{number}", b"x")
+    with pytest.raises(Refusal) as refusal:
+        await remote.create(f"{records.AUDIT}{STOLEN}/3", b"x")
+    assert refusal.value.problem is TOO_MUCH
+    assert len((await own.snapshot(""))[0]) == 3
+    await remote.close()
+    await own.close()
+    again = tmp_path / "console"
+    again.mkdir()
+    own, remote = await served(again, aiohttp_server, "node1")
+    for number in range(6):
+        await remote.create(f"{records.TENANTS}{number}", b"x")
+    await remote.close()
+    await own.close()

@@ -58,6 +58,20 @@ def test_a_maintenance_comes_to_safe_to_switch_off_and_every_console_says_so(lab
     assert status_until(lab, lambda told: told["plan"]["closed"])["seen"]["pointer"] is None
 
 
+def test_one_virtual_pbx_moves_alone_and_its_former_home_keeps_its_emergency_calls(lab: Lab) -> None:
+    try:
+        assert "node2 serves it" in lab.ext("node1", "pbx", "move", "1", "node2")
+        assert lab.register("1_209", node="node2").as_expected
+        served = {row["pbx"]["id"]: row["server"] for row in lab.told("node1", "pbx", "list")}
+        assert served[1] == "node2"
+        assert served[2] == "node1"
+        assert lab.call("1_209", "190", seconds=1).final == 200
+    finally:
+        lab.ext("node1", "pbx", "move", "1", "node1")
+        lab.ext("node1", "pbx", "settle", "1")
+    assert lab.register("1_209", node="node1").as_expected
+
+
 def test_a_destination_that_falls_silent_before_it_has_taken_them_in_gets_nothing(lab: Lab, node2_frozen: None) -> None:
     done = lab.run("node1", "/usr/local/bin/asterisk-ext", "server", "maintenance", "enter", "node1", "node2")
     told = status_until(lab, lambda told: told["plan"]["closed"])

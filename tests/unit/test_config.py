@@ -27,6 +27,8 @@ def test_what_is_left_out_has_its_default(tmp_path: Path) -> None:
         "[admin_http]\nzone = '../../etc/passwd'\n",
         "not toml",
         "[guard]\nfailures = 'x'",
+        "[dns]\nserver = 'ns.example.net'\nzone = 'sip.example.net'\n",
+        "[dns]\nserver = '198.18.1.53'\n",
     ],
 )
 def test_a_file_with_a_fault_is_refused_with_its_place(tmp_path: Path, text: str) -> None:

@@ -143,3 +143,18 @@ async def test_one_record_that_cannot_be_read_costs_no_other_its_place(tmp_path:
     copy = await filled(path, registry)
     assert [pbx.id for pbx in copy.tenants()] == [1]
     copy.close()
+
+
+@pytest.mark.parametrize("jump", [3600.0, -3600.0])
+async def test_the_copys_age_is_right_though_the_clock_jumps_by_an_hour(tmp_path: Path, jump: float) -> None:
+    now, ticks = [1_800_000_000.0], [5.0]
+    registry = FakeRegistry(lambda: now[0])
+    await registry.create("server/x", b"{}")
+    copy = LocalCopy(tmp_path / "copy.sqlite", lambda: now[0], ticks=lambda: ticks[0])
+    async with Tasks() as tasks:
+        tasks.start("copy", copy.follow(registry))
+        await copy.after(0)
+    ticks[0] += 30
+    now[0] += 30 + jump
+    assert copy.age(now[0]) == 30
+    copy.close()

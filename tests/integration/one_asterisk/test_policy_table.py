@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 
 import pytest
 
+from asterisk_ext.domain.emergency import DEFAULT_NUMBERS
 from asterisk_ext.domain.gate import Policy
 from asterisk_ext.domain.pbx import Status
 from tests.integration.one_asterisk.asterisk import NODE, OneAsterisk
@@ -113,6 +114,38 @@ async def test_a_transfer_that_leaves_is_an_outbound_call(asterisk: OneAsterisk,
             await asyncio.sleep(0.05)
     assert heard_audio(Heard(rtp=handed_on.heard())) == "partial_block"
     assert carrier.calls == []
+
+
+async def test_a_transfer_that_leaves_after_a_total_block_hears_the_total_audio(
+    asterisk: OneAsterisk, line: Line
+) -> None:
+    carrier, handed_on, caller = await line.carrier(), await line.phone("1_201"), await line.phone("1_200")
+    answer = await caller.reach("201")
+    asterisk.hold([replace(TENANTS[0], status=Status.TOTAL_BLOCK), *TENANTS[1:]])
+    try:
+        assert await caller.refer(answer, OUTSIDE) == 202
+        async with asyncio.timeout(20):
+            while len(handed_on.heard()) < HEARD_ENOUGH:  # noqa: ASYNC110 - each packet would be an event
+                await asyncio.sleep(0.05)
+        assert heard_audio(Heard(rtp=handed_on.heard())) == "total_block"
+        assert carrier.calls == []
+    finally:
+        asterisk.hold(TENANTS)
+        asterisk.cli("channel request hangup all")
+
+
+async def test_every_emergency_number_passes_in_a_total_block(asterisk: OneAsterisk, line: Line) -> None:
+    carrier, caller = await line.carrier(), await line.phone("3_200")
+    for number in DEFAULT_NUMBERS:
+        assert (await caller.call(number)).final == 200, number
+    assert [call.first.split("@")[0] for call in carrier.calls] == [f"INVITE sip:{each}" for each in DEFAULT_NUMBERS]
+
+
+async def test_phones_of_a_blocked_tenant_stay_registered(asterisk: OneAsterisk, line: Line) -> None:
+    for account in ("2_200", "3_200"):
+        phone = await line.phone(account)
+        assert (await phone.register()).final == 200
+        assert f"sip:{account}@" in asterisk.cli(f"pjsip show aor {account}")
 
 
 async def test_a_call_in_progress_goes_on_when_its_tenant_is_blocked(asterisk: OneAsterisk, line: Line) -> None:

@@ -80,6 +80,16 @@ async def test_while_the_database_is_locked_everything_goes_on(asterisk: OneAste
         assert_hears_and_is_refused(await dial(line, "2_200", "04833334444"), "partial_block")
 
 
+async def test_while_the_database_is_locked_asterisk_can_be_restarted(asterisk: OneAsterisk, line: Line) -> None:
+    with closing(sqlite3.connect(asterisk.database, isolation_level=None)) as other:
+        other.execute("BEGIN EXCLUSIVE")
+        await asyncio.to_thread(asterisk.stop_asterisk)
+        await asyncio.to_thread(asterisk.start_asterisk)
+        assert (await dial(line, "2_200", "190")).final == 200
+        assert (await dial(line, "1_200", "201")).final == 200
+        assert_hears_and_is_refused(await dial(line, "2_200", "04833334444"), "partial_block")
+
+
 @pytest.fixture
 async def watched(asterisk: OneAsterisk) -> AsyncIterator[OneAsterisk]:
     """With the process that looks after the database, and neither a node service nor a gate."""

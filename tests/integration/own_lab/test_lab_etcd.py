@@ -11,17 +11,19 @@ import pytest
 
 from tests.integration.conftest import free_ports
 from tests.integration.fleet import Lab, lab_command
-from tests.integration.own_lab.reaper import reaped
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def lab() -> Iterator[Lab]:
+    """A lab of this file's own."""
     name = f"own-{os.getpid()}"
     wanted = ("--nodes", "3", "--registry", "etcd", "--port", str(free_ports(3)))
-    with reaped(name):
-        done = lab_command("up", "--detach", "--name", name, *wanted)
+    done = lab_command("up", "--detach", "--name", name, *wanted)
+    try:
         assert done.returncode == 0, done.stderr
         yield Lab(name)
+    finally:
+        lab_command("down", "--name", name)
 
 
 def until(happened: Callable[[], bool], seconds: float = 60) -> None:
@@ -31,15 +33,35 @@ def until(happened: Callable[[], bool], seconds: float = 60) -> None:
         time.sleep(0.2)
 
 
-def test_a_fleet_on_etcd_goes_on_when_a_server_of_the_cluster_dies_and_lets_no_other_node_change_it(lab: Lab) -> None:
-    def states() -> dict[str, str]:
-        return {row["server"]["name"]: row["state"] for row in lab.told("node2", "server", "list")}
+def states(lab: Lab, node: str) -> dict[str, str]:
+    return {row["server"]["name"]: row["state"] for row in lab.told(node, "server", "list")}
 
-    until(lambda: states() == dict.fromkeys(("node1", "node2", "node3"), "active"))
+
+def banned(lab: Lab, node: str) -> list[str]:
+    return [line.split("\t")[0] for line in lab.ext(node, "ban", "list").splitlines()]
+
+
+def test_a_partitioned_node_goes_on_alone_and_catches_up_when_it_returns(lab: Lab) -> None:
+    until(lambda: states(lab, "node1") == dict.fromkeys(("node1", "node2", "node3"), "active"))
+    assert lab.run("node3", "ip", "link", "set", "eth0", "down").returncode == 0
+    until(lambda: states(lab, "node1")["node3"] == "unreachable")
+    lab.ext("node3", "ban", "add", "203.0.113.7")
+    refused = lab.run("node3", "asterisk-ext", "server", "token", "node2")
+    assert refused.returncode == 1
+    lab.ext("node1", "server", "maintenance", "enter", "node1", "node2")
+    assert states(lab, "node3")["node1"] != "in_maintenance"
+    assert lab.run("node3", "ip", "link", "set", "eth0", "up").returncode == 0
+    until(lambda: states(lab, "node3")["node1"] == "in_maintenance")
+    until(lambda: "203.0.113.7" in banned(lab, "node1"))
+    lab.ext("node1", "server", "maintenance", "leave", "node1")
+
+
+def test_a_fleet_on_etcd_goes_on_when_a_server_of_the_cluster_dies_and_lets_no_other_node_change_it(lab: Lab) -> None:
+    until(lambda: states(lab, "node2") == dict.fromkeys(("node1", "node2", "node3"), "active"))
     first = lab.status()["nodes"][0]
     os.kill(first["services"]["etcd"]["pid"], signal.SIGKILL)
-    lab.ext("node2", "server", "maintenance", "enter", "node1", "node3")
-    until(lambda: states()["node1"] == "in_maintenance")
-    refused = lab.run("node3", "asterisk-ext", "server", "maintenance", "leave", "node1")
+    lab.ext("node2", "server", "maintenance", "enter", "node1", "node2")
+    until(lambda: states(lab, "node2")["node1"] == "in_maintenance")
+    refused = lab.run("node3", "asterisk-ext", "server", "token", "node1")
     assert (refused.returncode, refused.stderr.partition(":")[0]) == (1, "registry.denied")
-    assert states()["node1"] == "in_maintenance"
+    assert states(lab, "node3")["node1"] == "in_maintenance"

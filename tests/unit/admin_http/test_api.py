@@ -128,6 +128,8 @@ BODIES: dict[tuple[str, str], Json] = {
     ("PUT", "/pbx/{pbx}/routes/{key}"): {"pattern": "X.", "trunks": ["trunk14"]},
     ("POST", "/audios/uses"): {"kind": "music", "name": ""},
     ("POST", "/bans"): {"address": "192.0.2.1"},
+    ("POST", "/bans/never"): {"network": "192.0.2.0/24"},
+    ("POST", "/bans/never/remove"): {"network": "192.0.2.0/24"},
     ("POST", "/users"): {"name": "x", "password": "long enough for it", "role": "viewer"},
     ("POST", "/tokens"): {"name": "x"},
 }

@@ -16,6 +16,7 @@ from asterisk_ext.domain.pbx import Status
 from asterisk_ext.domain.server import Report, State
 from asterisk_ext.guard_ports import Attempt, Banned, Spared
 from asterisk_ext.services import records
+from asterisk_ext.services.records import encode
 from tests.unit.admin_http.conftest import Client, Visitor
 from tests.unit.admin_http.world import LINE, NOW, World, call, leg
 
@@ -32,6 +33,7 @@ PAGES = (
     "/audit", "/calls/1786601653.100/hangup", "/firewall/countries", "/firewall/countries/UY", "/audios",
     "/audios?tab=pbx", "/audios?tab=music", "/audios?tab=files",
     "/audios/choose?pbx=1", "/audios/choose?kind=partial_block&language=en", "/blocked-calls", "/blocked-calls?pbx=1",
+    "/pbx/files", "/pbx/blocks",
 )  # fmt: skip
 EVIL = "<script>alert(1)</script>\"'><img src=x onerror=alert(2)>"
 
@@ -76,6 +78,7 @@ ACTS = (
     "/bans/lift", "/calls/1786601653.100/hangup", "/firewall/countries/update",
     "/firewall/lists/save", "/firewall/lists/remove", "/audios/add", "/audios/use",
     "/audios/remove",
+    "/pbx/files/import", "/pbx/files/propose", "/pbx/files/export", "/pbx/blocks",
 )  # fmt: skip
 FIELDS = {
     "id": "9", "name": "new", "technology": "NODE", "ip": "198.18.9.1", "destination": "SPO-NODE-01",
@@ -373,3 +376,15 @@ async def test_without_a_script_calls_stand_in_the_order_asked_for(visit: Visit,
     page = await (await visit("support")).read(f"/calls?order={order}")
     found = re.search(r'<tr class="call" data-id="([^"]+)"', page)
     assert found and found[1] == first
+
+
+async def test_a_hosters_program_that_did_not_hear_of_a_maintenance_is_said_on_the_servers_page(
+    visit: Visit, world: World
+) -> None:
+    browser = await visit("viewer")
+    assert "O seu próprio programa" not in await browser.read("/servers/FLN-CORE-01")
+    await world.registry.beat("FLN-CORE-01", 6.0, encode(Report(hook="enter a b: <boom>")))
+    await world.fleet.hear(world.registry)
+    page = await browser.read("/servers/FLN-CORE-01")
+    assert "O seu próprio programa não foi avisado da manutenção." in page
+    assert "enter a b: &lt;boom&gt;" in page

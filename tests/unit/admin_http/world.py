@@ -29,6 +29,7 @@ from asterisk_ext.services.blocked_calls import BlockedCalls
 from asterisk_ext.services.call_history import CallHistory
 from asterisk_ext.services.countries import Countries
 from asterisk_ext.services.firewall import Firewalls
+from asterisk_ext.services.fleet_bans import FleetBans
 from asterisk_ext.services.joining import Joining
 from asterisk_ext.services.live_calls import UNKNOWN
 from asterisk_ext.services.maintenance import Maintenance
@@ -224,6 +225,7 @@ class World:
             promotion=Promotion("FLN-CORE-01", self.fleet, None, self.audit, self.clock),
             audit=self.audit,
             bans=Bans("FLN-CORE-01", self.guard, self.audit, self.peers, self.fleet, self.registry, self.clock),
+            fleet_bans=FleetBans(self.registry, self.fleet, self.audit, self.clock),
             countries=self.countries,
             live_calls=self.calls,
             call_history=self.call_history,

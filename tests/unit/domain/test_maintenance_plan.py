@@ -193,6 +193,17 @@ def test_a_source_back_from_the_dead_does_not_serve_what_has_left_it() -> None:
     assert simulation.serving("a") == ["b"]
 
 
+def test_a_plan_never_flips_against_who_changed_the_map_after_it() -> None:
+    simulation = Simulation()
+    simulation.ask("a", "b")
+    simulation.run("a")
+    simulation.map = maintenance.leave(simulation.map, "a")
+    simulation.revision += 1
+    simulation.run("a", 5)
+    plan = simulation.plans["a"]
+    assert (simulation.map, plan.failed, plan.closed) == (Map(), "maintenance.undone", True)
+
+
 def test_a_host_that_cannot_take_them_in_gets_nothing() -> None:
     plan = Plan(source="a", destination="b")
     seen = Seen(pointer=None, answers=True, prepared=False)

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
-from asterisk_ext.domain.shared_ban import Evidence, wanted
+from asterisk_ext.domain.shared_ban import Evidence, Lift, wanted
 
 NOW = 1000.0
 KNOWN = ("node1", "node2", "node3")
@@ -41,7 +43,9 @@ def test_a_node_bans_on_others_word_what_is_proved_or_seen_twice(evidence: list[
     assert ("192.0.2.9" in wanted(evidence, {}, KNOWN, "node1", NOW)) is is_wanted
 
 
-def test_what_an_operator_lifted_is_banned_again_only_for_what_came_later() -> None:
-    before, after = told("node2", proven=True, since=900.0), told("node3", proven=True, since=960.0)
-    assert wanted([before], {"192.0.2.9": 950.0}, KNOWN, "node1", NOW) == {}
-    assert wanted([before, after], {"192.0.2.9": 950.0}, KNOWN, "node1", NOW)["192.0.2.9"].node == "node3"
+def test_what_an_operator_lifted_is_banned_again_only_for_what_came_later_whatever_the_clocks_say() -> None:
+    lifted = {"192.0.2.9": Lift(serial=2, at=950.0)}
+    fast = replace(told("node2", proven=True, since=900.0 + 3600), lift=1)
+    slow = replace(told("node3", proven=True, since=960.0 - 3600), lift=2)
+    assert wanted([fast], lifted, KNOWN, "node1", NOW) == {}
+    assert wanted([fast, slow], lifted, KNOWN, "node1", NOW)["192.0.2.9"].node == "node3"

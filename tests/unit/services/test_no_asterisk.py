@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Mapping
 
 import pytest
 
@@ -15,6 +16,11 @@ from asterisk_ext.services.reporting import Reporting
 from tests.unit.services.conftest import World
 
 FILE = b"tenants: [{id: 1, name: A, domain: a.example.net, home: db, mode: gate_only}]"
+
+
+class NoBans:
+    done = 0
+    held: Mapping[str, int] = {}
 
 
 async def report(world: World, node: str, hosts: bool = False) -> None:
@@ -64,7 +70,7 @@ async def test_a_node_without_asterisk_hosts_nothing_whatever_its_record_says(wo
 
 async def test_it_reports_that_it_serves_nobody_by_the_newest_map(world: World, kind: Technology) -> None:
     absent = NoAsterisk(world.fleet)
-    reporting = Reporting("db", "1", absent, absent, absent, dict, world.fleet, hosts=False)
+    reporting = Reporting("db", "1", absent, absent, absent, dict, world.fleet, NoBans(), hosts=False)
     running = asyncio.ensure_future(reporting.run(world.registry))
     await world.report("node2")
     flipped = await world.maintenance.enter(ROOT, "node1", "node2")

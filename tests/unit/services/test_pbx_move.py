@@ -45,6 +45,14 @@ async def test_a_later_change_of_the_record_keeps_the_former_home(world: World) 
     assert world.fleet.tenant(1).former == "node1"
 
 
+async def test_once_its_phones_have_followed_the_former_home_forgets_it(world: World) -> None:
+    await world.tenants.save(ROOT, TENANT)
+    await moving(world).move(ROOT, 1, "node2")
+    assert await world.tenants.settle(ROOT, 1)
+    assert known_here("node1", Map(), world.fleet.tenants()) == []
+    assert not await world.tenants.settle(ROOT, 1)
+
+
 async def test_a_server_that_cannot_take_it_is_refused_and_nothing_moves(world: World) -> None:
     await world.tenants.save(ROOT, TENANT)
     for server, error_id in (("node1", "pbx.at_home"), ("node9", "server.unknown")):
@@ -62,11 +70,11 @@ def test_its_trunks_register_at_the_new_home_once_the_former_has_let_go() -> Non
     trunk = Trunk(name="trunk1", host="198.18.20.1", username="u", secret="s", register=True)
     moved = Pbx(id=1, name="P", domain="d", home="node2", former="node1", trunks=(trunk,))
 
-    def ready(revision: int, at: float = 99) -> list[int]:
-        reports = {"node1": Report(at=at, revision=revision)}
+    def ready(revision: int | None, at: float = 99) -> list[int]:
+        reports = {"node1": Report(at=at, trunks=revision)}
         return [pbx.id for pbx in registering("node2", Map(), 0, [moved], reports, set(), 100, {1: 12})[0]]
 
     assert ready(11) == []
     assert ready(12) == [1]
     assert ready(11, at=30) == [1], "it has been silent for a minute"
-    assert ready(0) == [1], "one of an older version does not say"
+    assert ready(None) == [1], "one of an older version does not say"

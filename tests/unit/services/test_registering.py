@@ -51,6 +51,13 @@ def test_a_destination_waits_until_the_source_has_let_go() -> None:
     assert chosen("node2", MOVED, {"node1": WITH_IT, "node2": WITH_IT}, {2}) == ([1, 2], False)
 
 
+def test_a_source_that_serves_by_the_map_and_registers_still_is_waited_for() -> None:
+    registers = Report(at=99, map_revision=7, trunks=6)
+    assert chosen("node2", MOVED, {"node1": registers, "node2": WITH_IT}, {2}) == ([2], True)
+    let_go = Report(at=99, map_revision=7, trunks=7)
+    assert chosen("node2", MOVED, {"node1": let_go, "node2": WITH_IT}, {2}) == ([1, 2], False)
+
+
 def test_a_source_lets_go_at_once() -> None:
     assert chosen("node1", MOVED, {"node2": BEHIND}, {1}) == ([], False)
 

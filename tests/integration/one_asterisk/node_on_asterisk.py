@@ -44,18 +44,27 @@ class NodeOnAsterisk:
             "['/usr/sbin/asterisk', *sys.argv[1:]])\n"
         )
         program.chmod(0o755)
-        settings = self._place / "config.toml"
-        settings.write_text(as_toml(self._settings(program)))
+        (self._place / "config.toml").write_text(as_toml(self._settings(program)))
         for words in (
             ["mount", "-t", "tmpfs", "tmpfs", "/var/lib"],
             ["mkdir", STATE],
             ["mount", "--bind", str(self.one.state), STATE],
         ):
             assert self.one.spawn(words).wait(30) == 0
-        command = [sys.executable, "-m", "asterisk_ext.cli.main", "node", "run", "--config", str(settings)]
-        with self.log.open("w") as output:
-            self.process = self.one.spawn(command, cwd=SOURCE, stdout=output, stderr=subprocess.STDOUT)
-        self._until_it_answers()
+        self.run()
+        self.until_it_answers()
+
+    def run(self) -> None:
+        """Start the service, or start it again; it answers a moment later."""
+        command = [sys.executable, "-m", "asterisk_ext.cli.main", "node", "run", "--config"]
+        with self.log.open("a") as output:
+            words = [*command, str(self._place / "config.toml")]
+            self.process = self.one.spawn(words, cwd=SOURCE, stdout=output, stderr=subprocess.STDOUT)
+
+    def kill(self) -> None:
+        """Without a word of warning."""
+        assert self.process is not None
+        self.one.end(self.process)
 
     def ask(self, method: str, path: str, body: object = None, data: object = None) -> Any:
         """One request to the API; raises the refusal."""
@@ -82,7 +91,7 @@ class NodeOnAsterisk:
             time.sleep(0.02)
         raise TimeoutError(self.log.read_text())
 
-    def _until_it_answers(self) -> None:
+    def until_it_answers(self) -> None:
         until = time.monotonic() + 60
         while time.monotonic() < until:
             try:

@@ -1,0 +1,51 @@
+"""The option that ends calls in progress when a total block is set, on a real Asterisk with the whole node service."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterator
+from dataclasses import asdict
+
+import pytest
+
+from asterisk_ext import config
+from tests.integration.one_asterisk.lines import TENANTS, Line, dial
+from tests.integration.one_asterisk.node_on_asterisk import NodeOnAsterisk, node_on_asterisk
+
+
+@pytest.fixture
+def node(tmp_path_factory: pytest.TempPathFactory) -> Iterator[NodeOnAsterisk]:
+    with node_on_asterisk(tmp_path_factory.mktemp("node"), config.Gate(cut_calls=True)) as made:
+        made.add_servers("node1")
+        made.ask("POST", "pbx/import", data={"tenants": [asdict(pbx) for pbx in TENANTS[:2]]})
+        made.until_known(TENANTS[1].id)
+        yield made
+
+
+async def test_a_total_block_cuts_the_tenants_calls_but_no_emergency_and_nobody_elses(node: NodeOnAsterisk) -> None:
+    line = Line(node.one)
+    await line.carrier()
+    for called in ("1_201", "2_201"):
+        await line.phone(called)
+    for caller, number in (("1_200", "201"), ("1_202", "190"), ("2_200", "201")):
+        await (await line.phone(caller)).reach(number)
+    await until(node, {"1_200", "1_201", "1_202", "1_trunk14", "2_200", "2_201"})
+    await asyncio.to_thread(node.ask, "POST", "pbx/1/status", {"status": "total_block", "reason": "test"})
+    await until(node, {"1_202", "1_trunk14", "2_200", "2_201"})
+    assert (await dial(line, "1_200", "190")).final == 200
+    await until(node, {"1_202", "1_trunk14", "2_200", "2_201"})
+    node.one.cli("channel request hangup all")
+    await line.close()
+
+
+async def until(node: NodeOnAsterisk, wanted: set[str]) -> None:
+    """The channels that are up are those of ``wanted``."""
+    names: set[str] = set()
+    try:
+        async with asyncio.timeout(60):
+            while names != wanted:
+                told = await asyncio.to_thread(node.one.cli, "core show channels concise")
+                lines = [row.partition("!")[0] for row in told.splitlines() if row.count("!") > 8]
+                names = {name.removeprefix("PJSIP/").rpartition("-")[0] for name in lines}
+    except TimeoutError:
+        raise AssertionError(f"{names} are up, not {wanted}") from None
