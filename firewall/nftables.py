@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping
 from contextlib import suppress
 from ipaddress import IPv4Network, IPv6Network, collapse_addresses
+from os import uname
 from socket import AF_INET, AF_INET6, inet_ntop, inet_pton
 
 from asterisk_ext.domain.address_list import Network
@@ -24,6 +26,8 @@ UNKNOWN_THEN = (SourceSet.BAN, SourceSet.SLOW)
 """Who gets into these is no longer among the known."""
 LIFTED = (SourceSet.BAN, SourceSet.SLOW, SourceSet.SUSPECT, SourceSet.NARROW)
 MOST_RENEWED = 1 << 15
+ADDING_RENEWS = tuple(int(part) for part in re.findall(r"\d+", uname().release)[:2]) >= (6, 12)
+"""Older kernels keep an element's old time when it is added again."""
 
 
 class NftablesKernel:
@@ -50,10 +54,10 @@ class NftablesKernel:
             if which in UNKNOWN_THEN:
                 self._forget(SourceSet.KNOWN, self._put_before[SourceSet.KNOWN].intersection(sources))
             try:
-                # Kernels before 6.12 keep an element's old time when it is added again: it is taken out first. Asking
-                # for what is not there would cost a whole aborted transaction, some 8 ms.
+                # Where it must be taken out first, asking for what is not there costs a whole aborted transaction,
+                # some 8 ms.
                 before = self._put_before[which]
-                self._elements.add(wanted, renew=not before.isdisjoint(sources))
+                self._elements.add(wanted, renew=not (ADDING_RENEWS or before.isdisjoint(sources)))
             except FileNotFoundError:
                 self._elements.add(wanted)
         except OSError as error:

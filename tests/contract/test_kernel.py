@@ -14,6 +14,7 @@ from pathlib import Path
 
 import pytest
 
+from firewall import nftables
 from firewall.iptables import IptablesKernel
 from firewall.kernel import Kernel
 from firewall.nftables import NftablesKernel
@@ -242,8 +243,10 @@ def test_a_lifted_source_is_heard_and_lifting_a_stranger_is_nothing(on_node: OnN
     on_node(body)
 
 
-def test_a_ban_given_again_gets_the_new_time(on_node: OnNode) -> None:
+@pytest.mark.parametrize("adding_renews", [nftables.ADDING_RENEWS, False], ids=["this kernel", "an older one"])
+def test_a_ban_given_again_gets_the_new_time(on_node: OnNode, adding_renews: bool) -> None:
     def body(node: Node) -> None:
+        nftables.ADDING_RENEWS = adding_renews
         node.kernel.put(SourceSet.BAN, {ENEMY: 60.0})
         node.kernel.put(SourceSet.BAN, {ENEMY: 600.0, FRIEND: 60.0})
         assert node.kernel.listed(SourceSet.BAN)[ENEMY] > 500
