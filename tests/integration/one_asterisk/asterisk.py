@@ -79,7 +79,9 @@ class OneAsterisk:
         self._configure()
         self.owned_by_asterisk()
         self._holder = subprocess.Popen(
-            ["unshare", "--net", "--mount", "--pid", "--fork", "--kill-child", "--mount-proc", "sleep", "infinity"],
+            # An interrupted run kills its workers without a word; what they hold dies with them.
+            ["setpriv", "--pdeathsig=KILL", "unshare", "--net", "--mount", "--pid", "--fork", "--kill-child"]
+            + ["--mount-proc", "sleep", "infinity"],
             stderr=subprocess.DEVNULL,
         )
         self._holder_pid = _child_of(self._holder.pid)
