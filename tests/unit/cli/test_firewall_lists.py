@@ -11,7 +11,12 @@ from click.testing import CliRunner
 from asterisk_ext.cli import firewall_lists
 from asterisk_ext.cli.main import cli
 
-OFFICES = {"entries": ["203.0.113.5", "192.0.2.0/24"], "by": "ana", "at": "2026-08-13T06:14:22Z", "revision": 7}
+OFFICES: dict[str, Any] = {
+    "entries": ["203.0.113.5", "192.0.2.0/24"],
+    "by": "ana",
+    "at": "2026-08-13T06:14:22Z",
+    "revision": 7,
+}
 TOLD = {"offices": {**OFFICES, "servers": ["node1"]}}
 
 
