@@ -10,7 +10,7 @@ from asterisk_ext.domain.address_list import network_of, source_of
 from asterisk_ext.domain.ban import PROTECTED_SECONDS, BanPolicy, Decision, Verdict
 from asterisk_ext.domain.errors import Problem
 from asterisk_ext.domain.security_event import PROVEN, SUCCEEDED, AttemptCounter, SecurityEvent
-from firewall.enforcement import CROWDED_SECONDS, NARROW_SECONDS, Batch, Enforcement
+from firewall.enforcement import CROWDED_SECONDS, Batch, Enforcement
 from firewall.guard_state import Ban, Failure, GuardState, Slowed
 from firewall.kernel import Kernel
 from firewall.log_tail import Position
@@ -238,9 +238,8 @@ class BanEngine:
         line = record.decode("utf-8", "backslashreplace")
         batch.failures.append(Failure(source, at, event.service, event.transport, event.account, event.name, line))
         if verdict is None and not self.policy.is_protected(source, at):
-            until = at + self.policy.policy.of(event.service).window
-            batch.suspects[source] = until
-            batch.narrow[source] = until if self.policy.is_near_a_ban(source, at) else at + NARROW_SECONDS
+            batch.suspects[source] = at + self.policy.policy.of(event.service).window
+            batch.narrow[source] = at + self._kernel.narrow_seconds(source, at)
         if verdict is None or source in batch.bans:
             return
         if verdict.decision is Decision.BAN and verdict.until > now:

@@ -14,8 +14,9 @@ from firewall.source_sets import SIZES, SourceSet
 
 log = logging.getLogger(__name__)
 
-NARROW_SECONDS = 60.0
-"""After a first failure. Some TCPs (Apple's, FreeBSD's) send no segments that short: they are not heard meanwhile."""
+NARROW_SECONDS, NEAR_SECONDS = 60.0, 600.0
+"""After a first failure, and after one that leaves two to a ban. Some TCPs (Apple's, FreeBSD's) send no segments
+that short: they are not heard meanwhile."""
 CROWDED, CROWDED_SECONDS = 500_000, 600.0
 """A flood of forged failures, 1,000 a second at most, makes 150,000 bans in that time; the set takes a million."""
 TIDY_SECONDS = 60.0
@@ -103,6 +104,10 @@ class Enforcement:
         self._shut = dict(ends)
         return len(ends)
 
+    def narrow_seconds(self, source: str, at: float) -> float:
+        """For how long a failure at ``at`` keeps a stranger's streams narrow."""
+        return NEAR_SECONDS if self._policy.is_near_a_ban(source, at) else NARROW_SECONDS
+
     def restore_others(self) -> None:
         """All but the bans: what may come a moment later. The policy must have its lists by now."""
         now = self._clock()
@@ -119,9 +124,7 @@ class Enforcement:
             if source not in known
         }
         narrow = {
-            source: until
-            if self._policy.is_near_a_ban(source, now)
-            else until - self._policy.longest_window + NARROW_SECONDS
+            source: until - self._policy.longest_window + self.narrow_seconds(source, now)
             for source, until in newest.items()
         }
         self._kernel.restore(

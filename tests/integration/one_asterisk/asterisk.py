@@ -43,6 +43,7 @@ CDR_FIELDS = (
 _CLONE_NEWNET = 0x40000000
 
 Made = TypeVar("Made")
+HOLD = ("--net", "--mount", "--pid", "--fork", "--kill-child", "--mount-proc")
 
 
 class OneAsterisk:
@@ -80,8 +81,7 @@ class OneAsterisk:
         self.owned_by_asterisk()
         self._holder = subprocess.Popen(
             # An interrupted run kills its workers without a word; what they hold dies with them.
-            ["setpriv", "--pdeathsig=KILL", "unshare", "--net", "--mount", "--pid", "--fork", "--kill-child"]
-            + ["--mount-proc", "sleep", "infinity"],
+            ["setpriv", "--pdeathsig=KILL", "unshare", *HOLD, "sleep", "infinity"],
             stderr=subprocess.DEVNULL,
         )
         self._holder_pid = _child_of(self._holder.pid)

@@ -10,7 +10,7 @@ import pytest
 from asterisk_ext.domain.ban import PROTECTED_SECONDS
 from asterisk_ext.domain.errors import Refusal
 from firewall import enforcement
-from firewall.enforcement import CROWDED_SECONDS, NARROW_SECONDS, WATCHED_SECONDS
+from firewall.enforcement import CROWDED_SECONDS, NARROW_SECONDS, NEAR_SECONDS, WATCHED_SECONDS
 from firewall.guard_state import GuardState
 from firewall.kernel import KERNEL_REFUSED
 from firewall.kernel_fake import FakeKernel
@@ -43,7 +43,7 @@ def test_a_stranger_who_fails_is_suspect_as_long_as_the_failure_counts(guard: Gu
     assert guard.kernel.listed(SourceSet.SUSPECT) == {ATTACKER: 5 * HOUR}
 
 
-def test_a_suspect_s_streams_are_narrow_for_a_minute_and_near_a_ban_as_long_as_its_failures_count(guard: Guard) -> None:
+def test_a_suspect_s_streams_are_narrow_for_a_minute_and_near_a_ban_for_ten(guard: Guard) -> None:
     guard.fail(ATTACKER, 1)
     assert guard.kernel.listed(SourceSet.NARROW) == {ATTACKER: NARROW_SECONDS}
     guard.now += NARROW_SECONDS
@@ -51,10 +51,10 @@ def test_a_suspect_s_streams_are_narrow_for_a_minute_and_near_a_ban_as_long_as_i
     guard.again()
     assert guard.kernel.listed(SourceSet.NARROW) == {}
     guard.fail(ATTACKER, 2)
-    assert guard.kernel.listed(SourceSet.NARROW) == {ATTACKER: 6 * HOUR}
-    guard.now += HOUR
+    assert guard.kernel.listed(SourceSet.NARROW) == {ATTACKER: NEAR_SECONDS}
+    guard.now += NARROW_SECONDS
     guard.again()
-    assert guard.kernel.listed(SourceSet.NARROW) == {ATTACKER: 5 * HOUR}
+    assert guard.kernel.listed(SourceSet.NARROW) == {ATTACKER: NEAR_SECONDS - NARROW_SECONDS}
 
 
 def test_a_known_address_that_fails_is_no_suspect(guard: Guard) -> None:
