@@ -19,6 +19,8 @@ PATIENCE = 2.0
 """Seconds that one endpoint has to answer a call; then the next is asked."""
 ROUNDS = 2
 """How often each endpoint is asked before the registry counts as unreachable."""
+CHANGES = 100
+"""How often a call is repeated since the cluster's users were changed meanwhile; each time costs some milliseconds."""
 OPTIONS = (
     ("grpc.keepalive_time_ms", 10_000),  # etcd ends connections that ping faster than every 5 s
     ("grpc.keepalive_timeout_ms", 5_000),
@@ -110,18 +112,19 @@ class Link:
         Refuses ``registry.denied``, ``registry.unreachable``, or ``registry.unsure`` where a write may have been made
         all the same.
         """
-        unheard = False
-        for _ in range(self.patient_rounds):
+        unheard, rounds, changes = False, self.patient_rounds, CHANGES
+        while rounds and changes:
             try:
                 return await call(self.kv()), unheard
             except grpc.aio.AioRpcError as error:
                 if error.code() is grpc.StatusCode.PERMISSION_DENIED:
                     raise DENIED.refuse() from error
                 if _RIGHTS_CHANGED in (error.details() or ""):
+                    changes -= 1
                     continue
                 if error.code() not in _ELSEWHERE and "leader" not in (error.details() or ""):
                     raise UNREACHABLE.refuse() from error
-                unheard = unheard or writes
+                unheard, rounds = unheard or writes, rounds - 1
                 self.move_on()
         raise (UNSURE if unheard else UNREACHABLE).refuse()
 

@@ -231,6 +231,7 @@ class Ground:
         self.settled(node)
 
     def forgive_all(self, node: str) -> None:
+        self.settled(node)
         for source in self.bans(node):
             self.ask(node, verb="lift", address=source)
 

@@ -53,7 +53,7 @@ def forgiven(ground: Ground, node: str) -> Iterator[None]:
     ground.forgive_all(node)
 
 
-def test_four_guesses_by_each_transport_are_answered_and_the_kernel_drops_the_rest(
+def test_four_guesses_by_each_transport_come_through_and_the_kernel_drops_the_rest(
     ground: Ground, node: str, account: str, serves_websocket: None
 ) -> None:
     own = {way: own_address(ground, node, way) for way in WAYS}
@@ -77,7 +77,8 @@ def attack(ground: Ground, node: str, account: str, way: Way, own: str) -> list[
     guesser = StreamGuesser(ground, way, ATTACKER, own, host.ipv6 if way.ipv6 else host.ipv4, account)
     wrong = []
     for number in range(1, THROUGH + 1):
-        if not guesser.guess():
+        # The fourth is a failure too; the ban may be faster than its answer.
+        if not guesser.guess() and number < THROUGH:
             wrong.append(f"guess {number} is not answered")
         until(partial(_has_logged, ground, node, way, own, number), f"Asterisk logs guess {number}")
     ground.read_up(node)
