@@ -5,32 +5,32 @@ from __future__ import annotations
 LAB = "bench"
 """The name of the lab that benches on a real fleet are given."""
 SMALL: dict[str, tuple[str, ...]] = {
-    "calls": ("--rounds", "1", "--events", "30000"),
+    "calls": ("--rounds", "1", "--events", "5000"),
     "calls_watched": ("--calls", "300", "--clients", "10", "--seconds", "2"),
     "calls_on_asterisk": ("--calls", "16", "--seconds", "1", "--rounds", "1", "--many", "40"),
     "fastagi": ("--seconds", "0.5"),
-    "guard_scan": ("--lines", "20000", "--fail2ban-lines", "2000"),
-    "guard_memory": ("--sources", "20000"),
+    "guard_scan": ("--lines", "5000", "--fail2ban-lines", "500"),
+    "guard_memory": ("--sources", "2000"),
     "guard_kernel": ("--rounds", "1"),
-    "guard_process": ("--bans", "3000", "--rounds", "1", "--idle", "1"),
-    "guard_latency": ("--attackers", "3"),
-    "firewall_countries": ("--prefixes", "2000", "--swaps", "2"),
-    "registry_watch": ("--watchers", "20", "--tenants", "1000", "--writes", "2", "--seconds", "2"),
+    "guard_process": ("--bans", "500", "--rounds", "1", "--idle", "0.2"),
+    "guard_latency": ("--attackers", "1"),
+    "firewall_countries": ("--prefixes", "500", "--swaps", "1"),
+    "registry_watch": ("--watchers", "5", "--tenants", "100", "--writes", "2", "--seconds", "1"),
     "fleet_bans_simulated": ("--nodes", "5", "--bans", "2"),
     "maintenance_flip": ("--tenants", "20", "--rounds", "2"),
     "dns_flip": ("--names", "50", "--rounds", "2"),
-    "firewall_rules": ("--questions", "50", "--packets", "1000"),
+    "firewall_rules": ("--questions", "10", "--packets", "100"),
 }
 """With these arguments a bench takes seconds; without any it measures what docs/benchmarks.md tells."""
 ON_ONE_ASTERISK: dict[str, tuple[str, ...]] = {
     "projection_on_asterisk": ("--tenants", "20", "--rounds", "1"),
     "blocked_calls": (
-        *("--rounds", "1", "--calls", "10", "--rate", "20", "--seconds", "2", "--streams", "5", "--hear", "0.5"),
+        *("--rounds", "1", "--calls", "4", "--rate", "10", "--seconds", "1", "--streams", "2", "--hear", "0.5"),
     ),
 }
 """The same; these mostly wait, for phones and audios."""
 ON_A_LAB: dict[str, tuple[str, ...]] = {
-    "guard_on_asterisk": ("--attackers", "2"),
+    "guard_on_asterisk": ("--attackers", "1"),
     "fleet_bans": ("--attacks", "1"),
 }
 """The same; the name of a lab with a node for each kernel driver comes before."""
