@@ -135,7 +135,7 @@ async def in_browser(one: Console, seconds: float) -> list[float]:
         await page.goto(f"{one.base}/calls")
         await page.evaluate(WATCHED)
         # The page's policy lets no text be run as code, so it cannot be asked to wait by itself.
-        while await page.evaluate("window.lags.length") <= 5:
+        while await page.evaluate("window.lags.length") <= 5:  # noqa: ASYNC110 - a browser tells of no event
             await asyncio.sleep(0.05)
         await page.evaluate("window.lags = []")
         await asyncio.sleep(seconds)
