@@ -24,8 +24,6 @@ FLEET = "tests/integration/test_"
 
 GUARDS = {"nftables": ("[nftables", "test_bans.py"), "iptables": ("[iptables", "test_bench.py")}
 """Attacks on a guard wait for the kernel most of the time; those on each have a fleet to themselves."""
-SLOWED = ("test_attack_packed.py", "test_guard_attackers.py")
-"""Strangers whom the kernel slows down take the longest: these have further ones."""
 
 FIRST = (FLEET, "tests/integration/own_lab/", "tests/integration/one_asterisk/", "tests/bench/", "tests/contract/")
 """What takes the longest is dealt out first, so that no worker is left with it at the end."""
@@ -41,8 +39,7 @@ class Fleets(LoadScopeScheduling):  # type: ignore[misc]  # xdist has no types
     def _split_scope(self, nodeid: str) -> str:
         if not nodeid.startswith(FLEET):
             return nodeid.split("::")[0]
-        guard = next((name for name, marks in GUARDS.items() if any(mark in nodeid for mark in marks)), "")
-        return f"fleet {guard}" + " slowed" * any(name in nodeid for name in SLOWED)
+        return next((f"fleet {name}" for name, marks in GUARDS.items() if any(m in nodeid for m in marks)), "fleet")
 
 
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> Fleets:
