@@ -27,7 +27,8 @@ class StreamPhone(Phone):
     def use(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         """Speak over this connection; also the callback of a server that listens."""
         self._write = writer.write
-        self._close.append(writer.close)
+        # A polite end of TLS waits for the other side, for which nobody waits here.
+        self._close.append(writer.transport.abort)
         self._start(self._read_stream(reader))
 
     def listen(self, server: asyncio.Server) -> None:
