@@ -11,6 +11,7 @@ import pytest
 
 from tests.integration.conftest import free_ports
 from tests.integration.fleet import Lab, lab_command
+from tests.integration.own_lab.reaper import reaped
 
 
 @pytest.fixture(scope="module")
@@ -18,12 +19,10 @@ def lab() -> Iterator[Lab]:
     """A lab of this file's own."""
     name = f"own-{os.getpid()}"
     wanted = ("--nodes", "3", "--registry", "etcd", "--port", str(free_ports(3)))
-    done = lab_command("up", "--detach", "--name", name, *wanted)
-    try:
+    with reaped(name):
+        done = lab_command("up", "--detach", "--name", name, *wanted)
         assert done.returncode == 0, done.stderr
         yield Lab(name)
-    finally:
-        lab_command("down", "--name", name)
 
 
 def until(happened: Callable[[], bool], seconds: float = 180) -> None:
