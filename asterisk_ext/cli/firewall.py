@@ -203,8 +203,8 @@ def explain(settings: Path, server: str, address: str, question: str, as_json: b
 @click.argument("digest")
 def endorse(settings: Path, digest: str) -> None:
     """As root: let a candidate weaken what the guard keeps (derived rules, default deny)."""
-    from firewall.guard_client import GuardClient
-    from firewall.node_firewall import NodeFirewall
+    from firewall.node.firewall import NodeFirewall
+    from firewall.socket.client import GuardClient
 
     asyncio.run(NodeFirewall(GuardClient(Path(config.load(settings).guard.socket))).endorse(digest))
     click.echo(f"the guard will let {digest} pass")

@@ -28,17 +28,17 @@ from asterisk_ext.config import Guard as Settings
 from asterisk_ext.config import Node as NodeSettings
 from asterisk_ext.domain.errors import Refusal
 from firewall import guard
-from firewall.address_lists import Lists, country_list
-from firewall.address_ranges import BITS, merged
-from firewall.country_keeper import OFFERED
-from firewall.country_lists import EMBEDDED, CountryLists
-from firewall.country_pack import pack_ranges, unpack_ranges
-from firewall.guard_client import GuardClient
-from firewall.iptables import IptablesKernel
-from firewall.kernel import Kernel
-from firewall.nftables import NFT, NftablesKernel
-from firewall.ruleset import TABLE, Ruleset
-from firewall.source_sets import SourceSet
+from firewall.countries.keeper import OFFERED
+from firewall.countries.lists import EMBEDDED, CountryLists
+from firewall.countries.pack import pack_ranges, unpack_ranges
+from firewall.kernel.iptables.driver import IptablesKernel
+from firewall.kernel.nft.driver import NFT, NftablesKernel
+from firewall.kernel.port import Kernel
+from firewall.kernel.ruleset import TABLE, Ruleset
+from firewall.kernel.source_sets import SourceSet
+from firewall.lists.address_lists import Lists, country_list
+from firewall.lists.ranges import BITS, merged
+from firewall.socket.client import GuardClient
 from tests.bench.table import show
 from tests.own_network import Outside, in_own_network
 

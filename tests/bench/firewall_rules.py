@@ -20,18 +20,18 @@ from asterisk_ext.domain.firewall import Firewall
 from asterisk_ext.domain.firewall_rule import Rule, Verdict
 from asterisk_ext.domain.firewall_trial import Candidate, Question
 from asterisk_ext.domain.firewall_types import Protocol
-from firewall.address_lists import country_list
-from firewall.address_ranges import merged
-from firewall.country_keeper import CountryKeeper
-from firewall.country_lists import EMBEDDED, CountryLists
-from firewall.drivers import kernel_of
-from firewall.filter import filter_of
-from firewall.guard_firewall import GuardFirewall
+from firewall.countries.keeper import CountryKeeper
+from firewall.countries.lists import EMBEDDED, CountryLists
 from firewall.guard_state import GuardState
-from firewall.list_content import contents
-from firewall.proof import Task, prove
-from firewall.ruleset import Ruleset
-from firewall.source_sets import SourceSet
+from firewall.kernel.drivers import kernel_of
+from firewall.kernel.filter import filter_of
+from firewall.kernel.ruleset import Ruleset
+from firewall.kernel.source_sets import SourceSet
+from firewall.lists.address_lists import country_list
+from firewall.lists.ranges import merged
+from firewall.proof.prover import Task, prove
+from firewall.rules.guard_firewall import GuardFirewall
+from firewall.rules.list_content import contents
 from tests.bench.guard_kernel import PLAIN_RULE, sources
 from tests.bench.table import show
 from tests.own_network import Outside, in_own_network

@@ -20,12 +20,12 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from firewall.iptables import IptablesKernel
-from firewall.kernel import Kernel
-from firewall.nftables import NftablesKernel
-from firewall.ruleset import Ruleset
-from firewall.ruleset_strangers import Strangers
-from firewall.source_sets import SourceSet
+from firewall.kernel.iptables.driver import IptablesKernel
+from firewall.kernel.nft.driver import NftablesKernel
+from firewall.kernel.port import Kernel
+from firewall.kernel.ruleset import Ruleset
+from firewall.kernel.source_sets import SourceSet
+from firewall.kernel.strangers import Strangers
 from tests.bench.table import show
 from tests.own_network import Outside, in_own_network
 
