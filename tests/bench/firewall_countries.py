@@ -160,7 +160,7 @@ async def _swaps(kernel: Kernel, both: list[bytes], swaps: int) -> dict[str, flo
             began, waited = time.perf_counter(), _waited()
             await asyncio.sleep(TICK)
             if len(stalls) % 5 == 0:
-                kernel.put(SourceSet.BAN, {f"203.0.{bans >> 8 & 255}.{bans & 255}": 600.0})
+                kernel.put(SourceSet.BAN, {f"203.{bans >> 16}.{bans >> 8 & 255}.{bans & 255}": 600.0})
                 bans += 1
             gone = time.perf_counter() - began - TICK
             stalls.append((gone, gone - (_waited() - waited)))
@@ -175,6 +175,7 @@ async def _swaps(kernel: Kernel, both: list[bytes], swaps: int) -> dict[str, flo
     await asyncio.sleep(min(sum(took), 10.0))
     over.set()
     await life
+    assert len(kernel.listed(SourceSet.BAN)) == bans, "a ban asked for meanwhile got lost"
     return {
         "swap": sorted(took)[swaps // 2],
         "bans": banned,

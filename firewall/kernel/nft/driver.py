@@ -15,6 +15,7 @@ from asterisk_ext.domain.address_list import Network
 from firewall.kernel.nft.fingerprint import Fingerprints
 from firewall.kernel.nft.intervals import NftLists
 from firewall.kernel.nft.netlink import ChangeSocket, ElementSocket
+from firewall.kernel.nft.turns import Turns
 from firewall.kernel.port import KERNEL_REFUSED
 from firewall.kernel.ruleset import TABLE, Ruleset, to_nft
 from firewall.kernel.source_sets import SourceSet
@@ -35,20 +36,27 @@ class NftablesKernel:
 
     def __init__(self, nft: str = NFT) -> None:
         self._nft = nft
-        self.lists = NftLists(TABLE, nft)
+        self._turns = Turns()
+        self.lists = NftLists(TABLE, nft, self._turns)
         self._elements = ElementSocket(TABLE)
+        self._listing = ElementSocket(TABLE)
+        """The event loop may look while a thread changes something."""
         self._rules = Fingerprints(TABLE)
         self._changes: ChangeSocket | None = None
         self._applied = b""
         self._put_before: defaultdict[SourceSet, set[str]] = defaultdict(set)
 
     def apply(self, ruleset: Ruleset) -> None:
-        self._run(["-f", "-"], to_nft(ruleset))
+        with self._turns.inside():
+            self._run(to_nft(ruleset))
         self._applied = self._rules.fingerprint()
         if ruleset.remembers:
             self.lists.judge_again()
 
     def put(self, which: SourceSet, sources: Mapping[str, float]) -> None:
+        self._turns.soon(lambda: self._put(which, sources))
+
+    def _put(self, which: SourceSet, sources: Mapping[str, float]) -> None:
         wanted = _by_set({which: sources})
         try:
             if which in UNKNOWN_THEN:
@@ -70,13 +78,19 @@ class NftablesKernel:
 
     def lift(self, sources: Iterable[str]) -> None:
         listed = list(sources)
+        self._turns.soon(lambda: self._lift(listed))
+
+    def _lift(self, sources: Iterable[str]) -> None:
         try:
             for which in LIFTED:
-                self._forget(which, listed)
+                self._forget(which, sources)
         except OSError as error:
             raise KERNEL_REFUSED.refuse(reason=error) from error
 
     def restore(self, sources: Mapping[SourceSet, Mapping[str, float]]) -> None:
+        self._turns.soon(lambda: self._restore(sources))
+
+    def _restore(self, sources: Mapping[SourceSet, Mapping[str, float]]) -> None:
         try:
             self._elements.add(_by_set(sources), flush=True)
         except OSError as error:
@@ -86,8 +100,8 @@ class NftablesKernel:
     def listed(self, which: SourceSet) -> dict[str, float]:
         try:
             listed = {
-                **self._elements.elements(which.of(ipv6=False)),
-                **self._elements.elements(which.of(ipv6=True)),
+                **self._listing.elements(which.of(ipv6=False)),
+                **self._listing.elements(which.of(ipv6=True)),
             }
         except OSError as error:
             raise KERNEL_REFUSED.refuse(reason=error) from error
@@ -103,9 +117,12 @@ class NftablesKernel:
         told = {"friend4": [str(network) for network in four], "friend6": [str(network) for network in six]}
         lines = [f"flush set inet {TABLE} {name}" for name in told]
         lines += [f"add element inet {TABLE} {name} {{ {', '.join(each)} }}" for name, each in told.items() if each]
-        self._run(["-f", "-"], "\n".join([*lines, ""]))
+        self._turns.soon(lambda: self._run("\n".join([*lines, ""])))
 
     def watch(self, seconds: float) -> None:
+        self._turns.soon(lambda: self._watch(seconds))
+
+    def _watch(self, seconds: float) -> None:
         elements = {bytes([AF_INET]): seconds, bytes([AF_INET6]): seconds}
         try:
             self._elements.add({WATCHED: elements})
@@ -133,7 +150,7 @@ class NftablesKernel:
         return self._changes is not None and self._changes.drain(self._elements.port)
 
     def close(self) -> None:
-        for each in (self._elements, self._rules, self.lists):
+        for each in (self._elements, self._listing, self._rules, self.lists):
             each.close()
         if self._changes is not None:
             self._changes.close()
@@ -145,9 +162,9 @@ class NftablesKernel:
             with suppress(FileNotFoundError):
                 self._elements.remove(which.of(ipv6=len(key) != 4), [key])
 
-    def _run(self, arguments: list[str], text: str) -> None:
+    def _run(self, text: str) -> None:
         try:
-            done = subprocess.run([self._nft, *arguments], input=text, capture_output=True, text=True, check=False)
+            done = subprocess.run([self._nft, "-f", "-"], input=text, capture_output=True, text=True, check=False)
         except OSError as error:
             raise KERNEL_REFUSED.refuse(reason=error) from error
         if done.returncode != 0:

@@ -39,6 +39,7 @@ from firewall.kernel.nft.netlink import (
     attribute,
     attributes,
 )
+from firewall.kernel.nft.turns import Turns
 from firewall.kernel.port import KERNEL_REFUSED
 from firewall.lists.address_lists import PREFIXES, Lists, by_set, nft_set, set_name
 from firewall.lists.ranges import BITS, Range
@@ -54,8 +55,9 @@ _END_FLAG = attribute(ELEM_FLAGS, struct.pack(">I", INTERVAL_END))
 class NftLists(ElementSocket):
     """``AddressLists`` in a table of nftables, from any thread."""
 
-    def __init__(self, table: str, nft: str) -> None:
+    def __init__(self, table: str, nft: str, turns: Turns) -> None:
         super().__init__(table)
+        self._turns = turns
         self._name = table
         self._nft = nft
         self._turn = threading.Lock()
@@ -120,6 +122,10 @@ class NftLists(ElementSocket):
             edges.reverse()
         return edges
 
+    def _transact(self, messages: list[tuple[int, int, bytes]]) -> None:
+        with self._turns.inside():
+            super()._transact(messages)
+
     def _declare(self, wanted: Iterable[tuple[str, int]]) -> None:
         declared = [f"add set inet {self._name} {nft_set(name, version)}" for name, version in wanted]
         self._run("\n".join([f"add table inet {self._name}", *declared, ""]))
@@ -139,7 +145,8 @@ class NftLists(ElementSocket):
         return {each["name"] for each in sets if each["table"] == self._name and each["name"].startswith(PREFIXES)}
 
     def _run(self, text: str) -> None:
-        done = subprocess.run([self._nft, "-f", "-"], input=text, capture_output=True, text=True, check=False)
+        with self._turns.inside():
+            done = subprocess.run([self._nft, "-f", "-"], input=text, capture_output=True, text=True, check=False)
         if done.returncode != 0:
             raise KERNEL_REFUSED.refuse(reason=done.stderr.strip())
 
