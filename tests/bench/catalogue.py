@@ -30,7 +30,7 @@ ON_ONE_ASTERISK: dict[str, tuple[str, ...]] = {
 }
 """The same; these mostly wait, for phones and audios."""
 ON_A_LAB: dict[str, tuple[str, ...]] = {
-    "guard_on_asterisk": ("--attackers", "1"),
+    "guard_on_asterisk": ("--attackers", "1", "--bursts", "1", "--seconds", "2"),
     "fleet_bans": ("--attacks", "1"),
 }
 """The same; the name of a lab with a node for each kernel driver comes before."""
