@@ -25,6 +25,7 @@ from firewall.drivers import kernel_of
 from firewall.enforcement import WATCH_EVERY
 from firewall.firewall_answers import FirewallAnswers
 from firewall.follower import LogFollower
+from firewall.gone import Gone
 from firewall.guard_firewall import GuardFirewall
 from firewall.guard_state import GuardState
 from firewall.kernel import Kernel
@@ -56,6 +57,7 @@ from firewall.socket_api import (
     TakeCountries,
 )
 from firewall.spared import HeldBack
+from firewall.tcp_end import end_connections
 
 log = logging.getLogger(__name__)
 
@@ -87,7 +89,8 @@ async def run(config: Config, stop: asyncio.Event) -> None:
     engine.restore()
     reader = NoticeLogReader if settings.notices else SecurityLogReader
     follower = LogFollower(Path(settings.log), engine, state.place(), reader)
-    answers = Answers(engine, follower, held, countries, config, FirewallAnswers(firewall, engine))
+    gone = Gone(end_connections, {*firewall.confirmed.firewall.needs.nodes}.difference(settings.fleet))
+    answers = Answers(engine, follower, held, countries, config, FirewallAnswers(firewall, engine, gone))
     api = SocketApi(Path(settings.socket), settings.node_service_uid, answers.answer, stream)
     await api.open()
     async with Tasks() as tasks:
@@ -96,6 +99,7 @@ async def run(config: Config, stop: asyncio.Event) -> None:
         repairs = Repairs(kernel, engine, firewall, stream, tasks)
         repairs.start()
         tasks.keep("guard's mark for the kernel", lambda: _watch(engine, follower), pause=WATCH_EVERY)
+        tasks.keep("servers that have left the fleet", gone.run)
         tasks.keep("guard housekeeping", lambda: _tidy(engine), pause=HOUSEKEEPING_SECONDS)
         log.info("guarding with %s; %d bans in force", settings.driver, len(engine.bans()))
         await stop.wait()

@@ -24,6 +24,7 @@ from firewall.country_lists import EMBEDDED, CountryLists
 from firewall.country_pack import unpack_ranges
 from firewall.firewall_answers import FirewallAnswers
 from firewall.follower import LogFollower
+from firewall.gone import Gone
 from firewall.guard import Answers, firewall_of
 from firewall.guard_client import GuardClient
 from firewall.guard_state import GuardState
@@ -183,7 +184,8 @@ async def served(guard: Guard, node_service_uid: int = -1) -> AsyncIterator[Guar
     config = Config(guard=GuardSettings(administrators=("203.0.113.80",)))
     firewall = firewall_of(config, guard.kernel, guard.state, stream, countries)
     firewall.start()
-    answers = Answers(guard.engine, follower, held, countries, config, FirewallAnswers(firewall, guard.engine))
+    gone = Gone(len)
+    answers = Answers(guard.engine, follower, held, countries, config, FirewallAnswers(firewall, guard.engine, gone))
     api = SocketApi(guard.directory / "guard.sock", node_service_uid, answers.answer, stream)
 
     def publish(kind: str, details: Mapping[str, object]) -> None:
