@@ -19,7 +19,7 @@ from asterisk_ext.services import records
 from asterisk_ext.trust import cluster as trust
 from asterisk_ext.trust import identity
 from asterisk_ext.trust.authority import Authority, authority_at
-from firewall.tcp_end import end_connections
+from firewall.kernel.tcp_end import end_connections
 from tests.contract.test_registry import PATIENT
 from tests.contract.test_stolen_node import CONSOLES_ONLY, NOBODYS, STOLEN
 from tests.etcd_servers import Cluster, cluster
