@@ -13,6 +13,7 @@ from pathlib import Path
 from aiohttp import web
 
 from asterisk_ext.config import Config
+from asterisk_ext.domain import spread
 from asterisk_ext.peer import HttpPeers
 from asterisk_ext.peer_firewall import PeerFirewalls
 from asterisk_ext.peer_link import PeerLink
@@ -96,6 +97,8 @@ class Membership:
         self.identity.take_up()
         if self._keeps:
             await begin(self.registry, self.copy.life)
+        elif self.copy.revision:
+            await asyncio.sleep(spread.delay(self.name, len(self.copy.servers())))
         if isinstance(self.registry, Switch):
             await first(self.copy.follow(self.registry), self.registry.left())
         else:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from typing import TypeVar
 
 from aiohttp import web
 
@@ -15,6 +17,8 @@ from asterisk_ext.domain.access import Actor
 from asterisk_ext.domain.errors import Refusal
 from asterisk_ext.ports import Fleet
 from asterisk_ext.services import consoles
+
+T = TypeVar("T")
 
 HERE = "/bans/fleet"
 LISTED = N_("**{network} is never blocked** by any server since {time}")
@@ -65,49 +69,55 @@ def held_back(fleet: Fleet) -> dict[str, int]:
 
 
 async def never_ban(request: web.Request) -> web.StreamResponse:
-    actor, session = visitor(request)
     services = request.app[SERVICES]
-    try:
-        sent = await form(request, Network)
+
+    async def act(actor: Actor, sent: Network) -> Strip:
         made = await services.fleet_bans.never_ban(actor, sent.network, sent.note)
-    except Refusal as refusal:
-        return _page(request, actor, refusal, await typed(request))
-    strip = Strip(
-        said=LISTED,
-        params={"network": made.network},
-        at=services.clock(),
-        undo=N_("Take it off the list"),
-        action=f"{HERE}/again",
-        fields={"network": made.network},
-    )
-    raise done(session, strip, HERE)
+        return Strip(
+            said=LISTED,
+            params={"network": made.network},
+            at=services.clock(),
+            undo=N_("Take it off the list"),
+            action=f"{HERE}/again",
+            fields={"network": made.network},
+        )
+
+    return await _acted(request, Network, act)
 
 
 async def ban_again(request: web.Request) -> web.StreamResponse:
-    actor, session = visitor(request)
     services = request.app[SERVICES]
-    try:
-        sent = await form(request, Network)
+
+    async def act(actor: Actor, sent: Network) -> Strip:
         await services.fleet_bans.ban_again(actor, sent.network)
-    except Refusal as refusal:
-        return _page(request, actor, refusal)
-    strip = Strip(
-        said=TAKEN_OFF,
-        params={"network": sent.network},
-        at=services.clock(),
-        undo=N_("Put it back"),
-        action=f"{HERE}/never",
-        fields={"network": sent.network, "note": sent.note},
-    )
-    raise done(session, strip, HERE)
+        return Strip(
+            said=TAKEN_OFF,
+            params={"network": sent.network},
+            at=services.clock(),
+            undo=N_("Put it back"),
+            action=f"{HERE}/never",
+            fields={"network": sent.network, "note": sent.note},
+        )
+
+    return await _acted(request, Network, act)
 
 
 async def withdraw(request: web.Request) -> web.StreamResponse:
-    actor, session = visitor(request)
     services = request.app[SERVICES]
-    try:
-        sent = await form(request, Whose)
+
+    async def act(actor: Actor, sent: Whose) -> Strip:
         await services.fleet_bans.withdraw(actor, sent.server)
+        return Strip(said=WITHDRAWN, params={"server": sent.server}, at=services.clock())
+
+    return await _acted(request, Whose, act)
+
+
+async def _acted(
+    request: web.Request, kind: type[T], act: Callable[[Actor, T], Awaitable[Strip]]
+) -> web.StreamResponse:
+    actor, session = visitor(request)
+    try:
+        strip = await act(actor, await form(request, kind))
     except Refusal as refusal:
-        return _page(request, actor, refusal)
-    raise done(session, Strip(said=WITHDRAWN, params={"server": sent.server}, at=services.clock()), HERE)
+        return _page(request, actor, refusal, await typed(request))
+    raise done(session, strip, HERE)

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Mapping
 from typing import Protocol
-from zlib import crc32
 
 from asterisk_ext.domain.server import LATE_AFTER, Report
+from asterisk_ext.domain.spread import share
 from asterisk_ext.ports import Clock, Fleet, PhoneBook, Registry
 from asterisk_ext.services.records import encode
 
@@ -124,7 +124,7 @@ class Reporting:
 
 def until_moment(node: str, now: float) -> float:
     """Seconds until ``node`` reports again, who does it now: a period, or what is left to its own moment. Pure."""
-    left = (crc32(node.encode()) % MOMENTS * PERIOD / MOMENTS - now) % PERIOD
+    left = (int(share(node) * MOMENTS) * PERIOD / MOMENTS - now) % PERIOD
     return left if left > PERIOD / MOMENTS / 2 else left + PERIOD
 
 
