@@ -73,7 +73,7 @@ class Membership:
 
     def keep(self, tasks: Tasks) -> None:
         tasks.keep("copy of the registry", self._follow)
-        tasks.keep("reports of the nodes", lambda: self.copy.hear(self.registry), pause=PERIOD)
+        tasks.keep("reports of the nodes", self._hear, pause=PERIOD)
         tasks.keep("removed nodes", self.admission.run)
         tasks.keep("certificate", self._stay_known)
         if self.succession is not None:
@@ -92,6 +92,12 @@ class Membership:
                 await judge.admit(self.name, *wanted)
                 done = wanted
             await first(self.copy.after(revision))
+
+    async def _hear(self) -> None:
+        """Consoles always listen to every report; who is none does while somebody looks."""
+        await self.copy.hear(self.registry)
+        if not consoles.may(self.copy, self.name):
+            await self.copy.rest(spread.pause(len(self.copy.servers())) - PERIOD)
 
     async def _follow(self) -> None:
         self.identity.take_up()

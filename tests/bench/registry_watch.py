@@ -2,7 +2,8 @@
 
 python -m tests.bench.registry_watch [--watchers 1000] [--nodes 1000] [--tenants 100000] [--writes 20] [--seconds 10]
 
-The registry's server is a process of its own, as are etcd's three; all watchers share one process.
+The registry's server is a process of its own, as are etcd's three; all watchers share one process. The nodes that beat
+have a connection each, and listen to all reports as often as nodes do where nobody looks.
 """
 
 from __future__ import annotations
@@ -32,6 +33,7 @@ from aiohttp import web
 
 from asterisk_ext.domain.errors import Refusal
 from asterisk_ext.domain.pbx import Mode, Pbx
+from asterisk_ext.domain.spread import pause
 from asterisk_ext.ports import Change, Item, Registry
 from asterisk_ext.registry import wire
 from asterisk_ext.registry.embedded import EmbeddedRegistry
@@ -52,7 +54,9 @@ CLOCKS_DIFFER = 0.005
 APART = (*OPTIONS, ("grpc.use_local_subchannel_pool", 1))
 """Each node has a connection of its own."""
 ONE = "node0"
-"""Whom everybody speaks for: who asks is not known without TLS."""
+"""Whom everybody speaks for at the embedded registry, which does not know who asks without TLS."""
+REPORT = b"x" * 400
+"""As long as a report is."""
 ELECTION_SECONDS = 30.0
 """Within which a cluster that has lost its leader answers again, or the bench fails."""
 
@@ -71,7 +75,7 @@ def main() -> None:
         ("engine", "change seen, median", "p99", f"{arguments.nodes} nodes beat each {PERIOD} s, servers' CPU")
     ]
     with tempfile.TemporaryDirectory() as place:
-        with served(Path(place)) as (url, pids):
+        with served(Path(place), reports=arguments.nodes) as (url, pids):
             rows.append(("embedded", *asyncio.run(_fleet(lambda: RemoteRegistry(url), pids, arguments))))
         with cluster(Path(place), 3) as servers:
             pids = [process.pid for process in servers.processes]
@@ -92,10 +96,10 @@ def _etcd(servers: Cluster) -> Registry:
 
 
 @contextlib.contextmanager
-def served(place: Path, name: str = "registry.sqlite3") -> Iterator[tuple[str, list[int]]]:
+def served(place: Path, name: str = "registry.sqlite3", reports: int = 0) -> Iterator[tuple[str, list[int]]]:
     """The embedded registry's server at a free port."""
     ours, theirs = multiprocessing.get_context("spawn").Pipe()
-    process = multiprocessing.get_context("spawn").Process(target=_serve, args=(str(place / name), theirs))
+    process = multiprocessing.get_context("spawn").Process(target=_serve, args=(str(place / name), theirs, reports))
     process.start()
     try:
         yield ours.recv(), [process.pid or 0]
@@ -104,10 +108,12 @@ def served(place: Path, name: str = "registry.sqlite3") -> Iterator[tuple[str, l
         process.join()
 
 
-def _serve(place: str, theirs: Any) -> None:
+def _serve(place: str, theirs: Any, reports: int) -> None:
     async def run() -> None:
         root = web.Application(client_max_size=LARGEST)
         kept = EmbeddedRegistry(Path(place), time.time)
+        for number in range(reports):
+            await kept.beat(f"node{number}", 6.0, REPORT)
         root.add_subapp(
             wire.PREFIX, application(kept, lambda request: request.headers.get("X-Node", "node0"), lambda: ["node0"])
         )
@@ -160,12 +166,13 @@ async def _seen(registry: Callable[[], Registry], watchers: int, writes: int) ->
 
 async def _beating(registry: Callable[[], Registry], pids: list[int], size: int, seconds: float) -> str:
     nodes = {f"node{number}": registry() for number in range(size)}
-    for some in _by(20, list(nodes.values())):
-        await asyncio.gather(*(_connected(node) for node in some))
+    for some in _by(20, list(nodes.items())):
+        await asyncio.gather(*(_connected(name, node) for name, node in some))
     before, started = _cpu(pids), time.monotonic()
     async with asyncio.TaskGroup() as group:
         for name, node in nodes.items():
             group.create_task(_beats(name, node, seconds))
+        group.create_task(_listen(list(nodes.values()), seconds))
     spent = (_cpu(pids) - before) / (time.monotonic() - started)
     for node in nodes.values():
         await node.close()
@@ -176,12 +183,25 @@ def _by(size: int, listed: Sequence[T]) -> Iterator[Sequence[T]]:
     return (listed[start : start + size] for start in range(0, len(listed), size))
 
 
-async def _connected(node: Registry) -> None:
+async def _connected(name: str, node: Registry) -> None:
     async with asyncio.timeout(60):
         while True:
             with contextlib.suppress(Refusal):
-                return await node.beat(ONE, 6.0, b"")
+                return await node.beat(_spoken(name, node), 6.0, REPORT)
             await asyncio.sleep(0.2)
+
+
+def _spoken(name: str, node: Registry) -> str:
+    return name if isinstance(node, EtcdRegistry) else ONE
+
+
+async def _listen(nodes: Sequence[Registry], seconds: float) -> None:
+    """One after the other hears everybody's reports, as often as nodes do where nobody looks."""
+    apart, started = max(PERIOD, pause(len(nodes))) / len(nodes), time.monotonic()
+    for number in range(int(seconds / apart)):
+        await asyncio.sleep(max(0.0, started + number * apart - time.monotonic()))
+        heard = await nodes[number % len(nodes)].beats()
+        assert len(heard) >= len(nodes)
 
 
 async def _beats(name: str, node: Registry, seconds: float) -> None:
@@ -189,7 +209,7 @@ async def _beats(name: str, node: Registry, seconds: float) -> None:
     off = random.uniform(-CLOCKS_DIFFER, CLOCKS_DIFFER)
     for number in range(int(seconds / PERIOD)):
         await asyncio.sleep(until_moment(name, time.time() + off))
-        await node.beat(ONE, 6.0, number.to_bytes(4) * 50)
+        await node.beat(_spoken(name, node), 6.0, REPORT + number.to_bytes(4))
 
 
 def _cpu(pids: list[int]) -> float:

@@ -335,6 +335,24 @@ async def test_a_clock_that_jumps_by_an_hour_makes_no_silent_node_young_and_no_l
     await again.close()
 
 
+@pytest.mark.parametrize("jump", [3600.0, -3600.0])
+async def test_a_clock_that_jumps_by_an_hour_makes_nobody_in_a_cluster_younger_or_older(
+    clusters: Clusters, jump: float
+) -> None:
+    now, ticks = [clock()], [5.0]
+    link = Link(clusters.emptied(1).endpoints, None, PATIENT)
+    registry = EtcdRegistry(link, lambda: now[0], lambda: ticks[0])
+    await registry.beat("silent", 6.0, b"")
+    await registry.beat("living", 6.0, b"")
+    await registry.beats()
+    ticks[0] += 60
+    now[0] += 60 + jump
+    await registry.beat("living", 6.0, b"")
+    ages = {node: now[0] - at for node, (at, _) in (await registry.beats()).items()}
+    assert ages == {"silent": 60.0, "living": 0.0}
+    await registry.close()
+
+
 async def test_a_node_whose_clock_is_an_hour_off_tells_the_others_reports_by_its_own(
     tmp_path: Path, aiohttp_server: AiohttpServer, monkeypatch: MonkeyPatch
 ) -> None:
