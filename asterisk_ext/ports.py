@@ -18,6 +18,7 @@ from asterisk_ext.domain.gate import BlockedCall
 from asterisk_ext.domain.maintenance import Map
 from asterisk_ext.domain.pbx import Pbx
 from asterisk_ext.domain.server import Report, Server
+from asterisk_ext.domain.ways import Way
 from asterisk_ext.guard_ports import Banned, Spared
 
 
@@ -182,6 +183,12 @@ class Fleet(Protocol):
         """Wait until the copy is newer than ``revision``."""
         ...
 
+    def touched(self, *kinds: str) -> int:
+        """Revision of the last change of any record of these kinds (``pbx/``, ``maintenance``)."""
+        ...
+
+    async def after_touch(self, revision: int, *kinds: str) -> None: ...
+
     async def reached(self, revision: int) -> None:
         """Wait until the copy holds ``revision``, so that who wrote it can read it; gives up after a second."""
         ...
@@ -241,17 +248,24 @@ class PhoneBook(Protocol):
         ...
 
     async def registered(self) -> Mapping[int, int]:
-        """How many accounts have a contact at this node, by virtual PBX."""
+        """How many accounts have a contact at this node, by virtual PBX; as it was some seconds ago."""
         ...
+
+    def recount(self) -> None: ...
 
 
 class Projector(Protocol):
     """Gives Asterisk the virtual PBXs of this node."""
 
     def apply(
-        self, tenants: Sequence[Pbx], *, elsewhere: Collection[int] = (), audios: Mapping[int, Stems] | None = None
+        self,
+        tenants: Sequence[Pbx],
+        *,
+        elsewhere: Collection[int] = (),
+        audios: Mapping[int, Stems] | None = None,
+        ways: Mapping[str, Way] = ...,
     ) -> object:
-        """Make Asterisk's tenants exactly these. Blocks: call it outside the event loop.
+        """Make Asterisk's tenants exactly these, and ``ways`` lead to other servers. Blocks: call it in a thread.
 
         Refuses to remove many that are not ``elsewhere`` in the fleet: it would rather be an error of ours.
         """

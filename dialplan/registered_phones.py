@@ -73,6 +73,9 @@ class RegisteredPhones:
             self._last = self._last if listing is None else counted(accounts(listing))
         return self._last
 
+    def recount(self) -> None:
+        self._good_until = 0.0
+
     async def contacts(self) -> list[Contact]:
         return places(await self._printed("database show registrar") or b"")
 

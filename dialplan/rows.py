@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 
 from asterisk_ext.domain.audio import Kind, Stems
 from asterisk_ext.domain.emergency import NEVER_OFF, dialled_forms
 from asterisk_ext.domain.pbx import REALM, Extension, Mode, Pbx, Strategy
 from asterisk_ext.domain.route import expression
+from asterisk_ext.domain.ways import Way, way_of
 from dialplan.audio.sound_folder import directory
 from dialplan.carriers import MEDIA, Placed, allowed, identity_rows, preference, trunk_rows
 from dialplan.realtime_schema import (
@@ -20,6 +21,7 @@ from dialplan.realtime_schema import (
     PBXS,
     ROUTES,
     TABLES,
+    WAYS,
     Row,
     Rows,
     Table,
@@ -27,6 +29,8 @@ from dialplan.realtime_schema import (
 
 PHONES_CONTEXT = "asterisk-ext-phones"
 EMERGENCY_VARIABLE = "AST_EXT_EMERGENCY"
+NODES = "asterisk-ext-nodes"
+"""The endpoint, the transport and the context of calls between the fleet's servers."""
 
 
 NO_AUDIOS: Stems = {}
@@ -67,6 +71,13 @@ def tenant_rows(pbx: Pbx, audios: Stems = NO_AUDIOS, sounds: str = "") -> list[P
     return placed
 
 
+def way_rows(ways: Mapping[str, Way]) -> Iterator[Placed]:
+    """Where calls are handed to, and where else phones are rung; ``!`` stands for a phone's account."""
+    for key, way in ways.items():
+        legs = (f"PJSIP/{NODES}/sip:r!@{address};transport=tls" for address in way.also)
+        yield WAYS, WAYS.row(id=key, serves=way.serves, also="&".join(legs))
+
+
 def emergency(pbx: Pbx) -> str:
     """Trunks and numbers of emergency calls in one variable: ``1_trunk14/4831210114:.190>190.0190>190.``
 
@@ -94,6 +105,7 @@ def _pbx(pbx: Pbx, audios: Stems) -> Row:
         total_block="-".join(audios.get(Kind.TOTAL, ())) or None,
         neutral="-".join(audios.get(Kind.NEUTRAL, ())) or None,
         id=str(pbx.id),
+        way=way_of(pbx),
         status=pbx.status.value,
         language=pbx.language,
         max_calls=str(pbx.max_calls),

@@ -17,6 +17,17 @@ def plan_of(fleet: Fleet, source: str) -> Plan | None:
     return decode(item.value, Plan) if item else None
 
 
+def lingering(fleet: Fleet) -> dict[str, str]:
+    """The servers whose virtual PBXs are on their way home or came there not long ago, each with the one that they
+    left: phones of theirs may still be there."""
+    return {plan.source: plan.destination for plan in plans(fleet) if plan.heading is Heading.HOME and not plan.closed}
+
+
+def lingering_at(node: str, fleet: Fleet) -> list[str]:
+    """The servers whose virtual PBXs went home from ``node``."""
+    return [source for source, where in lingering(fleet).items() if where == node]
+
+
 def expected_at(node: str, fleet: Fleet) -> tuple[str, ...]:
     """The servers whose virtual PBXs ``node`` is to take in beforehand, sorted."""
     return tuple(

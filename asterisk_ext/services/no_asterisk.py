@@ -36,6 +36,9 @@ class NoAsterisk:
     async def registered(self) -> dict[int, int]:
         return {}
 
+    def recount(self) -> None:
+        return None
+
     async def moved_on(self, revision: int, at_most: float, prepared: tuple[str, ...] = ()) -> None:
         """Wait until the map has another revision than this, or ``at_most`` seconds."""
         with contextlib.suppress(TimeoutError):

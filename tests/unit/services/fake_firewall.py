@@ -127,6 +127,9 @@ class FakePhones:
     async def registered(self) -> Mapping[int, int]:
         return Counter(int(contact.account.partition("_")[0]) for contact in self.there)
 
+    def recount(self) -> None:
+        return None
+
 
 class FakeCarriers(dict[str, Sequence[str]]):
     """``services.firewall_plan.Carriers``"""
