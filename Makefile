@@ -1,3 +1,6 @@
+# Hundreds of short processes run here; without its caches Python would compile all of the product again in each.
+unexport PYTHONDONTWRITEBYTECODE
+
 .PHONY: setup run test soak bench lint lock docs
 
 setup:

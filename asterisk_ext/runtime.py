@@ -26,10 +26,10 @@ from asterisk_ext.services.fleet_calls import FleetCalls
 from asterisk_ext.services.friends import Friends
 from asterisk_ext.services.shared_bans import SharedBans
 from asterisk_ext.tasks import Tasks
-from firewall.guard_client import GuardClient
-from firewall.node_countries import CountryFiles, NodeCountries
-from firewall.node_firewall import NodeFirewall
-from firewall.node_guard import NodeGuard
+from firewall.node.countries import CountryFiles, NodeCountries
+from firewall.node.firewall import NodeFirewall
+from firewall.node.guard import NodeGuard
+from firewall.socket.client import GuardClient
 
 
 async def run(config: Config) -> None:

@@ -10,12 +10,12 @@ from pathlib import Path
 
 from asterisk_ext.config import Config
 from asterisk_ext.domain.errors import Problem
-from firewall.ban_engine import BanEngine
-from firewall.country_keeper import OFFERED, CountryKeeper
-from firewall.drivers import kernel_of
+from firewall.bans.engine import BanEngine
+from firewall.countries.keeper import OFFERED, CountryKeeper
 from firewall.guard import firewall_of, never_banned
 from firewall.guard_state import GuardState
-from firewall.socket_api import Stream
+from firewall.kernel.drivers import kernel_of
+from firewall.socket.api import Stream
 
 STATE_LOST = Problem(
     "guard.state_unreadable",

@@ -18,24 +18,25 @@ from asterisk_ext.domain.errors import Refusal
 from asterisk_ext.domain.firewall import Firewall
 from asterisk_ext.domain.firewall_trial import Question
 from asterisk_ext.tasks import Tasks
-from firewall.ban_engine import BanEngine
-from firewall.capture import Capture
-from firewall.country_keeper import OFFERED, CountryKeeper
-from firewall.drivers import kernel_of
-from firewall.enforcement import WATCH_EVERY
-from firewall.firewall_answers import FirewallAnswers
-from firewall.follower import LogFollower
-from firewall.guard_firewall import GuardFirewall
+from firewall.bans.enforcement import WATCH_EVERY
+from firewall.bans.engine import BanEngine
+from firewall.bans.follower import LogFollower
+from firewall.bans.spared import HeldBack
+from firewall.countries.keeper import OFFERED, CountryKeeper
 from firewall.guard_state import GuardState
-from firewall.kernel import Kernel
+from firewall.kernel.drivers import kernel_of
+from firewall.kernel.port import Kernel
+from firewall.kernel.ruleset import Ruleset
+from firewall.kernel.strangers import Strangers
+from firewall.log.capture import Capture
+from firewall.log.notices import NoticeLogReader
+from firewall.log.security_reader import SecurityLogReader
 from firewall.metrics import metrics_text
-from firewall.notice_log import NoticeLogReader
-from firewall.proof import Task, prove
-from firewall.repairs import Repairs
-from firewall.ruleset import Ruleset
-from firewall.ruleset_strangers import Strangers
-from firewall.security_log_reader import SecurityLogReader
-from firewall.socket_api import (
+from firewall.proof.prover import Task, prove
+from firewall.rules.answers import FirewallAnswers
+from firewall.rules.guard_firewall import GuardFirewall
+from firewall.rules.repairs import Repairs
+from firewall.socket.api import (
     TOO_WIDE,
     AcceptCountries,
     Allow,
@@ -55,7 +56,6 @@ from firewall.socket_api import (
     Stream,
     TakeCountries,
 )
-from firewall.spared import HeldBack
 
 log = logging.getLogger(__name__)
 

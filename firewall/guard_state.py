@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from asterisk_ext.domain.errors import Problem
-from firewall.log_tail import Position
+from firewall.log.tail import Position
 
 IN_USE = Problem(
     "guard.already_running",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
-from firewall.ban_engine import Counts
+from firewall.bans.engine import Counts
 
 ORIGINS = ("log", "operator", "fleet")
 Sample = tuple[Mapping[str, str], int]

@@ -21,7 +21,7 @@ ARGUMENTS = (
 @asynccontextmanager
 async def running() -> AsyncIterator[Browser]:
     async with async_playwright() as playwright:
-        browser = await playwright.chromium.launch(executable_path="/usr/bin/chromium", args=ARGUMENTS)
+        browser = await playwright.chromium.launch(executable_path="/usr/bin/chromium-headless-shell", args=ARGUMENTS)
         try:
             yield browser
         finally:

@@ -45,6 +45,19 @@ MAY_IMPORT = {
     "asterisk_ext/certified_names.py": COMMON,
     **{edge: (*COMMON, "asterisk_ext.config", "asterisk_ext.tasks", edge) for edge in EDGES},
 }
+FIREWALL_IMPORTS = {
+    "lists": (),
+    "log": (),
+    "socket": (),
+    "kernel": ("lists",),
+    "countries": ("lists", "socket"),
+    "bans": ("log", "kernel", "guard_state"),
+    "rules": ("lists", "kernel", "countries", "bans", "socket", "guard_state"),
+    "proof": ("kernel", "countries", "rules"),
+    "node": ("lists", "countries", "socket"),
+    "guard_state.py": ("log",),
+}
+"""Which of the firewall's folders may import which; ``guard.py`` puts them together."""
 KNOW_EVERYTHING = (
     "asterisk_ext/runtime.py",
     "asterisk_ext/console.py",
@@ -88,6 +101,20 @@ def test_imports_point_one_way(place: str) -> None:
         for name in imports(path):
             if name.split(".")[0] in OURS:
                 assert within(name, MAY_IMPORT[place]), f"{path.relative_to(ROOT)} may not import {name}"
+
+
+@pytest.mark.parametrize("place", FIREWALL_IMPORTS)
+def test_inside_the_firewall_imports_point_one_way(place: str) -> None:
+    allowed = tuple(f"firewall.{name}" for name in (place, *FIREWALL_IMPORTS[place]))
+    for path in sources():
+        if path.relative_to(ROOT).as_posix().startswith(f"firewall/{place}"):
+            wrong = [name for name in imports(path) if within(name, ("firewall",)) and not within(name, allowed)]
+            assert wrong == [], path
+
+
+def test_the_firewall_s_files_lie_in_the_folder_of_their_subject() -> None:
+    flat = {path.name for path in (ROOT / "firewall").glob("*.py")}
+    assert flat == {"__init__.py", "guard.py", "guard_state.py", "early.py", "metrics.py"}
 
 
 def test_the_domain_imports_the_standard_library_only() -> None:

@@ -46,4 +46,4 @@ def _refusal(details: dict[str, Any], status: int) -> Refusal:
     what = str(details.get("detail") or details.get("title") or f"HTTP {status}")
     remedy = str(details.get("remedy") or "")
     problem = Problem(str(details.get("error_id") or "api.error"), status, "{what}", "{remedy}")
-    return problem.refuse(what=what, remedy=remedy)
+    return problem.refuse(details.get("field") or None, what=what, remedy=remedy)

@@ -58,7 +58,7 @@ def rules(settings: Path, server: str, as_json: bool) -> None:
 
 
 def _rule(verdict: Verdict) -> click.Command:
-    @click.argument("type", type=click.Choice(list(TYPES)))
+    @click.argument("type", metavar="TYPE")
     @settings
     @server
     @click.option("--from", "origins", multiple=True, help="Address, CIDR, range, country:BR or list:name; repeatable.")
@@ -89,7 +89,8 @@ def _rule(verdict: Verdict) -> click.Command:
         rule = ask(settings, "POST", f"{_path(settings, server)}/rules", body)
         click.echo(f"in the draft: {' '.join(str(cell) for cell in _cells(rule))} ({rule['id']})")
 
-    return firewall.command(verdict.value, help=f"{verdict.value.capitalize()} a TYPE of traffic, in the draft.")(add)
+    told = f"{verdict.value.capitalize()} a TYPE of traffic, in the draft: {', '.join(TYPES)}."
+    return firewall.command(verdict.value, help=told)(add)
 
 
 allow, deny = _rule(Verdict.ALLOW), _rule(Verdict.DENY)
@@ -203,8 +204,8 @@ def explain(settings: Path, server: str, address: str, question: str, as_json: b
 @click.argument("digest")
 def endorse(settings: Path, digest: str) -> None:
     """As root: let a candidate weaken what the guard keeps (derived rules, default deny)."""
-    from firewall.guard_client import GuardClient
-    from firewall.node_firewall import NodeFirewall
+    from firewall.node.firewall import NodeFirewall
+    from firewall.socket.client import GuardClient
 
     asyncio.run(NodeFirewall(GuardClient(Path(config.load(settings).guard.socket))).endorse(digest))
     click.echo(f"the guard will let {digest} pass")

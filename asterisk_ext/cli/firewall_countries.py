@@ -14,7 +14,7 @@ import click
 from asterisk_ext import config
 from asterisk_ext.cli.options import as_json, ask, settings, show_json, show_table
 from asterisk_ext.domain.errors import Problem
-from firewall.guard_client import GuardClient
+from firewall.socket.client import GuardClient
 
 PATH = "firewall/countries"
 POLL_SECONDS = 0.5

@@ -11,7 +11,7 @@ import click
 
 if TYPE_CHECKING:
     from asterisk_ext.config import Config
-    from firewall.guard_client import GuardClient
+    from firewall.socket.client import GuardClient
 
 Result = TypeVar("Result")
 
@@ -73,7 +73,7 @@ def scan(file: Path, bans: bool, notices: bool, as_json: bool, config_path: Path
     """Read a security log offline and print its failed attempts, or the bans they lead to."""
     import gc
 
-    from firewall.log_scan import events_in, notices_in, scan_bans, scan_failures
+    from firewall.log.scan import events_in, notices_in, scan_bans, scan_failures
 
     # Nothing here refers back to itself, and the collector's rounds would cost a tenth of the time.
     gc.disable()
@@ -91,7 +91,7 @@ def scan(file: Path, bans: bool, notices: bool, as_json: bool, config_path: Path
         # Whoever read has seen enough; click ends the command.
         raise
     except OSError as error:
-        from firewall.log_tail import UNREADABLE
+        from firewall.log.tail import UNREADABLE
 
         raise UNREADABLE.refuse(path=file, reason=error.strerror) from error
 
@@ -224,7 +224,7 @@ def _settings(path: Path | None) -> Config:
 def _ask(config_path: Path | None, question: Callable[[GuardClient], Awaitable[Result]]) -> Result:
     import asyncio
 
-    from firewall.guard_client import GuardClient
+    from firewall.socket.client import GuardClient
 
     async def ask() -> Result:
         return await question(GuardClient(Path(_settings(config_path).guard.socket)))

@@ -53,12 +53,18 @@ def cli() -> None:
 
 
 def main() -> None:
-    """Run the command line; a refusal goes to standard error with its id, and the exit status is 1."""
+    """Run the command line; a refusal goes to standard error with its id and field, and the exit status is 1."""
     try:
         cli()
     except Refusal as refusal:
-        click.echo(f"{refusal.error_id}: {refusal.what} {refusal.remedy}", err=True)
+        click.echo(in_words(refusal), err=True)
         sys.exit(1)
+
+
+def in_words(refusal: Refusal) -> str:
+    """A refusal as the command line tells it: its id, the field at fault, what and what to do."""
+    field = f" ({refusal.field})" if refusal.field else ""
+    return f"{refusal.error_id}{field}: {refusal.what} {refusal.remedy}"
 
 
 if __name__ == "__main__":

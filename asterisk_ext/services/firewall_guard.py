@@ -1,4 +1,4 @@
-"""What the firewall's use cases need of the guard; ``firewall/node_firewall.py`` gives it, over the guard's socket."""
+"""What the firewall's use cases need of the guard; ``firewall/node/firewall.py`` gives it, over the guard's socket."""
 
 from __future__ import annotations
 

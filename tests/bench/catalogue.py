@@ -19,7 +19,7 @@ SMALL: dict[str, tuple[str, ...]] = {
     "fleet_bans_simulated": ("--nodes", "5", "--bans", "2"),
     "maintenance_flip": ("--tenants", "20", "--rounds", "2"),
     "dns_flip": ("--names", "50", "--rounds", "2"),
-    "firewall_rules": ("--questions", "10", "--packets", "100"),
+    "firewall_rules": ("--questions", "10", "--rounds", "1"),
 }
 """With these arguments a bench takes seconds; without any it measures what docs/benchmarks.md tells."""
 ON_ONE_ASTERISK: dict[str, tuple[str, ...]] = {
@@ -30,7 +30,7 @@ ON_ONE_ASTERISK: dict[str, tuple[str, ...]] = {
 }
 """The same; these mostly wait, for phones and audios."""
 ON_A_LAB: dict[str, tuple[str, ...]] = {
-    "guard_on_asterisk": ("--attackers", "1"),
+    "guard_on_asterisk": ("--attackers", "1", "--bursts", "1", "--seconds", "2"),
     "fleet_bans": ("--attacks", "1"),
 }
 """The same; the name of a lab with a node for each kernel driver comes before."""

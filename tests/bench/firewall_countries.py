@@ -28,17 +28,17 @@ from asterisk_ext.config import Guard as Settings
 from asterisk_ext.config import Node as NodeSettings
 from asterisk_ext.domain.errors import Refusal
 from firewall import guard
-from firewall.address_lists import Lists, country_list
-from firewall.address_ranges import BITS, merged
-from firewall.country_keeper import OFFERED
-from firewall.country_lists import EMBEDDED, CountryLists
-from firewall.country_pack import pack_ranges, unpack_ranges
-from firewall.guard_client import GuardClient
-from firewall.iptables import IptablesKernel
-from firewall.kernel import Kernel
-from firewall.nftables import NFT, NftablesKernel
-from firewall.ruleset import TABLE, Ruleset
-from firewall.source_sets import SourceSet
+from firewall.countries.keeper import OFFERED
+from firewall.countries.lists import EMBEDDED, CountryLists
+from firewall.countries.pack import pack_ranges, unpack_ranges
+from firewall.kernel.iptables.driver import IptablesKernel
+from firewall.kernel.nft.driver import NFT, NftablesKernel
+from firewall.kernel.port import Kernel
+from firewall.kernel.ruleset import TABLE, Ruleset
+from firewall.kernel.source_sets import SourceSet
+from firewall.lists.address_lists import Lists, country_list
+from firewall.lists.ranges import BITS, merged
+from firewall.socket.client import GuardClient
 from tests.bench.table import show
 from tests.own_network import Outside, in_own_network
 
@@ -160,7 +160,7 @@ async def _swaps(kernel: Kernel, both: list[bytes], swaps: int) -> dict[str, flo
             began, waited = time.perf_counter(), _waited()
             await asyncio.sleep(TICK)
             if len(stalls) % 5 == 0:
-                kernel.put(SourceSet.BAN, {f"203.0.{bans >> 8 & 255}.{bans & 255}": 600.0})
+                kernel.put(SourceSet.BAN, {f"203.{bans >> 16}.{bans >> 8 & 255}.{bans & 255}": 600.0})
                 bans += 1
             gone = time.perf_counter() - began - TICK
             stalls.append((gone, gone - (_waited() - waited)))
@@ -175,6 +175,7 @@ async def _swaps(kernel: Kernel, both: list[bytes], swaps: int) -> dict[str, flo
     await asyncio.sleep(min(sum(took), 10.0))
     over.set()
     await life
+    assert len(kernel.listed(SourceSet.BAN)) == bans, "a ban asked for meanwhile got lost"
     return {
         "swap": sorted(took)[swaps // 2],
         "bans": banned,

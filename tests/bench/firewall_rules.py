@@ -1,6 +1,6 @@
 """The hoster's rules: packets per second beside one plain rule, a plan with proof, and an apply from click to force.
 
-python -m tests.bench.firewall_rules [--questions 5000] [--packets 10000]
+python -m tests.bench.firewall_rules [--questions 5000] [--rounds 41]
 """
 
 from __future__ import annotations
@@ -8,11 +8,10 @@ from __future__ import annotations
 import argparse
 import asyncio
 import json
-import socket
-import subprocess
+import statistics
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from asterisk_ext.config import Guard as Settings
@@ -20,23 +19,26 @@ from asterisk_ext.domain.firewall import Firewall
 from asterisk_ext.domain.firewall_rule import Rule, Verdict
 from asterisk_ext.domain.firewall_trial import Candidate, Question
 from asterisk_ext.domain.firewall_types import Protocol
-from firewall.address_lists import country_list
-from firewall.address_ranges import merged
-from firewall.country_keeper import CountryKeeper
-from firewall.country_lists import EMBEDDED, CountryLists
-from firewall.drivers import kernel_of
-from firewall.filter import filter_of
-from firewall.guard_firewall import GuardFirewall
+from firewall.countries.keeper import CountryKeeper
+from firewall.countries.lists import EMBEDDED, CountryLists
 from firewall.guard_state import GuardState
-from firewall.list_content import contents
-from firewall.proof import Task, prove
-from firewall.ruleset import Ruleset
-from firewall.source_sets import SourceSet
-from tests.bench.guard_kernel import PLAIN_RULE, sources
+from firewall.kernel.drivers import kernel_of
+from firewall.kernel.filter import filter_of
+from firewall.kernel.ruleset import Ruleset
+from firewall.kernel.source_sets import SourceSet
+from firewall.kernel.strangers import Strangers
+from firewall.lists.address_lists import country_list
+from firewall.lists.ranges import merged
+from firewall.proof.prover import Task, prove
+from firewall.rules.guard_firewall import GuardFirewall
+from firewall.rules.list_content import contents
+from tests.bench.guard_kernel import sources
+from tests.bench.networks import PHONE, PLAIN_RULE, Answer, Network, rate, rates_in_turn, share, with_rules
 from tests.bench.table import show
 from tests.own_network import Outside, in_own_network
 
 DRIVERS = ("nftables", "iptables")
+PLAIN, SIP = "one plain rule", "5060"
 THREE = ("US", "BR", "DE")
 FIVE = (*THREE, "AR", "GB")
 CALLER = (0xC6130000, 0xC6140000)
@@ -61,53 +63,65 @@ def two_hundred() -> tuple[Rule, ...]:
 def main() -> None:
     options = argparse.ArgumentParser()
     options.add_argument("--questions", type=int, default=5000)
-    options.add_argument("--packets", type=int, default=10_000)
+    options.add_argument("--rounds", type=int, default=41)
     told = options.parse_args()
-    questions, packets = told.questions, told.packets
-    results = Path(tempfile.mkdtemp()) / "results"
-    rates: list[tuple[str, ...]] = [("rules", "packets/s", "of one plain rule")]
-    figures: list[tuple[str, ...]] = [("driver", f"plan, {questions:,} questions", "apply of 200 rules, 5 countries")]
-    plain = 0.0
-    found_by: dict[str, dict[str, float]] = {}
-    for driver in DRIVERS:
-        # Beside each driver again: what else the machine does makes more difference than a rule.
-        in_own_network(lambda: _write(results, {"rate": _plain(packets)}))
-        plain = max(plain, json.loads(results.read_text())["rate"])
-        in_own_network(lambda driver=driver: _write(results, _measure(driver, results.parent, questions, packets)))  # type: ignore[misc]
-        found_by[driver] = json.loads(results.read_text())
-    rates.append(("one plain rule", f"{plain:,.0f}", "1"))
-    for driver, found in found_by.items():
-        name = f"{driver}, 20,000 bans, 3 countries ({found['prefixes']:,} prefixes), 50 rules"
-        rates.append((name, f"{found['rate']:,.0f}", f"{found['rate'] / plain:.2f}"))
-        rates.append(
-            (f"{driver}, caller on the third list", f"{found['on_list']:,.0f}", f"{found['on_list'] / plain:.2f}")
-        )
-        figures.append((driver, f"{found['plan']:.2f} s", f"{found['apply']:.2f} s"))
-    show("Datagrams to SIP's port through a cable between two networks, the last of the rules lets them in", rates)
+    _show_rates(told.rounds)
+    figures: list[tuple[str, ...]] = [
+        ("driver", f"plan, {told.questions:,} questions", "apply of 200 rules, 5 countries")
+    ]
+    with tempfile.TemporaryDirectory() as made:
+        place = Path(made)
+        for driver in DRIVERS:
+            in_own_network(lambda driver=driver: _measure(driver, place, told.questions))  # type: ignore[misc]
+            plan, apply = json.loads((place / driver).read_text())
+            figures.append((driver, f"{plan:.2f} s", f"{apply:.2f} s"))
     show("Plan and apply", figures)
 
 
-def _measure(driver: str, place: Path, questions: int, packets: int) -> dict[str, float]:
-    outside, kernel, countries = Outside(), kernel_of(driver), CountryLists.open()
+def _show_rates(rounds: int) -> None:
+    networks = {PLAIN: Network(with_rules(PLAIN_RULE))}
+    networks |= {
+        f"{driver}, {who}, {how}": Network(_with_fifty(driver, on_list=on_list, known=known))
+        for driver in DRIVERS
+        for known, who in ((True, "a known phone"), (False, "strangers not limited"))
+        for on_list, how in ((False, "let in by a network"), (True, "let in by the third list"))
+    }
     try:
-        firewall = Firewall(rules=fifty())
-        kernel.apply(Ruleset(confirmed=filter_of(firewall)))
-        listed = contents(firewall, countries)
-        kernel.lists.load(listed)
-        kernel.restore({SourceSet.BAN: sources(20_000)})
-        rate = _rate(outside, packets)
-        # The caller on the last country's list instead: all the others are looked up before.
-        last = country_list(THREE[-1])
-        kernel.lists.load({**listed, last: {**listed[last], 4: merged([*listed[last][4], CALLER])}})
-        kernel.apply(Ruleset(confirmed=filter_of(Firewall(rules=fifty()[:-1]))))
-        on_list = _rate(outside, packets)
-        plan = asyncio.run(_plan(driver, firewall, questions))
-        apply = asyncio.run(_apply(driver, place))
-        prefixes = sum(countries.count(code, version) for code in THREE for version in (4, 6))
-        return {"rate": rate, "on_list": on_list, "plan": plan, "apply": apply, "prefixes": prefixes}
+        rates = rates_in_turn(networks, [SIP], rounds)
     finally:
-        kernel.close()
-        outside.close()
+        for network in networks.values():
+            network.close()
+    rows: list[tuple[str, ...]] = [("rules", "packets/s", "of one plain rule")]
+    for (name, _), mine in rates.items():
+        rows.append((name, f"{statistics.median(mine):,.0f}", f"{share(mine, rates[PLAIN, SIP]):.2f}"))
+    countries = CountryLists.open()
+    prefixes = sum(countries.count(code, version) for code in THREE for version in (4, 6))
+    show(f"Datagrams to SIP's port, 20,000 bans, 50 rules, three countries ({prefixes:,} prefixes)", rows)
+
+
+def _with_fifty(driver: str, *, on_list: bool, known: bool) -> Callable[[Outside], Answer]:
+    """The caller is let in by the last rule, or by the last country's list: all the others are looked up before."""
+
+    def prepare(outside: Outside) -> Answer:
+        kernel, countries = kernel_of(driver), CountryLists.open()
+        firewall = Firewall(rules=fifty()[:-1] if on_list else fifty())
+        kernel.apply(Ruleset(confirmed=filter_of(firewall), strangers=Strangers() if known else None))
+        listed = contents(firewall, countries)
+        if on_list:
+            last = country_list(THREE[-1])
+            listed = {**listed, last: {**listed[last], 4: merged([*listed[last][4], CALLER])}}
+        kernel.lists.load(listed)
+        kernel.restore({SourceSet.BAN: sources(20_000), SourceSet.KNOWN: {PHONE: 3600.0} if known else {}})
+        kernel.watch(3600.0)
+        return lambda port: rate(outside, int(port))
+
+    return prepare
+
+
+def _measure(driver: str, place: Path, questions: int) -> None:
+    """Writes down the seconds of a plan and of an apply."""
+    plan = asyncio.run(_plan(driver, Firewall(rules=fifty()), questions))
+    (place / driver).write_text(json.dumps([plan, asyncio.run(_apply(driver, place))]))
 
 
 async def _plan(driver: str, firewall: Firewall, questions: int) -> float:
@@ -146,34 +160,6 @@ async def _apply(driver: str, place: Path) -> float:
     state.close()
     kernel.close()
     return took
-
-
-def _write(path: Path, found: dict[str, float]) -> None:
-    path.write_text(json.dumps(found))
-
-
-def _plain(packets: int) -> float:
-    outside = Outside()
-    subprocess.run(["nft", "-f", "-"], input=PLAIN_RULE, text=True, check=True)
-    try:
-        return _rate(outside, packets)
-    finally:
-        outside.close()
-
-
-def _rate(outside: Outside, packets: int) -> float:
-    """Datagrams a second of processor time: on a cable sending includes the receiver's rules. The best of many short
-    rounds, since others disturb."""
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as phone, outside.socket("198.19.0.20") as sender:
-        phone.bind((Outside.NODE4, 5060))
-        sender.connect((Outside.NODE4, 5060))
-        best = 0.0
-        for _ in range(32):
-            began = time.process_time()
-            for _ in range(packets):
-                sender.send(b"x" * 200)
-            best = max(best, packets / (time.process_time() - began))
-        return best
 
 
 if __name__ == "__main__":

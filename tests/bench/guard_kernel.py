@@ -2,44 +2,30 @@
 what a flood of forged sources leaves in connection tracking.
 
     python -m tests.bench.guard_kernel [--rounds 21]
-
-All networks stand at the same time and are measured in turn, a short burst each, so that what else the machine does
-meets them alike; the medians are compared. Nobody reads what arrives: the socket is full, and all are judged before.
 """
 
 from __future__ import annotations
 
 import argparse
-import json
-import os
-import socket
 import statistics
-import subprocess
 import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from firewall.iptables import IptablesKernel
-from firewall.kernel import Kernel
-from firewall.nftables import NftablesKernel
-from firewall.ruleset import Ruleset
-from firewall.ruleset_strangers import Strangers
-from firewall.source_sets import SourceSet
+from firewall.kernel.iptables.driver import IptablesKernel
+from firewall.kernel.nft.driver import NftablesKernel
+from firewall.kernel.port import Kernel
+from firewall.kernel.ruleset import Ruleset
+from firewall.kernel.source_sets import SourceSet
+from firewall.kernel.strangers import Strangers
+from tests.bench.networks import PHONE, PLAIN_RULE, Answer, Network, rate, rates_in_turn, share, with_rules
 from tests.bench.table import show
-from tests.own_network import Outside, in_own_network
+from tests.own_network import Outside
 
 DRIVERS: dict[str, Callable[[], Kernel]] = {"nftables": NftablesKernel, "iptables": IptablesKernel}
 PLAIN, TRACKED, NONE = "one plain rule", "one plain rule that tracks connections", "no rule"
 DENYING = "default deny and one plain rule for one banned address: SIP and RTP open, not tracked"
-PLAIN_RULE = """
-table inet plain {
-  chain input {
-    type filter hook input priority 0; policy accept;
-    ip saddr 192.0.2.1 drop
-  }
-}
-"""
 TRACKING_RULE = PLAIN_RULE.replace("drop", "drop; ct state invalid drop")
 DENYING_RULES = """
 table inet denying {
@@ -58,9 +44,8 @@ table inet denying {
   }
 }
 """
-PEERS = {PLAIN: PLAIN_RULE, TRACKED: TRACKING_RULE, DENYING: DENYING_RULES}
-PACKETS, FORGED, BANS = 5_000, 20_000, 20_000
-PHONE = "198.19.0.20"
+PEERS = {NONE: "", PLAIN: PLAIN_RULE, TRACKED: TRACKING_RULE, DENYING: DENYING_RULES}
+FORGED, BANS = 20_000, 20_000
 
 
 def sources(count: int) -> dict[str, float]:
@@ -71,13 +56,10 @@ def main() -> None:
     options = argparse.ArgumentParser()
     options.add_argument("--rounds", type=int, default=21)
     rounds = options.parse_args().rounds
-    networks = {name: Network(name) for name in (NONE, *PEERS, *DRIVERS)}
+    networks = {name: Network(with_rules(text)) for name, text in PEERS.items()}
+    networks |= {name: Network(_driver(name)) for name in DRIVERS}
     try:
-        rates: dict[tuple[str, str], list[float]] = {}
-        for _ in range(rounds):
-            for name, network in networks.items():
-                for port in ("5060", "12000"):
-                    rates.setdefault((name, port), []).append(network.ask(port))
+        rates = rates_in_turn(networks, ("5060", "12000"), rounds)
         figures = {name: network.ask("figures") for name, network in networks.items() if name in DRIVERS}
     finally:
         for network in networks.values():
@@ -93,14 +75,12 @@ def _show(rates: dict[tuple[str, str], list[float]], figures: dict[str, Any]) ->
             *("RTP, packets/s", "of one plain rule", "of one that tracks", "of default deny"),
         )
     ]
-    for name in (NONE, *PEERS, *DRIVERS):
+    for name in (*PEERS, *DRIVERS):
         told = []
         for port in ("5060", "12000"):
             mine = rates[name, port]
             told.append(f"{statistics.median(mine):,.0f}")
-            for peer in PEERS:
-                ratio = statistics.median(one / other for one, other in zip(mine, rates[peer, port], strict=True))
-                told.append(f"{ratio:.2f}")
+            told += [f"{share(mine, rates[peer, port]):.2f}" for peer in (PLAIN, TRACKED, DENYING)]
         rows.append((name if name not in DRIVERS else f"{name}, {BANS:,} bans, a known phone", *told))
     show("Datagrams through a cable between two networks, on one processor", rows)
     told_of: list[tuple[str, ...]] = [("driver", "one ban", "tracked after a forged flood", "… where all is tracked")]
@@ -109,62 +89,15 @@ def _show(rates: dict[tuple[str, str], list[float]], figures: dict[str, Any]) ->
     show(f"Drivers ({FORGED:,} forged packets)", told_of)
 
 
-class Network:
-    """A child in a network of its own that measures when asked."""
-
-    def __init__(self, name: str) -> None:
-        asked, self._ask = os.pipe()
-        self._answer, answer = os.pipe()
-        self._child = os.fork()
-        if self._child == 0:
-            os.close(self._ask)
-            os.close(self._answer)
-            in_own_network(lambda: _serve(name, asked, answer))
-            os._exit(0)
-        os.close(asked)
-        os.close(answer)
-        self._answers = os.fdopen(self._answer)
-        assert self._answers.readline()
-
-    def ask(self, what: str) -> Any:
-        os.write(self._ask, what.encode() + b"\n")
-        return json.loads(self._answers.readline())
-
-    def close(self) -> None:
-        os.write(self._ask, b"\n")
-        os.close(self._ask)
-        os.waitpid(self._child, 0)
-
-
-def _serve(name: str, asked: int, answer: int) -> None:
-    os.sched_setaffinity(0, {max(os.sched_getaffinity(0))})
-    outside = Outside()
-    kernel = DRIVERS[name]() if name in DRIVERS else None
-    if kernel is not None:
+def _driver(name: str) -> Callable[[Outside], Answer]:
+    def prepare(outside: Outside) -> Answer:
+        kernel = DRIVERS[name]()
         kernel.apply(Ruleset(strangers=Strangers()))
         kernel.restore({SourceSet.BAN: sources(BANS), SourceSet.KNOWN: {PHONE: 3600.0}})
         kernel.watch(3600.0)
-    elif name != NONE:
-        subprocess.run(["nft", "-f", "-"], input=PEERS[name], text=True, check=True)
-    with os.fdopen(asked) as requests, os.fdopen(answer, "w", buffering=1) as answers:
-        answers.write("ready\n")
-        while line := requests.readline().strip():
-            told = _figures(kernel, outside) if kernel is not None and line == "figures" else _rate(outside, int(line))
-            answers.write(json.dumps(told) + "\n")
-    outside.close()
+        return lambda asked: _figures(kernel, outside) if asked == "figures" else rate(outside, int(asked))
 
-
-def _rate(outside: Outside, port: int) -> float:
-    """Datagrams a second of this process's own time: what a packet costs on its way in is the sender's, on a cable."""
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as phone, outside.socket(PHONE) as sender:
-        phone.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1)
-        phone.bind((Outside.NODE4, port))
-        sender.connect((Outside.NODE4, port))
-        send, packet = sender.send, b"x" * 200
-        began = time.process_time()
-        for _ in range(PACKETS):
-            send(packet)
-        return PACKETS / (time.process_time() - began)
+    return prepare
 
 
 def _figures(kernel: Kernel, outside: Outside) -> dict[str, float]:

@@ -1,7 +1,7 @@
 """From the fourth failure's line in real Asterisk's log to the first packet dropped, on a running lab; fail2ban beside.
 
 asterisk-ext lab up --detach --name bench --driver nftables --driver iptables
-python -m tests.bench.guard_on_asterisk bench [--attackers 50]
+python -m tests.bench.guard_on_asterisk bench [--attackers 50] [--bursts 5] [--seconds 40]
 
 Each attacker is an address of its own that guesses four passwords at once as fast as the node answers. Meanwhile it
 sends numbered packets to an open port of the node's; the first that does not arrive is the first dropped. Strangers are
@@ -38,14 +38,14 @@ LISTENING = 15999
 PROBE_SECONDS = 0.0002
 SILENCE_SECONDS = 0.05
 GIVE_UP_SECONDS = 5.0
-BURST, BURSTS = 300, 5
+BURST = 300
 PACKED = (
     "the shortest requests over TCP",
     "the shortest guesses over TCP",
     "guesses in a TLS record: taken",
     "answered",
 )
-IN_A_RECORD, RECORD_SECONDS = 14, 40.0
+IN_A_RECORD = 14
 REST_SECONDS = 0.5
 Fill = Callable[[Ground, str, str, Callable[[], bytes]], None]
 JAIL = """[DEFAULT]
@@ -65,10 +65,12 @@ def main() -> None:
     options = argparse.ArgumentParser()
     options.add_argument("lab")
     options.add_argument("--attackers", type=int, default=50)
+    options.add_argument("--bursts", type=int, default=5)
+    options.add_argument("--seconds", type=float, default=40.0, help="how long the first answer to a record is awaited")
     given = options.parse_args()
     ground = Ground(given.lab)
     rows: list[tuple[str, ...]] = [("who", "attackers", "median", "p99", "worst")]
-    bursts: list[tuple[str, ...]] = [("who", f"answered of {BURST} guesses at once, {BURSTS} times")]
+    bursts: list[tuple[str, ...]] = [("who", f"answered of {BURST} guesses at once, {given.bursts} times")]
     packed: list[tuple[str, ...]] = [("who", *PACKED)]
     nodes = (("node1", "1_200"), ("node2", "3_200"))
     for node, _ in nodes:
@@ -76,17 +78,17 @@ def main() -> None:
         ground.ask(node, verb="status")
     for node, account in nodes:
         driver = ground.plan.driver(node)
-        bursts.append((f"guard, {driver}", _bursts(ground, node, account)))
-        packed.append((f"guard, {driver}", *_packed(ground, node, account)))
+        bursts.append((f"guard, {driver}", _bursts(ground, node, account, given.bursts)))
+        packed.append((f"guard, {driver}", *_packed(ground, node, account, given.seconds)))
         ground.unlimit(node)
-        bursts.append((f"guard, {driver}, strangers not limited", _bursts(ground, node, account)))
+        bursts.append((f"guard, {driver}, strangers not limited", _bursts(ground, node, account, given.bursts)))
         rows.append(_row(f"guard, {ground.plan.driver(node)}", _measure(ground, node, account, given.attackers)))
         ground.forgive_all(node)
     with _fail2ban(ground, "node1"):
         ground.unlimit("node1")
         rows.append(_row("fail2ban, nftables", _measure(ground, "node1", "1_200", given.attackers)))
-        bursts.append(("fail2ban, nftables", _bursts(ground, "node1", "1_200")))
-        packed.append(("fail2ban, nftables", *_packed(ground, "node1", "1_200", _pour)))
+        bursts.append(("fail2ban, nftables", _bursts(ground, "node1", "1_200", given.bursts)))
+        packed.append(("fail2ban, nftables", *_packed(ground, "node1", "1_200", given.seconds, _pour)))
     show("Guesses on one nonce as fast as they can be sent", bursts)
     show(f"{BURST} requests packed into TCP, {IN_A_RECORD} guesses into a TLS record: taken by Asterisk", packed)
     show("Fourth failure's line written by Asterisk → first packet dropped", rows)
@@ -97,8 +99,8 @@ def _row(who: str, took: list[float]) -> tuple[str, ...]:
     return (who, str(len(took)), *(f"{value * 1e3:.2f} ms" for value in (statistics.median(took), p99, took[-1])))
 
 
-def _bursts(ground: Ground, node: str, account: str) -> str:
-    return ", ".join(str(_burst(ground, node, account, own)) for own in ground.addresses(BURSTS))
+def _bursts(ground: Ground, node: str, account: str, count: int) -> str:
+    return ", ".join(str(_burst(ground, node, account, own)) for own in ground.addresses(count))
 
 
 def _burst(ground: Ground, node: str, account: str, own: str) -> int:
@@ -113,7 +115,7 @@ def _burst(ground: Ground, node: str, account: str, own: str) -> int:
     return ground.logged(node, own)
 
 
-def _packed(ground: Ground, node: str, account: str, fill: Fill = insist) -> tuple[str, ...]:
+def _packed(ground: Ground, node: str, account: str, seconds: float, fill: Fill = insist) -> tuple[str, ...]:
     """What Asterisk takes of what comes in order, and what of a TLS record, which it reads whole."""
     unknown, guessing, hiding = ground.addresses(3)
     fill(ground, node, unknown, shortest)
@@ -121,7 +123,7 @@ def _packed(ground: Ground, node: str, account: str, fill: Fill = insist) -> tup
         stream.sendall(shortest(account))
         challenge = answer(stream)
     fill(ground, node, guessing, lambda: shortest(account, wrong_answer(account, "x", challenge)))
-    answered = _record(ground, node, hiding, account)
+    answered = _record(ground, node, hiding, account, seconds)
     taken = ground.logged(node, hiding)
     return (
         str(ground.logged(node, unknown, "ChallengeSent")),
@@ -138,7 +140,7 @@ def _pour(ground: Ground, node: str, own: str, text: Callable[[], bytes]) -> Non
         _rest(ground, node)
 
 
-def _record(ground: Ground, node: str, own: str, account: str) -> int:
+def _record(ground: Ground, node: str, own: str, account: str, seconds: float) -> int:
     """How many of the guesses in one record are answered."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
@@ -148,7 +150,7 @@ def _record(ground: Ground, node: str, own: str, account: str) -> int:
         challenge = answer(attacker)
         guesses = [shortest(account, wrong_answer(account, "x", challenge)) for _ in range(IN_A_RECORD)]
         attacker.sendall(b"".join(guesses))
-        attacker.settimeout(RECORD_SECONDS)
+        attacker.settimeout(seconds)
         with suppress(TimeoutError, OSError):
             while part := attacker.recv(65_536):
                 told += part

@@ -12,23 +12,27 @@ from ipaddress import ip_address, ip_network
 
 import pytest
 
-from firewall.address_lists import AddressLists, country_list, own_list
-from firewall.address_ranges import Range, merged
-from firewall.country_lists import CountryLists
-from firewall.ipset_swap import IpsetLists
-from firewall.iptables import IptablesKernel
-from firewall.kernel import Kernel
-from firewall.nft_intervals import NftLists
-from firewall.nft_netlink import SO_RCVBUFFORCE
-from firewall.nftables import NFT, NftablesKernel
-from firewall.ruleset import Ruleset
+from firewall.countries.lists import CountryLists
+from firewall.kernel.iptables.driver import IptablesKernel
+from firewall.kernel.iptables.ipset_swap import IpsetLists
+from firewall.kernel.nft.driver import NFT, NftablesKernel
+from firewall.kernel.nft.intervals import NftLists
+from firewall.kernel.nft.netlink import SO_RCVBUFFORCE
+from firewall.kernel.nft.turns import Turns
+from firewall.kernel.port import Kernel
+from firewall.kernel.ruleset import Ruleset
+from firewall.lists.address_lists import AddressLists, country_list, own_list
+from firewall.lists.ranges import Range, merged
 from tests.own_network import Outside, in_own_network
 
 TABLE = "lists"
 INSIDE, OUTSIDE = "198.19.0.20", "198.19.0.66"
 INSIDE6, OUTSIDE6 = "2001:db8:1::20", "2001:db8:2::66"
 HOME, HOME6 = [ip_network("198.19.0.0/26")], [ip_network("2001:db8:1::/48")]
-DRIVERS: dict[str, Callable[[], AddressLists]] = {"nftables": lambda: NftLists(TABLE, NFT), "ipset": IpsetLists}
+DRIVERS: dict[str, Callable[[], AddressLists]] = {
+    "nftables": lambda: NftLists(TABLE, NFT, Turns()),
+    "ipset": IpsetLists,
+}
 NFT_RULES = """
 table inet lists {
   counter wrong { }

@@ -15,12 +15,12 @@ import pytest
 from asterisk_ext.domain.firewall import Firewall
 from asterisk_ext.domain.firewall_rule import Direction, Rule, Verdict
 from asterisk_ext.domain.firewall_types import TYPES, Protocol
-from firewall.address_lists import country_list
-from firewall.drivers import kernel_of
-from firewall.filter import Filter, filter_of
-from firewall.list_content import contents
-from firewall.ruleset import Ruleset
-from firewall.source_sets import SourceSet
+from firewall.kernel.drivers import kernel_of
+from firewall.kernel.filter import Filter, filter_of
+from firewall.kernel.ruleset import Ruleset
+from firewall.kernel.source_sets import SourceSet
+from firewall.lists.address_lists import country_list
+from firewall.rules.list_content import contents
 from tests.own_network import Outside, in_own_network
 
 FRIENDS, ENEMIES = ("198.19.0.20", "2001:db8:1::20"), ("198.19.0.66", "2001:db8:2::66")

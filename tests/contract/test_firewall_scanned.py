@@ -14,10 +14,10 @@ import pytest
 from asterisk_ext.domain.firewall import Firewall
 from asterisk_ext.domain.firewall_rule import Rule
 from asterisk_ext.domain.firewall_types import ALL_PORTS, TYPES, Protocol
-from firewall.drivers import kernel_of
-from firewall.filter import filter_of
-from firewall.kernel import Kernel
-from firewall.ruleset import Ruleset
+from firewall.kernel.drivers import kernel_of
+from firewall.kernel.filter import filter_of
+from firewall.kernel.port import Kernel
+from firewall.kernel.ruleset import Ruleset
 from tests.own_network import Outside, in_own_network
 
 NODES = {"IPv4": Outside.NODE4, "IPv6": Outside.NODE6}

@@ -1,6 +1,6 @@
 """From arbitrary bytes to a log that attackers have written into: what a fuzzer's input means.
 
-Each input chooses events, true peers and, field by field, what a peer can really put there (``firewall.security_log``
+Each input chooses events, true peers and, field by field, what a peer can really put there (``firewall.log.security``
 says why): accounts of PJSIP may hold a line break, Call-IDs may not; a digest's values take a quote only behind a
 backslash; a line whose text is no UTF-8 is not written.
 """

@@ -13,8 +13,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from asterisk_ext.domain.security_event import CHALLENGED
-from firewall.log_scan import FAILURES, SUCCESSES, events_in
-from firewall.security_log_reader import SecurityLogReader
+from firewall.log.scan import FAILURES, SUCCESSES, events_in
+from firewall.log.security_reader import SecurityLogReader
 from tests.fuzz.attacks import happenings
 from tests.scenarios.security.asterisk_writer import Happening, record
 
@@ -83,7 +83,7 @@ if __name__ == "__main__":
     import atheris
 
     with atheris.instrument_imports(include=["firewall"]):
-        for name in ("firewall.security_log", "firewall.security_log_reader", "firewall.log_scan"):
+        for name in ("firewall.log.security", "firewall.log.security_reader", "firewall.log.scan"):
             del sys.modules[name]
         from tests.fuzz import security_log
     atheris.Setup(sys.argv, security_log.check)

@@ -11,8 +11,8 @@ import socket
 import struct
 import sys
 
-from firewall import hep
-from firewall.unlogged import LONGEST_TOLD, TOLD, UNAUTHENTICATED, unlogged
+from firewall.log import hep
+from firewall.log.unlogged import LONGEST_TOLD, TOLD, UNAUTHENTICATED, unlogged
 from tests.fuzz.attacks import Choices
 
 SECRET = b"between-asterisk-and-guard"
@@ -107,7 +107,7 @@ if __name__ == "__main__":
     import atheris
 
     with atheris.instrument_imports(include=["firewall"]):
-        for name in ("firewall.hep", "firewall.unlogged"):
+        for name in ("firewall.log.hep", "firewall.log.unlogged"):
             del sys.modules[name]
         from tests.fuzz import unlogged as target
     atheris.Setup(sys.argv, target.check)

@@ -11,7 +11,7 @@ import socket
 import subprocess
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from ipaddress import IPv6Network
 from pathlib import Path
@@ -50,6 +50,9 @@ class Ground:
         self.holders = {name: pids[pid] for name, pid in state.read(place).holders.items()}
         self._place, self._first = place, first
         self._started: dict[str, subprocess.Popen[bytes]] = {}
+        self._given: set[str] = set()
+        self._past: set[str] = set()
+        """Attackers of earlier tests: what they sent may be logged, and they banned, a good while later."""
 
     def ip(self, node: str) -> str:
         return self.plan.topology.host(node).ipv4
@@ -72,6 +75,7 @@ class Ground:
         given = sum(self.net(name, "ip", "-o", "-4", "addr").count(" secondary ") for name in own)
         numbers = range(given, given + count)
         fresh = [f"198.18.{FIRST_NET + number // 250}.{number % 250 + 1}" for number in numbers]
+        self._given.update(fresh)
         self.net(machine, "ip", "-batch", "-", given="".join(f"addr add {a}/{PREFIX4} dev eth0\n" for a in fresh))
         return fresh
 
@@ -131,9 +135,9 @@ class Ground:
         if self.plan.driver(node) == "nftables":
             told = self.net(node, "nft", "list", "set", "inet", "asterisk_ext", "ban4")
             _, _, elements = told.partition("elements")
-            return sorted(re.findall(r"(\d+\.\d+\.\d+\.\d+)", elements))
+            return self._of_now(re.findall(r"(\d+\.\d+\.\d+\.\d+)", elements))
         _, _, members = self.net(node, "ipset", "list", "asterisk_ext_ban4").partition("Members:")
-        return sorted(re.findall(r"(\d+\.\d+\.\d+\.\d+)", members))
+        return self._of_now(re.findall(r"(\d+\.\d+\.\d+\.\d+)", members))
 
     def ask(self, node: str, **request: object) -> Any:
         """One request to the guard's socket, as root."""
@@ -200,7 +204,10 @@ class Ground:
         return self.file(node, REALTIME).stat().st_gid
 
     def bans(self, node: str) -> list[str]:
-        return sorted(ban["source"] for ban in self.ask(node, verb="list"))
+        return self._of_now(ban["source"] for ban in self.ask(node, verb="list"))
+
+    def _of_now(self, sources: Iterable[str]) -> list[str]:
+        return sorted(source for source in sources if source not in self._past)
 
     def unlimit(self, node: str) -> None:
         """Strangers are not limited until the guard says again, within ten minutes, that it watches them."""
@@ -232,8 +239,9 @@ class Ground:
 
     def forgive_all(self, node: str) -> None:
         self.settled(node)
-        for source in self.bans(node):
-            self.ask(node, verb="lift", address=source)
+        for ban in self.ask(node, verb="list"):
+            self.ask(node, verb="lift", address=ban["source"])
+        self._past |= self._given
 
     def read_up(self, node: str) -> None:
         """Wait until the guard has read all that is in the log at present."""

@@ -112,4 +112,6 @@ unpacked() {
 unpacked "$cache/peers" 'what tests and benches measure beside, and etcd' usr/bin/etcd \
     fail2ban python3-pyinotify etcd-server
 unpacked "$cache/dns-servers" 'DNS servers for the tests' usr/sbin/knotd bind9 bind9-dnsutils knot
+# Services run as users who may not write here: without these caches each of their starts would compile the product anew.
+.venv/bin/python -m compileall -q -j 0 -- */
 say 'all is installed.'

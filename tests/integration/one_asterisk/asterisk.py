@@ -26,6 +26,7 @@ from asterisk_ext.domain.audio import Kind, Library
 from asterisk_ext.domain.gate import Policy
 from asterisk_ext.domain.pbx import Pbx
 from asterisk_ext.lab.asterisk_install import find
+from asterisk_ext.lab.services import FIRST
 from dialplan.audio.defaults import install_default_audios
 from dialplan.base_config import AriUser, BaseConfig, includes, render
 from dialplan.projection import Difference, Projection
@@ -93,7 +94,8 @@ class OneAsterisk:
 
     def start_asterisk(self) -> None:
         """Start Asterisk and wait until it is fully up."""
-        self._asterisk = self.spawn([*self.chroot(), "/usr/sbin/asterisk", "-f", "-U", "asterisk", "-G", "asterisk"])
+        daemon = ("/usr/sbin/asterisk", "-f", "-U", "asterisk", "-G", "asterisk")
+        self._asterisk = self.spawn([*FIRST, *self.chroot(), *daemon])
         until = time.monotonic() + 30
         while time.monotonic() < until:
             if "fully booted" in self.cli("core waitfullybooted"):

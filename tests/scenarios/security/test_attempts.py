@@ -12,8 +12,8 @@ from click.testing import CliRunner
 from asterisk_ext.cli.guard import guard
 from asterisk_ext.domain.errors import Refusal
 from asterisk_ext.domain.security_event import SUCCEEDED, AttemptCounter, SecurityEvent
-from firewall.log_scan import scan_failures
-from firewall.security_log_reader import SecurityLogReader
+from firewall.log.scan import scan_failures
+from firewall.log.security_reader import SecurityLogReader
 from tests.scenarios.security.cases import Case, cases
 
 FILES = ("ordinary-attempts.log", "transports-asterisk-22.10.log", "hostile-asterisk-22.10.log")

@@ -7,7 +7,7 @@ import tracemalloc
 
 import pytest
 
-from firewall.security_log_reader import SecurityLogReader
+from firewall.log.security_reader import SecurityLogReader
 from tests.fuzz.attacks import VICTIM
 from tests.fuzz.security_log import check, check_log, read, scan
 from tests.scenarios.security.asterisk_writer import Happening, record

@@ -10,8 +10,8 @@ from pathlib import Path
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from firewall.log_scan import FAILURES, SUCCESSES, events_in, scan_failures
-from firewall.security_log_reader import SecurityLogReader
+from firewall.log.scan import FAILURES, SUCCESSES, events_in, scan_failures
+from firewall.log.security_reader import SecurityLogReader
 from tests.scenarios.security.asterisk_writer import LONGEST, Happening, record
 
 VICTIM = "9.9.9.9"

@@ -11,7 +11,7 @@ from click.testing import CliRunner
 from asterisk_ext.cli.guard import guard
 from asterisk_ext.config import Config
 from asterisk_ext.domain.security_event import AttemptCounter
-from firewall.notice_log import NoticeLogReader
+from firewall.log.notices import NoticeLogReader
 from tests.scenarios.security.cases import Case, cases
 
 ALL = cases("notices.log")

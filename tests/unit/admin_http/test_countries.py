@@ -9,7 +9,7 @@ import pytest
 
 from asterisk_ext.domain.access import ROOT as EVERYBODY
 from asterisk_ext.domain.errors import Refusal
-from firewall.delegated import BAD_FILE
+from firewall.countries.delegated import BAD_FILE
 from tests.unit.admin_http.conftest import Client, Visitor
 from tests.unit.admin_http.world import World
 

@@ -12,7 +12,7 @@ from click.testing import CliRunner
 from asterisk_ext.cli import firewall_countries
 from asterisk_ext.cli.main import cli
 from asterisk_ext.domain.errors import Refusal
-from tests.unit.firewall.registry_files import written
+from tests.unit.firewall.countries.registry_files import written
 
 IDLE = {
     "phase": "idle",

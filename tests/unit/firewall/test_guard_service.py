@@ -18,20 +18,20 @@ from asterisk_ext.config import Guard as GuardSettings
 from asterisk_ext.domain.ban import BanPolicy, Policy
 from asterisk_ext.domain.errors import Refusal
 from asterisk_ext.domain.security_event import SecurityEvent
-from firewall.ban_engine import BanEngine, Counts
-from firewall.country_keeper import CountryKeeper
-from firewall.country_lists import EMBEDDED, CountryLists
-from firewall.country_pack import unpack_ranges
-from firewall.firewall_answers import FirewallAnswers
-from firewall.follower import LogFollower
+from firewall.bans.engine import BanEngine, Counts
+from firewall.bans.follower import LogFollower
+from firewall.bans.spared import HeldBack
+from firewall.countries.keeper import CountryKeeper
+from firewall.countries.lists import EMBEDDED, CountryLists
+from firewall.countries.pack import unpack_ranges
 from firewall.guard import Answers, firewall_of
-from firewall.guard_client import GuardClient
 from firewall.guard_state import GuardState
-from firewall.kernel_fake import FakeKernel
-from firewall.log_tail import Position
+from firewall.kernel.fake import FakeKernel
+from firewall.log.tail import Position
 from firewall.metrics import metrics_text
-from firewall.socket_api import SocketApi, Stream
-from firewall.spared import HeldBack
+from firewall.rules.answers import FirewallAnswers
+from firewall.socket.api import SocketApi, Stream
+from firewall.socket.client import GuardClient
 
 ATTACKER, OFFICE = "203.0.113.66", "198.51.100.20"
 NOON = 1_795_000_000.0
@@ -265,7 +265,7 @@ async def test_a_request_that_is_none_is_refused(guard: Guard, request_line: byt
 async def test_the_node_service_may_not_weaken_the_never_ban_list(
     guard: Guard, verb: bytes, allowed: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("firewall.socket_api.peer_uid", lambda peer: 1234)
+    monkeypatch.setattr("firewall.socket.api.peer_uid", lambda peer: 1234)
     async with served(guard, node_service_uid=1234):
         await answered_differently(guard, verb, allowed)
 
@@ -278,7 +278,7 @@ async def answered_differently(guard: Guard, verb: bytes, allowed: bool) -> None
 async def test_a_caller_without_rights_is_refused_whatever_he_asks(
     guard: Guard, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("firewall.socket_api.peer_uid", lambda peer: 4321)
+    monkeypatch.setattr("firewall.socket.api.peer_uid", lambda peer: 4321)
     async with served(guard, node_service_uid=1234):
         for line in (b'{"verb":"list"}\n', b"nonsense\n"):
             assert (await ask(guard, line))["error_id"] == "guard.not_allowed"
