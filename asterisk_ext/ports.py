@@ -248,8 +248,7 @@ class PhoneBook(Protocol):
         ...
 
     async def registered(self) -> Mapping[int, int]:
-        """How many accounts have a contact at this node, by virtual PBX; as it was some seconds ago."""
-        ...
+        """How many accounts have a contact at this node, by virtual PBX; as some seconds ago, or since ``recount``."""
 
     def recount(self) -> None: ...
 
@@ -264,6 +263,7 @@ class Projector(Protocol):
         elsewhere: Collection[int] = (),
         audios: Mapping[int, Stems] | None = None,
         ways: Mapping[str, Way] = ...,
+        hurried: Collection[int] = (),
     ) -> object:
         """Make Asterisk's tenants exactly these, and ``ways`` lead to other servers. Blocks: call it in a thread.
 

@@ -43,9 +43,10 @@ class KeptProjection:
         elsewhere: Collection[int] = (),
         audios: Mapping[int, Stems] | None = None,
         ways: Mapping[str, Way] = NO_WAYS,
+        hurried: Collection[int] = (),
     ) -> Difference:
         """As ``Projection.apply``; what it changed is copied soon by ``run``."""
-        found = self._projection.apply(tenants, elsewhere=elsewhere, audios=audios, ways=ways)
+        found = self._projection.apply(tenants, elsewhere=elsewhere, audios=audios, ways=ways, hurried=hurried)
         # What was applied first may have been there before, and its copy have been prevented.
         if not found.empty or not self._applied:
             self._applied += 1

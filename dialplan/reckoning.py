@@ -5,7 +5,7 @@ Pure.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 
 from asterisk_ext.domain.audio import Stems
@@ -22,7 +22,7 @@ NO_WAYS: Mapping[str, Way] = {}
 class Part:
     """The rows of one virtual PBX, and what they were reckoned from."""
 
-    facts: tuple[Pbx, Stems]
+    facts: tuple[Pbx, Stems, bool]
     placed: list[Placed]
 
 
@@ -49,13 +49,17 @@ def reckon(
     sounds: str,
     before: Reckoned,
     ways: Mapping[str, Way] = NO_WAYS,
+    hurried: Collection[int] = (),
 ) -> Reckoned:
     """The rows for ``tenants``; those of virtual PBXs that are as they were ``before`` are taken from there."""
     served = list(tenants)
     parts = {}
     for pbx in served:
-        facts, known = (pbx, audios.get(pbx.id, NO_AUDIOS)), before.parts.get(pbx.id)
-        parts[pbx.id] = known if known and known.facts == facts else Part(facts, tenant_rows(*facts, sounds))
+        facts = (pbx, audios.get(pbx.id, NO_AUDIOS), pbx.id in hurried)
+        known = before.parts.get(pbx.id)
+        parts[pbx.id] = (
+            known if known and known.facts == facts else Part(facts, tenant_rows(*facts[:2], sounds, facts[2]))
+        )
     return Reckoned(parts, (*identity_rows(served), *way_rows(ways)))
 
 

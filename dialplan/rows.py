@@ -50,8 +50,11 @@ def gathered(placed: Iterable[Placed]) -> dict[str, dict[str, Row]]:
     return wanted
 
 
-def tenant_rows(pbx: Pbx, audios: Stems = NO_AUDIOS, sounds: str = "") -> list[Placed]:
-    """The rows that depend on this tenant alone; ``sounds`` is where Asterisk finds audios."""
+def tenant_rows(pbx: Pbx, audios: Stems = NO_AUDIOS, sounds: str = "", hurried: bool = False) -> list[Placed]:
+    """The rows that depend on this tenant alone; ``sounds`` is where Asterisk finds audios.
+
+    ``hurried``: its phones register for a minute at most, so that they follow soon.
+    """
     placed = [(PBXS, _pbx(pbx, audios))]
     music = audios.get(Kind.MUSIC, ())[:1] if pbx.music_class == "default" else ()
     for stem in music:
@@ -60,7 +63,7 @@ def tenant_rows(pbx: Pbx, audios: Stems = NO_AUDIOS, sounds: str = "") -> list[P
         return placed
     common = _tenant(pbx)
     for extension in pbx.extensions:
-        placed += _phone(pbx, extension, common, music_class(pbx) if music else pbx.music_class)
+        placed += _phone(pbx, extension, common, music_class(pbx) if music else pbx.music_class, hurried)
     for trunk in pbx.trunks:
         placed += trunk_rows(pbx, trunk, common)
     for group in pbx.ring_groups:
@@ -127,7 +130,9 @@ def _routes(pbx: Pbx) -> Iterator[Row]:
         )
 
 
-def _phone(pbx: Pbx, extension: Extension, common: dict[str, str], music: str) -> Iterator[tuple[Table, Row]]:
+def _phone(
+    pbx: Pbx, extension: Extension, common: dict[str, str], music: str, hurried: bool
+) -> Iterator[tuple[Table, Row]]:
     account = pbx.account(extension.number)
     yield (
         ENDPOINTS,
@@ -161,9 +166,9 @@ def _phone(pbx: Pbx, extension: Extension, common: dict[str, str], music: str) -
             max_contacts=str(extension.contacts),
             remove_existing="yes",
             qualify_frequency="0",
-            default_expiration="120",
+            default_expiration="60" if hurried else "120",
             minimum_expiration="30",
-            maximum_expiration="3600",
+            maximum_expiration="60" if hurried else "3600",
         ),
     )
     yield NUMBERS, _number(pbx, extension.number, "extension", [extension.number], 60)

@@ -92,7 +92,7 @@ UNDONE = Problem(
 
 def decide(plan: Plan, seen: Seen, now: float) -> Decision:
     """What to do, what has come true and what is under way."""
-    if plan.closed:
+    if plan.closed or plan.waits(now):
         return Decision(Act.NOTHING, (), ())
     right = seen.pointer == (plan.destination if plan.heading is Heading.AWAY else None)
     return _moved(plan, seen, now) if right else _to_move(plan, seen, now)

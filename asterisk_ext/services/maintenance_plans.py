@@ -12,6 +12,14 @@ def plans(fleet: Fleet) -> list[Plan]:
     return [decode(item.value, Plan) for item in fleet.items(PLANS)]
 
 
+def hurried(fleet: Fleet) -> frozenset[str]:
+    """The servers whose maintenance was planned for a time: until it is over their phones register for a minute only,
+    and resolvers remember their names for seconds, so that phones follow soon."""
+    return frozenset(
+        plan.source for plan in plans(fleet) if plan.starts and plan.heading is Heading.AWAY and not plan.closed
+    )
+
+
 def plan_of(fleet: Fleet, source: str) -> Plan | None:
     item = fleet.item(plan_key(source))
     return decode(item.value, Plan) if item else None

@@ -18,7 +18,7 @@ from asterisk_ext.domain.server import LATE_AFTER
 from asterisk_ext.domain.ways import Way, sip_address, ways
 from asterisk_ext.ports import Clock, Fleet, Projector
 from asterisk_ext.services.audio_delivery import AudioDelivery
-from asterisk_ext.services.maintenance_plans import expected_at, lingering, lingering_at
+from asterisk_ext.services.maintenance_plans import expected_at, hurried, lingering, lingering_at
 from asterisk_ext.services.records import MAINTENANCE, PLANS, SERVERS, TENANTS
 from asterisk_ext.services.waiting import first
 
@@ -38,6 +38,7 @@ class _Wanted:
     lingering: Mapping[str, str]
     addresses: Mapping[str, str]
     silent: frozenset[str]
+    hurried: frozenset[str]
 
 
 class Serving:
@@ -103,7 +104,8 @@ class Serving:
         known = known_here(self._node, wanted.current, tenants, visitors)
         elsewhere = {pbx.id for pbx in tenants} - {pbx.id for pbx in known}
         led = ways(self._node, wanted.current, known, wanted.lingering, wanted.addresses, wanted.silent)
-        await asyncio.to_thread(self._project, known, elsewhere, led)
+        soon = {pbx.id for pbx in known if pbx.home in wanted.hurried}
+        await asyncio.to_thread(self._project, known, elsewhere, led, soon)
         self.tenants = count_served(self._node, wanted.current, tenants)
         self._given = wanted
 
@@ -116,6 +118,7 @@ class Serving:
             lingering(self._fleet),
             {server.name: sip_address(server.ip, self._node_port) for server in self._fleet.servers()},
             self._silent(),
+            hurried(self._fleet),
         )
 
     def _silent(self) -> frozenset[str]:
@@ -135,9 +138,11 @@ class Serving:
         while not self._projector.replaced() and self._silent() == silent:  # noqa: ASYNC110 - a file has no event
             await asyncio.sleep(self._period)
 
-    def _project(self, known: Sequence[Pbx], elsewhere: Collection[int], led: Mapping[str, Way]) -> None:
+    def _project(
+        self, known: Sequence[Pbx], elsewhere: Collection[int], led: Mapping[str, Way], soon: Collection[int]
+    ) -> None:
         audios = {pbx.id: self._audios.stems(pbx) for pbx in known}
-        self._projector.apply(known, elsewhere=elsewhere, audios=audios, ways=led)
+        self._projector.apply(known, elsewhere=elsewhere, audios=audios, ways=led, hurried=soon)
 
     async def moved_on(self, revision: int, at_most: float, prepared: tuple[str, ...] = ()) -> None:
         """Wait until Asterisk is served by another revision, or others are ``prepared``; ``at_most`` seconds."""

@@ -43,7 +43,9 @@ class FakeProjector:
         elsewhere: Collection[int] = (),
         audios: Mapping[int, Stems] | None = None,
         ways: Mapping[str, Way] = NO_WAYS,
+        hurried: Collection[int] = (),
     ) -> object:
+        self.hurried = set(hurried)
         self.ways.append(dict(ways))
         self.known.append([pbx.id for pbx in tenants])
         self.elsewhere = set(elsewhere)
