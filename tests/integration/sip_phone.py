@@ -58,6 +58,8 @@ class Heard:
     """Q.850 cause of the final response or of the BYE that ended the call."""
     rtp: bytes = b""
     realm: str = ""
+    rang: float = 0.0
+    """When it first rang, by the loop's clock."""
     last: Message | None = None
 
     @property
@@ -260,6 +262,8 @@ class Phone:
                 if message.get("Call-ID") != call_id or message.get("CSeq") != f"{number} {method}":
                     continue
                 heard.statuses.append(message.status)
+                if message.status == 180 and not heard.rang:
+                    heard.rang = asyncio.get_running_loop().time()
                 if message.status >= 200:
                     return message
 
