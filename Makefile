@@ -10,7 +10,7 @@ run: setup
 	@exec .venv/bin/asterisk-ext lab up --nodes 2 --calls 6
 
 test: setup lint
-	@.venv/bin/python -m pytest -n 6 --dist loadscope --no-loadscope-reorder
+	@.venv/bin/python -m pytest -n 10 --dist loadscope --no-loadscope-reorder
 
 # Searches for longer what `make test` searches for in seconds: texts that deceive the reader of the security log.
 SOAK_SECONDS ?= 900

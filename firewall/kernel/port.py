@@ -55,7 +55,7 @@ class Kernel(Protocol):
         """Who is in a set, and for how much longer."""
 
     def count(self) -> int:
-        """How many are banned."""
+        """How many are banned; cheap, and a few too many while some bans have just ended."""
 
     def befriend(self, networks: Iterable[Network]) -> None:
         """Make exactly these the networks that are never taken for strangers'."""

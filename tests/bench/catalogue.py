@@ -20,6 +20,7 @@ SMALL: dict[str, tuple[str, ...]] = {
     "maintenance_flip": ("--tenants", "20", "--rounds", "2"),
     "dns_flip": ("--names", "50", "--rounds", "2"),
     "firewall_rules": ("--questions", "10", "--rounds", "1"),
+    "firewall_repair": ("--rounds", "1"),
 }
 """With these arguments a bench takes seconds; without any it measures what docs/benchmarks.md tells."""
 ON_ONE_ASTERISK: dict[str, tuple[str, ...]] = {

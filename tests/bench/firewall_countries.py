@@ -299,7 +299,7 @@ async def _memory() -> dict[str, float]:
         stop = asyncio.Event()
         running = asyncio.create_task(guard.run(Config(guard=settings, node=NodeSettings(state=made)), stop))
         client = GuardClient(Path(settings.socket))
-        await _answering(client)
+        await answering(client)
         rest = _megabytes("VmRSS")
         for code in CountryLists.open().codes():
             await client.country(code)
@@ -309,7 +309,7 @@ async def _memory() -> dict[str, float]:
         return {"rest": rest, "most": _megabytes("VmHWM")}
 
 
-async def _answering(client: GuardClient) -> None:
+async def answering(client: GuardClient) -> None:
     for _ in range(200):
         with suppress(Refusal):
             await client.countries()

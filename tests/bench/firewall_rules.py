@@ -28,7 +28,7 @@ from firewall.kernel.ruleset import Ruleset
 from firewall.kernel.source_sets import SourceSet
 from firewall.kernel.strangers import Strangers
 from firewall.lists.address_lists import country_list
-from firewall.lists.ranges import merged
+from firewall.lists.ranges import Range, merged
 from firewall.proof.prover import Task, prove
 from firewall.rules.guard_firewall import GuardFirewall
 from firewall.rules.list_content import contents
@@ -40,6 +40,7 @@ from tests.own_network import Outside, in_own_network
 DRIVERS = ("nftables", "iptables")
 PLAIN, SIP = "one plain rule", "5060"
 THREE = ("US", "BR", "DE")
+PREFIXES = 100_000
 FIVE = (*THREE, "AR", "GB")
 CALLER = (0xC6130000, 0xC6140000)
 """198.19.0.0/16"""
@@ -94,9 +95,13 @@ def _show_rates(rounds: int) -> None:
     rows: list[tuple[str, ...]] = [("rules", "packets/s", "of one plain rule")]
     for (name, _), mine in rates.items():
         rows.append((name, f"{statistics.median(mine):,.0f}", f"{share(mine, rates[PLAIN, SIP]):.2f}"))
-    countries = CountryLists.open()
-    prefixes = sum(countries.count(code, version) for code in THREE for version in (4, 6))
-    show(f"Datagrams to SIP's port, 20,000 bans, 50 rules, three countries ({prefixes:,} prefixes)", rows)
+    show(f"Datagrams to SIP's port, 20,000 bans, 50 rules, three countries' lists ({PREFIXES:,} prefixes)", rows)
+
+
+def padding(countries: CountryLists) -> list[Range]:
+    """What the longest three lists lack of so many prefixes, each by itself."""
+    lacking = PREFIXES - sum(countries.count(code, version) for code in THREE for version in (4, 6))
+    return [((10 << 24) + (number << 9), (10 << 24) + (number << 9) + 256) for number in range(lacking)]
 
 
 def _with_fifty(driver: str, *, on_list: bool, known: bool) -> Callable[[Outside], Answer]:
@@ -106,10 +111,9 @@ def _with_fifty(driver: str, *, on_list: bool, known: bool) -> Callable[[Outside
         kernel, countries = kernel_of(driver), CountryLists.open()
         firewall = Firewall(rules=fifty()[:-1] if on_list else fifty())
         kernel.apply(Ruleset(confirmed=filter_of(firewall), strangers=Strangers() if known else None))
-        listed = contents(firewall, countries)
-        if on_list:
-            last = country_list(THREE[-1])
-            listed = {**listed, last: {**listed[last], 4: merged([*listed[last][4], CALLER])}}
+        listed, last = contents(firewall, countries), country_list(THREE[-1])
+        more = [CALLER, *padding(countries)] if on_list else padding(countries)
+        listed = {**listed, last: {**listed[last], 4: merged([*listed[last][4], *more])}}
         kernel.lists.load(listed)
         kernel.restore({SourceSet.BAN: sources(20_000), SourceSet.KNOWN: {PHONE: 3600.0} if known else {}})
         kernel.watch(3600.0)

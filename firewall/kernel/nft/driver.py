@@ -108,7 +108,12 @@ class NftablesKernel:
         return {source_of_key(key): left for key, left in listed.items()}
 
     def count(self) -> int:
-        return len(self.listed(SourceSet.BAN))
+        try:
+            counts = [self._listing.count(SourceSet.BAN.of(ipv6=ipv6)) for ipv6 in (False, True)]
+        except OSError as error:
+            raise KERNEL_REFUSED.refuse(reason=error) from error
+        told = [count for count in counts if count is not None]
+        return sum(told) if len(told) == len(counts) else len(self.listed(SourceSet.BAN))
 
     def befriend(self, networks: Iterable[Network]) -> None:
         listed = list(networks)

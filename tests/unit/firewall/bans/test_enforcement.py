@@ -64,6 +64,23 @@ def test_a_known_address_that_fails_is_no_suspect(guard: Guard) -> None:
     assert guard.kernel.listed(SourceSet.SUSPECT) == {}
 
 
+def test_so_many_bans_that_listing_them_would_hold_up_the_guard_are_counted(
+    guard: Guard, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for attacker in ("203.0.113.66", "203.0.113.67", "203.0.113.68"):
+        guard.engine.ban(attacker, HOUR)
+
+    def listed(which: SourceSet) -> dict[str, float]:
+        raise AssertionError("it was listed")
+
+    monkeypatch.setattr(enforcement, "MOST_LISTED", 2)
+    monkeypatch.setattr(guard.kernel, "listed", listed)
+    monkeypatch.setattr(guard.kernel, "count", lambda: 3)
+    assert guard.engine.repair() is False
+    monkeypatch.setattr(guard.kernel, "count", lambda: 2)
+    assert guard.engine.repair() is True
+
+
 def fill(guard: Guard, monkeypatch: pytest.MonkeyPatch, *filled: SourceSet) -> None:
     """From now on these sets have no room."""
     put = guard.kernel.put
