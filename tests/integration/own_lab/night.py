@@ -27,7 +27,7 @@ async def night(lab: Lab, ground: Ground) -> None:
     """Raises AssertionError where somebody would notice it."""
     phones = {account.name for account in ground.plan.phones if account.node == SOURCE and account.pbx != 9}
     await until(lambda: phones <= registered(lab, SOURCE))
-    talking = await caller(lab, ground)
+    talking = await caller(ground)
     answer = await talking.reach("200")
     await until(lambda: bool(talking.rtp_numbers))
     for words, host, left in WAYS:
@@ -46,7 +46,7 @@ async def night(lab: Lab, ground: Ground) -> None:
     talking.close()
 
 
-async def caller(lab: Lab, ground: Ground) -> Phone:
+async def caller(ground: Ground) -> Phone:
     """A phone whose call goes on."""
     password = ground.plan.account(TALKING).password
     made = Phone((ground.ip(SOURCE), 5060), ground.ip("phones1"), 7000, TALKING, password)
