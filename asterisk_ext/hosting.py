@@ -61,7 +61,8 @@ async def hosting(
         if not asterisk.here:
             absent = NoAsterisk(copy)
             calls.none(clock())
-            reporting = Reporting(name, VERSION, absent, absent, absent, calls.count_by_pbx, copy, bans, hosts=False)
+            count = calls.count_by_pbx
+            reporting = Reporting(name, VERSION, absent, absent, absent, count, copy, bans, clock, hosts=False)
             yield Hosting(calls, absent, absent, reporting, blocked, lambda tasks: None, nullcontext())
             return
         install_default_audios(Path(asterisk.sounds))
@@ -85,7 +86,7 @@ async def hosting(
 
         count, problem = calls.count_by_pbx, lambda: hook.problem
         reporting = Reporting(
-            name, VERSION, serving, audios, phones, count, copy, bans, trunks=trunks.revision, hook=problem
+            name, VERSION, serving, audios, phones, count, copy, bans, clock, trunks=trunks.revision, hook=problem
         )
         asked = gate.listening(config, copy, audios, blocked, clock)
         yield Hosting(calls, phones, trunks, reporting, blocked, keep, asked)

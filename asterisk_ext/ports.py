@@ -171,7 +171,13 @@ class Fleet(Protocol):
 
     def maintenance(self) -> Map: ...
 
-    def reports(self) -> dict[str, Report]: ...
+    def reports(self) -> dict[str, Report]:
+        """What each node last said; a large fleet's are up to a minute old where nobody has looked."""
+        ...
+
+    async def look(self) -> None:
+        """Before reading reports: have them as they are now; gives up after a second."""
+        ...
 
     def item(self, key: str) -> Item | None:
         """The raw record, for a compare-and-set."""

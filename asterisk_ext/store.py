@@ -22,6 +22,7 @@ from asterisk_ext.domain.server import UNKNOWN as UNKNOWN_SERVER
 from asterisk_ext.domain.server import Report, Server
 from asterisk_ext.ports import Change, Clock, Gap, Item, Registry
 from asterisk_ext.services import records
+from asterisk_ext.services.heard import Heard
 from asterisk_ext.services.virtual_pbx import UNKNOWN as UNKNOWN_PBX
 
 AT_ONCE = 2_000
@@ -42,7 +43,7 @@ class LocalCopy:
         self._servers: dict[str, Server] = {}
         self._tenants: dict[int, Pbx] = {}
         self._map = Map()
-        self._reports: dict[str, Report] = {}
+        self._heard = Heard(ticks or clock)
         self._news = asyncio.Event()
         self._is_followed = False
         self._revision, self._fresh_at = self._file.revision, self._file.at
@@ -96,7 +97,10 @@ class LocalCopy:
         return self._map
 
     def reports(self) -> dict[str, Report]:
-        return self._reports
+        return self._heard.reports
+
+    async def look(self) -> None:
+        await self._heard.look()
 
     def item(self, key: str) -> Item | None:
         return self._items.get(key)
@@ -145,9 +149,13 @@ class LocalCopy:
     async def hear(self, registry: Registry) -> None:
         """Learn the nodes' last reports; hearing them also proves that the registry that is followed answers."""
         beats = await registry.beats()
-        self._reports = {node: records.decode_report(data, at) for node, (at, data) in beats.items()}
+        self._heard.take(beats)
         if self._is_followed:
             self._freshen()
+
+    async def rest(self, seconds: float) -> None:
+        """Wait so long before the next ``hear``, or until somebody looks at the reports."""
+        await self._heard.rest(seconds)
 
     def close(self) -> None:
         self._file.close()

@@ -97,6 +97,7 @@ class Registering:
         gone: set[str] = set()
         while True:
             revision = self._fleet.revision
+            await self._fleet.look()
             ready, waiting = registering(
                 self._node,
                 self._fleet.maintenance(),

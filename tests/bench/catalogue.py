@@ -15,7 +15,7 @@ SMALL: dict[str, tuple[str, ...]] = {
     "guard_process": ("--bans", "500", "--rounds", "1", "--idle", "0.2"),
     "guard_latency": ("--attackers", "1"),
     "firewall_countries": ("--prefixes", "500", "--swaps", "1"),
-    "registry_watch": ("--watchers", "5", "--tenants", "100", "--writes", "2", "--seconds", "1"),
+    "registry_watch": ("--watchers", "5", "--nodes", "5", "--tenants", "100", "--writes", "2", "--seconds", "1"),
     "fleet_bans_simulated": ("--nodes", "5", "--bans", "2"),
     "maintenance_flip": ("--tenants", "20", "--rounds", "2"),
     "dns_flip": ("--names", "50", "--rounds", "2"),

@@ -26,7 +26,7 @@ Visit = Callable[[str], Awaitable[Visitor]]
 PAGES = (
     "/", "/calls", "/servers", "/servers/add", "/servers/FLN-CORE-01", "/servers/FLN-CORE-01/edit",
     "/servers/RIO-CORE-01/remove", "/servers/FLN-CORE-01/maintenance", "/pbx", "/pbx/1", "/bans", "/bans/add",
-    "/servers/FLN-CORE-01/firewall",
+    "/bans/fleet", "/servers/FLN-CORE-01/firewall",
     "/servers/FLN-CORE-01/firewall?edit=default-1", "/servers/FLN-CORE-01/firewall?edit=new&direction=out",
     "/servers/SPO-NODE-01/firewall", "/servers/FLN-CORE-01/firewall/plan",
     "/pbx/add", "/pbx/1/edit", "/pbx/1/remove", "/pbx/1/parts", "/pbx/1/extensions/add", "/pbx/1/routes/add",
@@ -76,6 +76,7 @@ ACTS = (
     *(f"/servers/FLN-CORE-01/firewall/{act}" for act in ("apply", "confirm", "rollback")),
     "/pbx/add", "/pbx/1/edit", "/pbx/1/remove", "/pbx/1/extensions/add", "/pbx/1/extensions/202/edit",
     "/pbx/1/extensions/202/remove",
+    *(f"/bans/fleet/{act}" for act in ("never", "again", "withdraw")),
     "/bans/lift", "/calls/1786601653.100/hangup", "/firewall/countries/update",
     "/firewall/lists/save", "/firewall/lists/remove", "/audios/add", "/audios/use",
     "/audios/remove",
@@ -84,6 +85,7 @@ ACTS = (
 FIELDS = {
     "id": "9", "name": "new", "technology": "NODE", "ip": "198.18.9.1", "destination": "SPO-NODE-01",
     "status": "total_block", "address": "203.0.113.45", "kind": "music",
+    "network": "203.0.113.45", "server": "SPO-NODE-01",
 }  # fmt: skip
 
 

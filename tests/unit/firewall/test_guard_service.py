@@ -30,6 +30,7 @@ from firewall.kernel.fake import FakeKernel
 from firewall.log.tail import Position
 from firewall.metrics import metrics_text
 from firewall.rules.answers import FirewallAnswers
+from firewall.rules.gone import Gone
 from firewall.socket.api import SocketApi, Stream
 from firewall.socket.client import GuardClient
 
@@ -183,7 +184,8 @@ async def served(guard: Guard, node_service_uid: int = -1) -> AsyncIterator[Guar
     config = Config(guard=GuardSettings(administrators=("203.0.113.80",)))
     firewall = firewall_of(config, guard.kernel, guard.state, stream, countries)
     firewall.start()
-    answers = Answers(guard.engine, follower, held, countries, config, FirewallAnswers(firewall, guard.engine))
+    gone = Gone(len)
+    answers = Answers(guard.engine, follower, held, countries, config, FirewallAnswers(firewall, guard.engine, gone))
     api = SocketApi(guard.directory / "guard.sock", node_service_uid, answers.answer, stream)
 
     def publish(kind: str, details: Mapping[str, object]) -> None:
