@@ -70,7 +70,7 @@ async def hosting(
         identity = Path(config.node.state) / IDENTITY
         trunks = Trunks(name, copy, asterisk, clock, config.fleet.host, identity)
         phones = RegisteredPhones(asterisk.program)
-        serving = Serving(name, copy, trunks.projector, audios, clock, asterisk.node_port)
+        serving = Serving(name, copy, trunks.projector, audios, asterisk.node_port)
         own, told = config.maintenance, ToldFile(Path(config.node.state) / "maintenance_told.json")
         hook = MaintenanceHook(name, copy, OwnProgram(own.hook, own.hook_seconds), told)
 

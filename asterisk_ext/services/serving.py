@@ -16,7 +16,7 @@ from asterisk_ext.domain.maintenance import Map, count_served, known_here
 from asterisk_ext.domain.pbx import Pbx
 from asterisk_ext.domain.server import LATE_AFTER
 from asterisk_ext.domain.ways import Way, sip_address, ways
-from asterisk_ext.ports import Clock, Fleet, Projector
+from asterisk_ext.ports import Fleet, Projector
 from asterisk_ext.services.audio_delivery import AudioDelivery
 from asterisk_ext.services.maintenance_plans import expected_at, hurried, lingering, lingering_at
 from asterisk_ext.services.records import MAINTENANCE, PLANS, SERVERS, TENANTS
@@ -48,7 +48,6 @@ class Serving:
         fleet: Fleet,
         projector: Projector,
         audios: AudioDelivery,
-        clock: Clock,
         node_port: int,
         period: float = 1.0,
     ) -> None:
@@ -59,7 +58,6 @@ class Serving:
         self._fleet = fleet
         self._projector = projector
         self._audios = audios
-        self._clock = clock
         self._node_port = node_port
         self._period = period
         self.map_revision = 0
@@ -128,9 +126,11 @@ class Serving:
         current = self._fleet.maintenance()
         asked = {*current.entries, *(entry.destination for entry in current.entries.values()), *self._former[1]}
         asked |= set(lingering(self._fleet).values())
-        reports, now = self._fleet.reports(), self._clock()
+        reports = self._fleet.reports()
+        # Heard together, and in a large fleet not always: late is who lags behind the others.
+        heard = max((report.at for report in reports.values()), default=0.0)
         return frozenset(
-            name for name in asked if (report := reports.get(name)) is None or now - report.at > LATE_AFTER
+            name for name in asked if (report := reports.get(name)) is None or heard - report.at > LATE_AFTER
         )
 
     async def _changed(self, silent: frozenset[str]) -> None:

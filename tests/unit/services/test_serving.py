@@ -90,7 +90,7 @@ async def test_a_flip_is_projected_and_then_acknowledged(world: World) -> None:
     await world.tenants.save(ROOT, TENANTS[0])
     projector = FakeProjector()
     audios = AudioDelivery("node2", world.fleet, world.registry, FolderInMemory(), world.clock)
-    serving = Serving("node2", world.fleet, projector, audios, world.clock, PORT)
+    serving = Serving("node2", world.fleet, projector, audios, PORT)
     async with Tasks() as tasks:
         tasks.start("serving", serving.run())
         await world.maintenance.enter(ROOT, "node1", "node2")
@@ -113,13 +113,14 @@ async def test_a_source_hands_calls_to_who_serves_and_asks_for_phones_there_unti
     projector = FakeProjector()
     audios = AudioDelivery("node1", world.fleet, world.registry, FolderInMemory(), world.clock)
     async with Tasks() as tasks:
-        tasks.start("serving", Serving("node1", world.fleet, projector, audios, world.clock, PORT, 0.01).run())
+        tasks.start("serving", Serving("node1", world.fleet, projector, audios, PORT, 0.01).run())
         await until(lambda: projector.ways[-1:] == [{}])
         await world.maintenance.enter(ROOT, "node1", "node2")
         await until(lambda: projector.ways[-1] == {"node1": Way(serves=THERE)})
         await world.maintenance.leave(ROOT, "node1")
         await until(lambda: projector.ways[-1] == {"node1": Way(also=(THERE,))})
-        world.now += LATE_AFTER + 1  # no call waits for a server that is silent
+        world.now += LATE_AFTER + 1
+        await world.report("node1")  # no call waits for a server that is silent
         await until(lambda: projector.ways[-1] == {})
         await world.report("node2")
         await until(lambda: projector.ways[-1] == {"node1": Way(also=(THERE,))})
@@ -131,7 +132,7 @@ async def test_what_asterisk_is_not_given_is_not_projected(world: World) -> None
     await world.tenants.save(ROOT, TENANTS[0])
     projector = FakeProjector()
     audios = AudioDelivery("node1", world.fleet, world.registry, FolderInMemory(), world.clock)
-    serving = Serving("node1", world.fleet, projector, audios, world.clock, PORT)
+    serving = Serving("node1", world.fleet, projector, audios, PORT)
     async with Tasks() as tasks:
         tasks.start("serving", serving.run())
         await until(lambda: len(projector.known) == 1)
@@ -146,7 +147,7 @@ async def test_a_copy_that_was_never_filled_empties_no_asterisk(world: World, tm
     projector, lost = FakeProjector(), LocalCopy(tmp_path / "lost.sqlite", world.clock)
     audios = AudioDelivery("node1", lost, world.registry, FolderInMemory(), world.clock)
     async with Tasks() as tasks:
-        tasks.start("serving", Serving("node1", lost, projector, audios, world.clock, PORT).run())
+        tasks.start("serving", Serving("node1", lost, projector, audios, PORT).run())
         await asyncio.sleep(0)
         assert projector.known == []
         tasks.start("copy", lost.follow(world.registry))
@@ -162,7 +163,7 @@ async def test_what_was_projected_is_projected_again_where_another_file_took_its
     projector = FakeProjector()
     audios = AudioDelivery("node1", world.fleet, world.registry, FolderInMemory(), world.clock)
     async with Tasks() as tasks:
-        tasks.start("serving", Serving("node1", world.fleet, projector, audios, world.clock, PORT, period=0.01).run())
+        tasks.start("serving", Serving("node1", world.fleet, projector, audios, PORT, period=0.01).run())
         async with asyncio.timeout(5):
             while not projector.known:  # noqa: ASYNC110 - a fake has no event
                 await asyncio.sleep(0.01)
