@@ -27,7 +27,7 @@ def copy_of(database: Path) -> Path:
 
 
 class KeptProjection:
-    """``ports.Projector``; blocks on the files: call it in a thread."""
+    """``asterisk_ports.Projector``; blocks on the files: call it in a thread."""
 
     def __init__(self, database: Path, sounds: str = SOUNDS) -> None:
         self._database = database

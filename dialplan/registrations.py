@@ -95,7 +95,7 @@ def render(wanted: Iterable[Registration]) -> str:
 
 
 class Registrations:
-    """``ports.Registrar`` for the include file at ``path``; ``command`` runs one of Asterisk's and returns its words.
+    """``asterisk_ports.Registrar`` for the include file at ``path``; ``command`` asks Asterisk and returns its words.
 
     Blocks: call it in a thread.
     """

@@ -5,11 +5,12 @@ from __future__ import annotations
 import asyncio
 import contextlib
 
-from asterisk_ext.ports import Contact, Fleet
+from asterisk_ext.asterisk_ports import Contact
+from asterisk_ext.ports import Fleet
 
 
 class NoAsterisk:
-    """``ports.PhoneBook``, ``firewall_plan.Carriers``, and what ``Reporting`` tells: nobody is served here."""
+    """``asterisk_ports.PhoneBook``, ``firewall_plan.Carriers``, and what ``Reporting`` tells: nobody is served here."""
 
     tenants = 0
     missing: tuple[str, ...] = ()

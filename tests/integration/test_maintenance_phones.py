@@ -51,6 +51,16 @@ def test_a_phone_that_is_still_with_the_source_calls_190_and_the_world_by_the_so
     assert calls_so_far(away, "node2") == before
 
 
+def test_where_the_destination_dies_right_after_the_flip_the_source_rings_the_phones_it_has(away: Lab) -> None:
+    [pid] = away.run("node2", "cat", "/run/asterisk/asterisk.pid").stdout.split()
+    away.run("node2", "kill", "-STOP", pid)
+    try:
+        assert away.call("carrier", "4831210117", node="node1", seconds=1).final == 200
+        assert away.call("2_209", "190", node="node1", seconds=1).final == 200
+    finally:
+        away.run("node2", "kill", "-CONT", pid)
+
+
 async def test_without_a_certificate_of_the_fleet_a_server_s_address_opens_nothing(away: Lab, ground: Ground) -> None:
     forger = Phone((ground.ip("node1"), 5060), ground.ip("node2"), 5099, "asterisk-ext-node")
     await forger.open(lambda ip, port: ground.bound(ip, port, "node2"))

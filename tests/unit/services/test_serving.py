@@ -25,7 +25,7 @@ NO_WAYS: Mapping[str, Way] = {}
 
 
 class FakeProjector:
-    """``ports.Projector`` that remembers."""
+    """``asterisk_ports.Projector`` that remembers."""
 
     def __init__(self) -> None:
         self.known: list[list[int]] = []
