@@ -5,7 +5,7 @@ from __future__ import annotations
 LAB = "bench"
 """The name of the lab that benches on a real fleet are given."""
 SMALL: dict[str, tuple[str, ...]] = {
-    "calls": ("--rounds", "1", "--events", "5000"),
+    "calls": ("--rounds", "1", "--events", "5000", "--legs", "200"),
     "calls_watched": ("--calls", "300", "--clients", "10", "--seconds", "2"),
     "calls_on_asterisk": ("--calls", "16", "--seconds", "1", "--rounds", "1", "--many", "40"),
     "fastagi": ("--seconds", "0.5"),
