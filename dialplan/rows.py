@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from functools import lru_cache
 
 from asterisk_ext.domain.audio import Kind, Stems
 from asterisk_ext.domain.emergency import NEVER_OFF, dialled_forms
@@ -62,13 +63,16 @@ def tenant_rows(pbx: Pbx, audios: Stems = NO_AUDIOS, sounds: str = "", hurried: 
     if pbx.mode is not Mode.MANAGED:
         return placed
     common = _tenant(pbx)
+    several = {extension.number for extension in pbx.extensions if extension.contacts > 1}
     for extension in pbx.extensions:
         placed += _phone(pbx, extension, common, music_class(pbx) if music else pbx.music_class, hurried)
+        placed.append((NUMBERS, _number(pbx, extension.number, "extension", [extension.number], 60, several)))
     for trunk in pbx.trunks:
         placed += trunk_rows(pbx, trunk, common)
     for group in pbx.ring_groups:
         kind = "in_order" if group.strategy is Strategy.IN_ORDER else "ring_group"
-        placed.append((NUMBERS, _number(pbx, group.number, kind, _phones_of(pbx, group.number), group.timeout)))
+        phones = _phones_of(pbx, group.number)
+        placed.append((NUMBERS, _number(pbx, group.number, kind, phones, group.timeout, several)))
     placed += [(ROUTES, row) for row in _routes(pbx)]
     placed += [(DIDS, DIDS.row(number=did.number, pbx=str(pbx.id), target=did.target)) for did in pbx.dids]
     return placed
@@ -88,8 +92,13 @@ def emergency(pbx: Pbx) -> str:
     no lookup stands between a phone and 190. The three numbers that nobody may switch off are always in it.
     A phone's own caller ID follows after another colon.
     """
-    forms = dialled_forms(dict.fromkeys((*NEVER_OFF, *pbx.emergency_numbers)), pbx.outside_prefixes)
-    return f"{_trunk_list(pbx, pbx.emergency_trunks)}:{emergency_forms(forms)}"
+    return f"{_trunk_list(pbx, pbx.emergency_trunks)}:{_forms(pbx.emergency_numbers, pbx.outside_prefixes)}"
+
+
+@lru_cache(1024)
+def _forms(numbers: tuple[str, ...], prefixes: tuple[str, ...]) -> str:
+    """Nearly all virtual PBXs have the same: reckoned once."""
+    return emergency_forms(dialled_forms(dict.fromkeys((*NEVER_OFF, *numbers)), prefixes))
 
 
 def emergency_forms(forms: dict[str, str]) -> str:
@@ -171,7 +180,6 @@ def _phone(
             maximum_expiration="60" if hurried else "3600",
         ),
     )
-    yield NUMBERS, _number(pbx, extension.number, "extension", [extension.number], 60)
 
 
 def _shown(common: dict[str, str], extension: Extension) -> dict[str, str]:
@@ -181,9 +189,8 @@ def _shown(common: dict[str, str], extension: Extension) -> dict[str, str]:
     return {**common, "set_var": f"{common['set_var']}:{extension.caller_id}"}
 
 
-def _number(pbx: Pbx, number: str, kind: str, phones: list[str], timeout: int) -> Row:
-    """``ring`` is ``1_200&1_201+``: a plus where several phones may be registered, which all ring."""
-    several = {extension.number for extension in pbx.extensions if extension.contacts > 1}
+def _number(pbx: Pbx, number: str, kind: str, phones: list[str], timeout: int, several: Collection[str]) -> Row:
+    """``ring`` is ``1_200&1_201+``: a plus for those of which ``several`` phones may be registered, which all ring."""
     ring = "&".join(pbx.account(phone) + ("+" if phone in several else "") for phone in phones)
     return NUMBERS.row(id=pbx.account(number), kind=kind, ring=ring, timeout=str(timeout))
 
