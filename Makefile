@@ -23,6 +23,7 @@ SOAK = .venv/soak
 
 soak: setup
 	@ASTERISK_EXT_SOAK_SECONDS=600 .venv/bin/python -m pytest -s -p no:cacheprovider tests/integration/one_asterisk/test_calls_under_load.py
+	@ASTERISK_EXT_SOAK_SECONDS=600 .venv/bin/python -m pytest -p no:cacheprovider tests/integration/own_lab/test_lab_night.py
 	@.venv/bin/python -m pytest --hypothesis-profile=soak -p no:cacheprovider tests/scenarios/security/test_hostile_text.py
 	@.venv/bin/python -m pip install --disable-pip-version-check --quiet --upgrade --require-hashes --target $(SOAK) -r tests/fuzz/requirements.lock
 	@mkdir -p $(SOAK)-corpus

@@ -11,10 +11,11 @@ from agi.blocked_calls import BlockedCallLog
 from ari_apps.client import Ari
 from ari_apps.live_calls import Follower
 from asterisk_ext import gate
+from asterisk_ext.asterisk_ports import PhoneBook
 from asterisk_ext.config import Config, secret
-from asterisk_ext.membership import Membership
+from asterisk_ext.membership import IDENTITY, Membership
 from asterisk_ext.own_program import OwnProgram, ToldFile
-from asterisk_ext.ports import Clock, PhoneBook
+from asterisk_ext.ports import Clock
 from asterisk_ext.services.audio_delivery import AudioDelivery
 from asterisk_ext.services.audit import Audit
 from asterisk_ext.services.cutting import Cutting
@@ -67,8 +68,10 @@ async def hosting(
             return
         install_default_audios(Path(asterisk.sounds))
         audios = AudioDelivery(name, copy, member.registry, SoundsOnDisk(Path(asterisk.sounds)), clock)
-        trunks, phones = Trunks(name, copy, asterisk, clock), RegisteredPhones(asterisk.program)
-        serving = Serving(name, copy, trunks.projector, audios)
+        identity = Path(config.node.state) / IDENTITY
+        trunks = Trunks(name, copy, asterisk, clock, config.fleet.host, identity)
+        phones = RegisteredPhones(asterisk.program)
+        serving = Serving(name, copy, trunks.projector, audios, asterisk.node_port)
         own, told = config.maintenance, ToldFile(Path(config.node.state) / "maintenance_told.json")
         hook = MaintenanceHook(name, copy, OwnProgram(own.hook, own.hook_seconds), told)
 

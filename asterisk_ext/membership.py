@@ -123,7 +123,7 @@ class Membership:
     async def _renew(self) -> None:
         if self._keeps and not self.copy.item(certificate_key(self.name)):
             await self._renew_here()
-        elif self.identity.is_due(self.clock()):
+        elif self.identity.is_due(self.clock()) or not self.identity.is_for(self._address):
             if self._keeps:
                 await self._renew_here()
             elif (home := self.identity.home) is not None:
@@ -132,10 +132,14 @@ class Membership:
 
     async def _renew_here(self) -> None:
         request = identity.request_for(self.name)
-        address = next((server.ip for server in self.copy.servers() if server.name == self.name), "")
-        certificate, serial = self._signing().sign(request.text, self.name, address)
+        certificate, serial = self._signing().sign(request.text, self.name, self._address)
         await self._admitting().admit_also(self.name, serial)
         self.identity.renew(request.key, certificate)
+
+    @property
+    def _address(self) -> str:
+        """As this server's record has it; empty before there is one."""
+        return next((server.ip for server in self.copy.servers() if server.name == self.name), "")
 
     def _admitting(self) -> Admitting:
         return Admitting(self.registry, self.copy, self._signing(), self.clock)

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Collection, Mapping, Sequence
+from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from typing import Protocol
 
 import msgspec
 
-from asterisk_ext.domain.audio import Stems
 from asterisk_ext.domain.blocked_calls import BlockedCount, Wanted
 from asterisk_ext.domain.call_media import Detail
 from asterisk_ext.domain.call_news import Difference
@@ -188,6 +187,12 @@ class Fleet(Protocol):
         """Wait until the copy is newer than ``revision``."""
         ...
 
+    def touched(self, *kinds: str) -> int:
+        """Revision of the last change of any record of these kinds (``pbx/``, ``maintenance``)."""
+        ...
+
+    async def after_touch(self, revision: int, *kinds: str) -> None: ...
+
     async def reached(self, revision: int) -> None:
         """Wait until the copy holds ``revision``, so that who wrote it can read it; gives up after a second."""
         ...
@@ -230,63 +235,9 @@ class Peers(Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True)
-class Contact:
-    """Where a registered phone is: its account, its address as Asterisk reaches it, and by what transport."""
-
-    account: str
-    address: str
-    transport: str = "udp"
-
-
-class PhoneBook(Protocol):
-    """What Asterisk knows of registered phones."""
-
-    async def contacts(self) -> list[Contact]:
-        """Every contact with an address."""
-        ...
-
-    async def registered(self) -> Mapping[int, int]:
-        """How many accounts have a contact at this node, by virtual PBX."""
-        ...
-
-
-class Projector(Protocol):
-    """Gives Asterisk the virtual PBXs of this node."""
-
-    def apply(
-        self, tenants: Sequence[Pbx], *, elsewhere: Collection[int] = (), audios: Mapping[int, Stems] | None = None
-    ) -> object:
-        """Make Asterisk's tenants exactly these. Blocks: call it outside the event loop.
-
-        Refuses to remove many that are not ``elsewhere`` in the fleet: it would rather be an error of ours.
-        """
-        ...
-
-    def replaced(self) -> bool:
-        """Whether something else has taken the place of what was applied last, so that it must be applied again."""
-        ...
-
-
 class Hook(Protocol):
     """Something of the hoster's own that is told of what happens."""
 
     async def __call__(self, *words: str) -> str:
         """What went wrong; empty where it has heard. Ends within its time."""
-        ...
-
-
-class Registrar(Protocol):
-    """Has Asterisk register trunks with their carriers. Blocks: call it outside the event loop."""
-
-    def present(self) -> set[str]:
-        """The trunks that are registered now: ``1_trunk14``."""
-        ...
-
-    def renew(self) -> None:
-        """Register all that are registered once more, now."""
-        ...
-
-    def apply(self, tenants: Sequence[Pbx]) -> bool:
-        """Register exactly the trunks of ``tenants`` that are to register; False where that was so already."""
         ...

@@ -48,6 +48,9 @@ class LocalCopy:
         self._is_followed = False
         self._revision, self._fresh_at = self._file.revision, self._file.at
         self._fresh_tick: float | None = None
+        self._touched: dict[str, int] = {}
+        self._taken_at = self._revision
+        """Revision at which all records were taken together."""
         self._taken = self._revision > 0
         """Whether the file can be added to; else it is filled whole."""
         self._load(self._file.items)
@@ -118,6 +121,13 @@ class LocalCopy:
         while self._revision <= revision:
             await self._news.wait()
 
+    def touched(self, *kinds: str) -> int:
+        return max(self._taken_at, *(self._touched.get(kind, 0) for kind in kinds))
+
+    async def after_touch(self, revision: int, *kinds: str) -> None:
+        while self.touched(*kinds) <= revision:
+            await self._news.wait()
+
     async def follow(self, registry: Registry) -> None:
         """Keep the copy equal to the registry; raises when the registry is lost, to be called again.
 
@@ -156,7 +166,8 @@ class LocalCopy:
             self._is_followed = False
             raise STALE.refuse(theirs=self.life.epoch, ours=self.life.epoch)
         self._file.replace(items, revision, self._clock())
-        self._revision = revision
+        self._revision = self._taken_at = revision
+        self._touched.clear()
         self._freshen()
         self._load(items)
         self._announce()
@@ -168,7 +179,7 @@ class LocalCopy:
             if not is_passing(error):
                 self._taken = False
             raise
-        self._revision = change.revision
+        self._revision = self._touched[_kind(change.key)] = change.revision
         self._freshen()
         if change.value is None:
             self._forget(change.key)
@@ -235,6 +246,12 @@ class LocalCopy:
             self._servers.pop(key.removeprefix(records.SERVERS), None)
         elif key == records.MAINTENANCE:
             self._map = Map()
+
+
+def _kind(key: str) -> str:
+    """``pbx/`` of ``pbx/00000001``; a key without a slash is a kind of its own."""
+    kind, slash, _ = key.partition("/")
+    return kind + slash
 
 
 @contextmanager

@@ -15,6 +15,7 @@ EDGES = ("agi", "ari_apps", "dialplan", "firewall", "admin_http")
 COMMON = (
     "asterisk_ext.services",
     "asterisk_ext.ports",
+    "asterisk_ext.asterisk_ports",
     "asterisk_ext.audio_ports",
     "asterisk_ext.country_ports",
     "asterisk_ext.guard_ports",
@@ -27,6 +28,7 @@ MAY_IMPORT = {
     "asterisk_ext/guard_ports.py": (),
     "asterisk_ext/name_ports.py": ("asterisk_ext.domain",),
     "asterisk_ext/country_ports.py": (),
+    "asterisk_ext/asterisk_ports.py": ("asterisk_ext.domain",),
     "asterisk_ext/audio_ports.py": ("asterisk_ext.domain",),
     "asterisk_ext/config.py": ("asterisk_ext.domain", "asterisk_ext.config_guard", "asterisk_ext.config_section"),
     "asterisk_ext/config_guard.py": ("asterisk_ext.config_section",),

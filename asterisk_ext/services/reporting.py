@@ -6,9 +6,10 @@ from collections import Counter
 from collections.abc import Callable, Mapping
 from typing import Protocol
 
+from asterisk_ext.asterisk_ports import PhoneBook
 from asterisk_ext.domain.server import LATE_AFTER, Report
 from asterisk_ext.domain.spread import share
-from asterisk_ext.ports import Clock, Fleet, PhoneBook, Registry
+from asterisk_ext.ports import Clock, Fleet, Registry
 from asterisk_ext.services.records import encode
 
 PERIOD = 2.5
@@ -91,9 +92,14 @@ class Reporting:
 
     async def run(self, registry: Registry) -> None:
         """Report for ever, at once when a flip is served; raises when the registry is lost, to be called again."""
+        told = 0
         while True:
             report = await self._report()
             await registry.beat(self._node, LATE_AFTER, encode(report))
+            if report.map_revision != told:
+                # A maintenance on its way home ends when no phone is left: by no count from before.
+                self._phones.recount()
+                told = report.map_revision
             at_most = until_moment(self._node, self._clock())
             await self._serving.moved_on(report.map_revision, at_most, report.prepared or ())
 

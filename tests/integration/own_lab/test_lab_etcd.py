@@ -6,11 +6,14 @@ import os
 import signal
 import time
 from collections.abc import Callable, Iterator
+from contextlib import closing
 
 import pytest
 
 from tests.integration.conftest import free_ports
 from tests.integration.fleet import Lab, lab_command
+from tests.integration.guard_ground import Ground
+from tests.integration.own_lab.night import night
 from tests.integration.own_lab.reaper import reaped
 
 
@@ -18,7 +21,7 @@ from tests.integration.own_lab.reaper import reaped
 def lab() -> Iterator[Lab]:
     """A lab of this file's own."""
     name = f"own-{os.getpid()}"
-    wanted = ("--nodes", "3", "--registry", "etcd", "--port", str(free_ports(3)))
+    wanted = ("--nodes", "3", "--registry", "etcd", "--dns", "--port", str(free_ports(3)))
     with reaped(name):
         done = lab_command("up", "--detach", "--name", name, *wanted)
         assert done.returncode == 0, done.stderr
@@ -50,6 +53,11 @@ def states(lab: Lab, node: str) -> dict[str, str]:
 
 def banned(lab: Lab, node: str) -> list[str]:
     return [line.split("\t")[0] for line in lab.ext(node, "ban", "list").splitlines()]
+
+
+async def test_nobody_notices_a_night_of_maintenance(lab: Lab) -> None:
+    with closing(Ground(lab.name)) as ground:
+        await night(lab, ground)
 
 
 def test_a_partitioned_node_goes_on_alone_and_catches_up_when_it_returns(lab: Lab) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Awaitable, Callable
+from datetime import datetime
 
 import pytest
 
@@ -18,7 +19,7 @@ from asterisk_ext.guard_ports import Attempt, Banned, Spared
 from asterisk_ext.services import records
 from asterisk_ext.services.records import encode
 from tests.unit.admin_http.conftest import Client, Visitor
-from tests.unit.admin_http.world import LINE, NOW, World, call, leg
+from tests.unit.admin_http.world import LINE, NOW, ZONE, World, call, leg
 
 Visit = Callable[[str], Awaitable[Visitor]]
 
@@ -158,6 +159,18 @@ async def test_maintenance_is_said_done_and_undone(visit: Visit, world: World) -
     status, page = await browser.act(f"{path}/leave")
     assert "FLN-CORE-01 fora de manutenção" in page
     assert not world.fleet.maintenance().entries
+
+
+async def test_a_maintenance_can_be_planned_for_a_time_to_come_and_called_off(visit: Visit, world: World) -> None:
+    browser = await visit("operator")
+    path = "/servers/FLN-CORE-01/maintenance"
+    starts = datetime.fromtimestamp(world.now + 3600, ZONE).strftime("%Y-%m-%dT%H:%M")
+    _, page = await browser.act(f"{path}/enter", destination="SPO-NODE-01", starts=starts)
+    assert "Até lá nada muda." in page
+    assert not world.fleet.maintenance().entries
+    await browser.act(f"{path}/leave")
+    _, page = await browser.act(f"{path}/enter", destination="SPO-NODE-01", starts="yesterday")
+    assert "maintenance.bad_time" in page or "não foi planejada" in page
 
 
 async def test_before_a_maintenance_what_does_not_follow_by_itself_is_said_and_what_is_not_known(
