@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import gc
 import logging
 import os
 import sys
@@ -15,6 +14,7 @@ import uvloop
 
 from asterisk_ext import config, runtime
 from asterisk_ext.cli.options import settings
+from asterisk_ext.garbage import search_seldom
 from asterisk_ext.membership import IDENTITY
 from asterisk_ext.trust import door, identity
 from dialplan import base_config, last_good
@@ -27,9 +27,7 @@ TURN = 0.0005
 each where thousands of virtual PBXs are being projected.
 """
 YOUNG = 50_000
-"""Objects made before Python looks for circular garbage. It stops everything while it looks, and by its own default looks
-every 700: with the records of thousands of virtual PBXs in memory that took half of their projection's time.
-"""
+"""Objects, some megabytes, that may wait to be looked at."""
 
 
 @click.group()
@@ -43,7 +41,7 @@ def run(settings: Path) -> None:
     """Run the node service until SIGTERM: the gate, live calls, the tenants' projection and the console."""
     logging.basicConfig(level=logging.INFO, format="%(levelname)s %(name)s: %(message)s")
     sys.setswitchinterval(TURN)
-    gc.set_threshold(YOUNG)
+    search_seldom(YOUNG)
     uvloop.run(runtime.run(config.load(settings)))
 
 
