@@ -1,7 +1,7 @@
 # Hundreds of short processes run here; without its caches Python would compile all of the product again in each.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: setup run test soak bench lint lock docs
+.PHONY: setup run test soak bench lint collected lock docs
 
 setup:
 	@bash asterisk_ext/lab/setup/setup.sh
@@ -9,8 +9,13 @@ setup:
 run: setup
 	@exec .venv/bin/asterisk-ext lab up --nodes 2 --calls 6
 
-test: setup lint
+test: setup
+	@$(MAKE) --no-print-directory -j 2 lint collected
 	@.venv/bin/python -m pytest -n 10 --dist loadscope --no-loadscope-reorder
+
+# Prepares the tests' caches, which each worker would otherwise make for itself; what is wrong, the tests themselves tell.
+collected: setup
+	@.venv/bin/python -m pytest --collect-only -qq >/dev/null || true
 
 # Searches for longer what `make test` searches for in seconds: texts that deceive the reader of the security log.
 SOAK_SECONDS ?= 900
@@ -18,6 +23,7 @@ SOAK = .venv/soak
 
 soak: setup
 	@ASTERISK_EXT_SOAK_SECONDS=600 .venv/bin/python -m pytest -s -p no:cacheprovider tests/integration/one_asterisk/test_calls_under_load.py
+	@ASTERISK_EXT_SOAK_SECONDS=600 .venv/bin/python -m pytest -p no:cacheprovider tests/integration/own_lab/test_lab_night.py
 	@.venv/bin/python -m pytest --hypothesis-profile=soak -p no:cacheprovider tests/scenarios/security/test_hostile_text.py
 	@.venv/bin/python -m pip install --disable-pip-version-check --quiet --upgrade --require-hashes --target $(SOAK) -r tests/fuzz/requirements.lock
 	@mkdir -p $(SOAK)-corpus

@@ -17,6 +17,7 @@ from admin_http.rate_limit import RateLimit
 from admin_http.services import Services
 from admin_http.sessions import Sessions
 from admin_http.templates import STATIC, templates
+from admin_http.truth import look
 
 MOST_MOUNTED = 64 * 1024 * 1024
 """Bytes of a request to a sub-application: aiohttp takes the outermost application's limit. Ours are smaller."""
@@ -29,7 +30,7 @@ def build(services: Services) -> web.Application:
     languages, sizes and errors are then its own affair. Over a Unix socket root needs no password.
     """
     app = web.Application(
-        middlewares=[choose_words, answer_problems, limit_size, identify, prove_intent],
+        middlewares=[choose_words, answer_problems, limit_size, identify, look, prove_intent],
         client_max_size=MOST_MOUNTED,
     )
     app[SERVICES] = services

@@ -4,6 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from aiohttp import web
+from aiohttp.typedefs import Handler
+
+from admin_http.keys import ACTOR, SERVICES
 from admin_http.services import Services
 from asterisk_ext.domain.access import Actor
 from asterisk_ext.domain.server import LATE_AFTER, State
@@ -45,3 +49,12 @@ def truth(services: Services, actor: Actor) -> Truth:
 def answers(row: Row) -> bool:
     """Whether the node reports, in maintenance or not."""
     return row.report is not None and row.silent_for <= LATE_AFTER
+
+
+@web.middleware
+async def look(request: web.Request, handler: Handler) -> web.StreamResponse:
+    """Have the servers' reports fresh for a person who looks; the other nodes look on their own."""
+    actor = request.get(ACTOR)
+    if actor is not None and not actor.peer:
+        await request.app[SERVICES].fleet.look()
+    return await handler(request)

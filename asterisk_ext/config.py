@@ -147,6 +147,12 @@ class Asterisk(Section, frozen=True):
     registrations: Annotated[
         str, Meta(description="The include file of `pjsip.conf` with the trunks that register; written by us.")
     ] = "/etc/asterisk/asterisk-ext.registrations.conf"
+    nodes: Annotated[
+        str, Meta(description="The include file of `pjsip.conf` for calls between the fleet's servers; written by us.")
+    ] = "/etc/asterisk/asterisk-ext.nodes.conf"
+    node_port: Annotated[
+        int, Meta(ge=1, le=65535, description="TCP port of those calls (TLS); the same on every server of the fleet.")
+    ] = 5062
     sounds: Annotated[str, Meta(description="Where audios are put for Asterisk.")] = "/var/lib/asterisk-ext/sounds"
     missed_calls: Annotated[
         str, Meta(description="Where Asterisk itself notes what it blocks while the node service is dead.")

@@ -11,10 +11,11 @@ from agi.blocked_calls import BlockedCallLog
 from ari_apps.client import Ari
 from ari_apps.live_calls import Follower
 from asterisk_ext import gate
+from asterisk_ext.asterisk_ports import PhoneBook
 from asterisk_ext.config import Config, secret
-from asterisk_ext.membership import Membership
+from asterisk_ext.membership import IDENTITY, Membership
 from asterisk_ext.own_program import OwnProgram, ToldFile
-from asterisk_ext.ports import Clock, PhoneBook
+from asterisk_ext.ports import Clock
 from asterisk_ext.services.audio_delivery import AudioDelivery
 from asterisk_ext.services.audit import Audit
 from asterisk_ext.services.cutting import Cutting
@@ -61,13 +62,16 @@ async def hosting(
         if not asterisk.here:
             absent = NoAsterisk(copy)
             calls.none(clock())
-            reporting = Reporting(name, VERSION, absent, absent, absent, calls.count_by_pbx, copy, bans, hosts=False)
+            count = calls.count_by_pbx
+            reporting = Reporting(name, VERSION, absent, absent, absent, count, copy, bans, clock, hosts=False)
             yield Hosting(calls, absent, absent, reporting, blocked, lambda tasks: None, nullcontext())
             return
         install_default_audios(Path(asterisk.sounds))
         audios = AudioDelivery(name, copy, member.registry, SoundsOnDisk(Path(asterisk.sounds)), clock)
-        trunks, phones = Trunks(name, copy, asterisk, clock), RegisteredPhones(asterisk.program)
-        serving = Serving(name, copy, trunks.projector, audios)
+        identity = Path(config.node.state) / IDENTITY
+        trunks = Trunks(name, copy, asterisk, clock, config.fleet.host, identity)
+        phones = RegisteredPhones(asterisk.program)
+        serving = Serving(name, copy, trunks.projector, audios, asterisk.node_port)
         own, told = config.maintenance, ToldFile(Path(config.node.state) / "maintenance_told.json")
         hook = MaintenanceHook(name, copy, OwnProgram(own.hook, own.hook_seconds), told)
 
@@ -83,7 +87,7 @@ async def hosting(
 
         count, problem = calls.count_by_pbx, lambda: hook.problem
         reporting = Reporting(
-            name, VERSION, serving, audios, phones, count, copy, bans, trunks=trunks.revision, hook=problem
+            name, VERSION, serving, audios, phones, count, copy, bans, clock, trunks=trunks.revision, hook=problem
         )
         asked = gate.listening(config, copy, audios, blocked, clock)
         yield Hosting(calls, phones, trunks, reporting, blocked, keep, asked)

@@ -13,6 +13,7 @@ from pathlib import Path
 from aiohttp import web
 
 from asterisk_ext.config import Config
+from asterisk_ext.domain import spread
 from asterisk_ext.peer import HttpPeers
 from asterisk_ext.peer_firewall import PeerFirewalls
 from asterisk_ext.peer_link import PeerLink
@@ -72,7 +73,7 @@ class Membership:
 
     def keep(self, tasks: Tasks) -> None:
         tasks.keep("copy of the registry", self._follow)
-        tasks.keep("reports of the nodes", lambda: self.copy.hear(self.registry), pause=PERIOD)
+        tasks.keep("reports of the nodes", self._hear, pause=PERIOD)
         tasks.keep("removed nodes", self.admission.run)
         tasks.keep("certificate", self._stay_known)
         if self.succession is not None:
@@ -92,10 +93,18 @@ class Membership:
                 done = wanted
             await first(self.copy.after(revision))
 
+    async def _hear(self) -> None:
+        """Consoles always listen to every report; who is none does while somebody looks."""
+        await self.copy.hear(self.registry)
+        if not consoles.may(self.copy, self.name):
+            await self.copy.rest(spread.pause(len(self.copy.servers())) - PERIOD)
+
     async def _follow(self) -> None:
         self.identity.take_up()
         if self._keeps:
             await begin(self.registry, self.copy.life)
+        elif self.copy.revision:
+            await asyncio.sleep(spread.delay(self.name, len(self.copy.servers())))
         if isinstance(self.registry, Switch):
             await first(self.copy.follow(self.registry), self.registry.left())
         else:
@@ -114,7 +123,7 @@ class Membership:
     async def _renew(self) -> None:
         if self._keeps and not self.copy.item(certificate_key(self.name)):
             await self._renew_here()
-        elif self.identity.is_due(self.clock()):
+        elif self.identity.is_due(self.clock()) or not self.identity.is_for(self._address):
             if self._keeps:
                 await self._renew_here()
             elif (home := self.identity.home) is not None:
@@ -123,10 +132,14 @@ class Membership:
 
     async def _renew_here(self) -> None:
         request = identity.request_for(self.name)
-        address = next((server.ip for server in self.copy.servers() if server.name == self.name), "")
-        certificate, serial = self._signing().sign(request.text, self.name, address)
+        certificate, serial = self._signing().sign(request.text, self.name, self._address)
         await self._admitting().admit_also(self.name, serial)
         self.identity.renew(request.key, certificate)
+
+    @property
+    def _address(self) -> str:
+        """As this server's record has it; empty before there is one."""
+        return next((server.ip for server in self.copy.servers() if server.name == self.name), "")
 
     def _admitting(self) -> Admitting:
         return Admitting(self.registry, self.copy, self._signing(), self.clock)

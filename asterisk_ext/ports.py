@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Collection, Mapping, Sequence
+from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from typing import Protocol
 
 import msgspec
 
-from asterisk_ext.domain.audio import Stems
 from asterisk_ext.domain.blocked_calls import BlockedCount, Wanted
 from asterisk_ext.domain.call_media import Detail
 from asterisk_ext.domain.call_news import Difference
@@ -170,7 +169,13 @@ class Fleet(Protocol):
 
     def maintenance(self) -> Map: ...
 
-    def reports(self) -> dict[str, Report]: ...
+    def reports(self) -> dict[str, Report]:
+        """What each node last said; a large fleet's are some minutes old where nobody has looked."""
+        ...
+
+    async def look(self) -> None:
+        """Before reading reports: have them as they are now; gives up after a second."""
+        ...
 
     def item(self, key: str) -> Item | None:
         """The raw record, for a compare-and-set."""
@@ -181,6 +186,12 @@ class Fleet(Protocol):
     async def after(self, revision: int) -> None:
         """Wait until the copy is newer than ``revision``."""
         ...
+
+    def touched(self, *kinds: str) -> int:
+        """Revision of the last change of any record of these kinds (``pbx/``, ``maintenance``)."""
+        ...
+
+    async def after_touch(self, revision: int, *kinds: str) -> None: ...
 
     async def reached(self, revision: int) -> None:
         """Wait until the copy holds ``revision``, so that who wrote it can read it; gives up after a second."""
@@ -224,63 +235,9 @@ class Peers(Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True)
-class Contact:
-    """Where a registered phone is: its account, its address as Asterisk reaches it, and by what transport."""
-
-    account: str
-    address: str
-    transport: str = "udp"
-
-
-class PhoneBook(Protocol):
-    """What Asterisk knows of registered phones."""
-
-    async def contacts(self) -> list[Contact]:
-        """Every contact with an address."""
-        ...
-
-    async def registered(self) -> Mapping[int, int]:
-        """How many accounts have a contact at this node, by virtual PBX."""
-        ...
-
-
-class Projector(Protocol):
-    """Gives Asterisk the virtual PBXs of this node."""
-
-    def apply(
-        self, tenants: Sequence[Pbx], *, elsewhere: Collection[int] = (), audios: Mapping[int, Stems] | None = None
-    ) -> object:
-        """Make Asterisk's tenants exactly these. Blocks: call it outside the event loop.
-
-        Refuses to remove many that are not ``elsewhere`` in the fleet: it would rather be an error of ours.
-        """
-        ...
-
-    def replaced(self) -> bool:
-        """Whether something else has taken the place of what was applied last, so that it must be applied again."""
-        ...
-
-
 class Hook(Protocol):
     """Something of the hoster's own that is told of what happens."""
 
     async def __call__(self, *words: str) -> str:
         """What went wrong; empty where it has heard. Ends within its time."""
-        ...
-
-
-class Registrar(Protocol):
-    """Has Asterisk register trunks with their carriers. Blocks: call it outside the event loop."""
-
-    def present(self) -> set[str]:
-        """The trunks that are registered now: ``1_trunk14``."""
-        ...
-
-    def renew(self) -> None:
-        """Register all that are registered once more, now."""
-        ...
-
-    def apply(self, tenants: Sequence[Pbx]) -> bool:
-        """Register exactly the trunks of ``tenants`` that are to register; False where that was so already."""
         ...

@@ -22,6 +22,7 @@ from asterisk_ext.domain.server import UNKNOWN as UNKNOWN_SERVER
 from asterisk_ext.domain.server import Report, Server
 from asterisk_ext.ports import Change, Clock, Gap, Item, Registry
 from asterisk_ext.services import records
+from asterisk_ext.services.heard import Heard
 from asterisk_ext.services.virtual_pbx import UNKNOWN as UNKNOWN_PBX
 
 AT_ONCE = 2_000
@@ -42,11 +43,14 @@ class LocalCopy:
         self._servers: dict[str, Server] = {}
         self._tenants: dict[int, Pbx] = {}
         self._map = Map()
-        self._reports: dict[str, Report] = {}
+        self._heard = Heard(ticks or clock)
         self._news = asyncio.Event()
         self._is_followed = False
         self._revision, self._fresh_at = self._file.revision, self._file.at
         self._fresh_tick: float | None = None
+        self._touched: dict[str, int] = {}
+        self._taken_at = self._revision
+        """Revision at which all records were taken together."""
         self._taken = self._revision > 0
         """Whether the file can be added to; else it is filled whole."""
         self._load(self._file.items)
@@ -93,7 +97,10 @@ class LocalCopy:
         return self._map
 
     def reports(self) -> dict[str, Report]:
-        return self._reports
+        return self._heard.reports
+
+    async def look(self) -> None:
+        await self._heard.look()
 
     def item(self, key: str) -> Item | None:
         return self._items.get(key)
@@ -112,6 +119,13 @@ class LocalCopy:
 
     async def after(self, revision: int) -> None:
         while self._revision <= revision:
+            await self._news.wait()
+
+    def touched(self, *kinds: str) -> int:
+        return max(self._taken_at, *(self._touched.get(kind, 0) for kind in kinds))
+
+    async def after_touch(self, revision: int, *kinds: str) -> None:
+        while self.touched(*kinds) <= revision:
             await self._news.wait()
 
     async def follow(self, registry: Registry) -> None:
@@ -135,9 +149,13 @@ class LocalCopy:
     async def hear(self, registry: Registry) -> None:
         """Learn the nodes' last reports; hearing them also proves that the registry that is followed answers."""
         beats = await registry.beats()
-        self._reports = {node: records.decode_report(data, at) for node, (at, data) in beats.items()}
+        self._heard.take(beats)
         if self._is_followed:
             self._freshen()
+
+    async def rest(self, seconds: float) -> None:
+        """Wait so long before the next ``hear``, or until somebody looks at the reports."""
+        await self._heard.rest(seconds)
 
     def close(self) -> None:
         self._file.close()
@@ -148,7 +166,8 @@ class LocalCopy:
             self._is_followed = False
             raise STALE.refuse(theirs=self.life.epoch, ours=self.life.epoch)
         self._file.replace(items, revision, self._clock())
-        self._revision = revision
+        self._revision = self._taken_at = revision
+        self._touched.clear()
         self._freshen()
         self._load(items)
         self._announce()
@@ -160,7 +179,7 @@ class LocalCopy:
             if not is_passing(error):
                 self._taken = False
             raise
-        self._revision = change.revision
+        self._revision = self._touched[_kind(change.key)] = change.revision
         self._freshen()
         if change.value is None:
             self._forget(change.key)
@@ -227,6 +246,12 @@ class LocalCopy:
             self._servers.pop(key.removeprefix(records.SERVERS), None)
         elif key == records.MAINTENANCE:
             self._map = Map()
+
+
+def _kind(key: str) -> str:
+    """``pbx/`` of ``pbx/00000001``; a key without a slash is a kind of its own."""
+    kind, slash, _ = key.partition("/")
+    return kind + slash
 
 
 @contextmanager

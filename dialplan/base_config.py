@@ -12,14 +12,20 @@ from asterisk_ext.domain.emergency import DEFAULT_NUMBERS, MARK, dialled_forms
 from asterisk_ext.domain.errors import Problem
 from asterisk_ext.domain.gate import Policy
 from asterisk_ext.domain.pbx import ANNOUNCEMENT, REALM
+from dialplan import node_trunk
 from dialplan.realtime_schema import DATABASE, TABLES
 from dialplan.registrations import INCLUDE
-from dialplan.rows import emergency_forms
+from dialplan.rows import NODES, emergency_forms
 
 FILES = ("extconfig", "res_config_sqlite3", "sorcery", "pjsip", "extensions", "ari", "http", "logger")
 
 MISSED_CALLS_MOST = 20_000_000
 """Bytes: some 150,000 calls. Beyond it a call is not noted, so that a dialler cannot fill the disk."""
+
+NODES_SILENCE = 4
+"""Seconds after which a server that was handed a call and shows no sign of ringing is given up."""
+NODES_LONGEST = 300
+"""Seconds that phones ring at another server at most: there the extension's own time ends it sooner."""
 
 UNSAFE = Problem(
     "dialplan.unsafe_setting",
@@ -59,6 +65,8 @@ class BaseConfig:
     silence: int = 8
     """Seconds without any sign of ringing after which the next trunk is tried; a mobile phone may take some."""
     emergency_silence: int = 4
+    node_port: int = 5062
+    """TCP port of the calls between the fleet's servers."""
 
 
 def of(whole: config.Config, looking: str, acting: str) -> BaseConfig:
@@ -72,6 +80,7 @@ def of(whole: config.Config, looking: str, acting: str) -> BaseConfig:
         hangup=AriUser(user=settings.ari_acting_user, password=acting),
         node_emergency_trunks=settings.emergency_trunks,
         policy=Policy(gate.internal_passes_in_total_block, gate.answer, gate.support_lines),
+        node_port=settings.node_port,
         tenant_cap=gate.announcements_per_pbx,
         node_cap=gate.announcements_per_node,
     )
@@ -120,6 +129,11 @@ def render(base: BaseConfig) -> dict[str, str]:
         "emergency_silence": base.emergency_silence,
         "announcement": ANNOUNCEMENT,
         "registrations": INCLUDE,
+        "node_trunk": node_trunk.INCLUDE,
+        "nodes": NODES,
+        "nodes_port": base.node_port,
+        "nodes_silence": NODES_SILENCE,
+        "nodes_longest": NODES_LONGEST,
     }
     return {included: environment.get_template(f"{name}.j2").render(values) for name, included in includes().items()}
 

@@ -12,8 +12,10 @@ from pathlib import Path
 
 from asterisk_ext.domain.audio import Stems
 from asterisk_ext.domain.pbx import Pbx
+from asterisk_ext.domain.ways import Way
 from dialplan import last_good
 from dialplan.projection import SOUNDS, Difference, Projection
+from dialplan.reckoning import NO_WAYS
 
 PAUSE = 1.0
 """Seconds between two copies while changes come without an end."""
@@ -25,7 +27,7 @@ def copy_of(database: Path) -> Path:
 
 
 class KeptProjection:
-    """``ports.Projector``; blocks on the files: call it in a thread."""
+    """``asterisk_ports.Projector``; blocks on the files: call it in a thread."""
 
     def __init__(self, database: Path, sounds: str = SOUNDS) -> None:
         self._database = database
@@ -35,10 +37,16 @@ class KeptProjection:
         self._news = asyncio.Event()
 
     def apply(
-        self, tenants: Iterable[Pbx], *, elsewhere: Collection[int] = (), audios: Mapping[int, Stems] | None = None
+        self,
+        tenants: Iterable[Pbx],
+        *,
+        elsewhere: Collection[int] = (),
+        audios: Mapping[int, Stems] | None = None,
+        ways: Mapping[str, Way] = NO_WAYS,
+        hurried: Collection[int] = (),
     ) -> Difference:
         """As ``Projection.apply``; what it changed is copied soon by ``run``."""
-        found = self._projection.apply(tenants, elsewhere=elsewhere, audios=audios)
+        found = self._projection.apply(tenants, elsewhere=elsewhere, audios=audios, ways=ways, hurried=hurried)
         # What was applied first may have been there before, and its copy have been prevented.
         if not found.empty or not self._applied:
             self._applied += 1

@@ -17,8 +17,9 @@ from pathlib import Path
 from asterisk_ext.domain.audio import Stems
 from asterisk_ext.domain.errors import Problem
 from asterisk_ext.domain.pbx import Pbx
+from asterisk_ext.domain.ways import Way
 from dialplan.realtime_schema import ENDPOINTS, PBXS, TABLES, VERSION, Row, Rows, Table, statements
-from dialplan.reckoning import Reckoned, differing, reckon
+from dialplan.reckoning import NO_WAYS, Reckoned, differing, reckon
 
 REMOVES_TOO_MUCH = Problem(
     "projection.removes_too_much",
@@ -95,26 +96,34 @@ class Projection:
         *,
         elsewhere: Collection[int] = (),
         audios: Mapping[int, Stems] | None = None,
+        ways: Mapping[str, Way] = NO_WAYS,
+        hurried: Collection[int] = (),
         confirmed: bool = False,
     ) -> Difference:
         """Make Asterisk serve exactly ``tenants``; applying the same again changes nothing.
 
-        ``elsewhere`` are virtual PBXs that live on, on other servers: that they leave needs no explanation. Refuses
-        ``projection.removes_too_much`` unless ``confirmed``, and ``projection.foreign_schema``. Raises
-        sqlite3.Error where the file is locked, damaged or the disk is full; nothing has changed then.
+        ``elsewhere`` are virtual PBXs that live on, on other servers: that they leave needs no explanation; ``hurried``
+        those whose phones are to follow soon. Refuses ``projection.removes_too_much`` unless ``confirmed``, and
+        ``projection.foreign_schema``. Raises sqlite3.Error where the file is locked, damaged or the disk is full;
+        nothing has changed then.
         """
         with self._lock:
-            wanted = self._reckon(tenants, audios)
+            wanted = self._reckon(tenants, audios, ways, hurried)
             try:
                 return self._apply(self._opened(), wanted, elsewhere, confirmed)
             except BaseException:
                 self._close()
                 raise
 
-    def compare(self, tenants: Iterable[Pbx], audios: Mapping[int, Stems] | None = None) -> Difference:
+    def compare(
+        self,
+        tenants: Iterable[Pbx],
+        audios: Mapping[int, Stems] | None = None,
+        ways: Mapping[str, Way] = NO_WAYS,
+    ) -> Difference:
         """What ``apply`` would change; looks at the file itself, whatever is remembered."""
         with self._lock:
-            wanted = self._reckon(tenants, audios)
+            wanted = self._reckon(tenants, audios, ways)
             self._close()
             opened = self._opened()
             if opened.is_older():
@@ -149,8 +158,14 @@ class Projection:
         opened.remember(wanted)
         return found
 
-    def _reckon(self, tenants: Iterable[Pbx], audios: Mapping[int, Stems] | None) -> Reckoned:
-        self._reckoned = reckon(tenants, audios or {}, self._sounds, self._reckoned)
+    def _reckon(
+        self,
+        tenants: Iterable[Pbx],
+        audios: Mapping[int, Stems] | None,
+        ways: Mapping[str, Way],
+        hurried: Collection[int] = (),
+    ) -> Reckoned:
+        self._reckoned = reckon(tenants, audios or {}, self._sounds, self._reckoned, ways, hurried)
         return self._reckoned
 
     def _opened(self) -> _Open:

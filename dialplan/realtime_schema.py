@@ -12,7 +12,7 @@ from dataclasses import dataclass
 DATABASE = "asterisk_ext"
 """Name of the database in ``res_config_sqlite3.conf``."""
 
-VERSION = 4
+VERSION = 5
 """Kept in ``user_version`` of the file: another number means another schema, and the file is built anew.
 
 Its ``application_id`` is the number of endpoints that it was given: what has been emptied by another hand is known so.
@@ -61,14 +61,16 @@ IDENTIFIES = Table("ps_endpoint_id_ips", "ps_endpoint_id_ips", ("id", "endpoint"
 PBXS = Table(
     "pbx",
     "asterisk_ext_pbx",
-    ("id", "status", "language", "max_calls", "prefixes", "trunks", "partial_block", "total_block", "neutral"),
+    ("id", "way", "status", "language", "max_calls", "prefixes", "trunks", "partial_block", "total_block", "neutral"),
 )
 NUMBERS = Table("number", "asterisk_ext_number", ("id", "kind", "ring", "timeout"))
 ROUTES = Table("route", "asterisk_ext_route", ("id", "pattern", "trunks", "strip", "prepend", "caller"))
 DIDS = Table("did", "asterisk_ext_did", ("number", "pbx", "target"))
+WAYS = Table("way", "asterisk_ext_way", ("id", "serves", "also"))
+"""Of virtual PBXs that are served elsewhere, or whose phones may be; nothing where both are here."""
 MUSIC = Table("musiconhold", "musiconhold", ("name", "mode", "directory"))
 
-TABLES = (ENDPOINTS, AUTHS, AORS, IDENTIFIES, PBXS, NUMBERS, DIDS, ROUTES, MUSIC)
+TABLES = (ENDPOINTS, AUTHS, AORS, IDENTIFIES, PBXS, NUMBERS, DIDS, ROUTES, WAYS, MUSIC)
 
 
 def statements() -> list[str]:

@@ -11,7 +11,7 @@ from ipaddress import ip_address
 
 import msgspec
 
-from asterisk_ext.ports import Contact
+from asterisk_ext.asterisk_ports import Contact
 
 CONTACT = re.compile(rb"^\s+Contact:\s+(\d+_\d+)/", re.MULTILINE)
 CONTACT_RECORD = re.compile(rb"^/registrar/contact/\S+?: (\{.*\})\s*$", re.MULTILINE)
@@ -58,7 +58,7 @@ def places(listing: bytes) -> list[Contact]:
 
 
 class RegisteredPhones:
-    """``ports.PhoneBook``; keeps the last known numbers while Asterisk does not answer."""
+    """``asterisk_ports.PhoneBook``; keeps the last known numbers while Asterisk does not answer."""
 
     def __init__(self, program: str) -> None:
         self._program = program
@@ -72,6 +72,9 @@ class RegisteredPhones:
             listing = await self._printed("pjsip show contacts")
             self._last = self._last if listing is None else counted(accounts(listing))
         return self._last
+
+    def recount(self) -> None:
+        self._good_until = 0.0
 
     async def contacts(self) -> list[Contact]:
         return places(await self._printed("database show registrar") or b"")

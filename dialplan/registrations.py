@@ -95,7 +95,7 @@ def render(wanted: Iterable[Registration]) -> str:
 
 
 class Registrations:
-    """``ports.Registrar`` for the include file at ``path``; ``command`` runs one of Asterisk's and returns its words.
+    """``asterisk_ports.Registrar`` for the include file at ``path``; ``command`` asks Asterisk and returns its words.
 
     Blocks: call it in a thread.
     """
@@ -118,11 +118,11 @@ class Registrations:
         text, before = render(wanted), self._text()
         if text == before or (not wanted and not before):
             return False
-        self._write(text)
+        replace_private(self._path, text)
         names = {item.name for item in wanted}
         found = self._reloaded()
         if found != names:
-            self._write(before)
+            replace_private(self._path, before)
             self._reloaded()
             first = min(names ^ found)
             raise ROLLED_BACK.refuse(found=len(found & names), wanted=len(names), first=first)
@@ -140,14 +140,16 @@ class Registrations:
     def _text(self) -> str:
         return self._path.read_text() if self._path.exists() else ""
 
-    def _write(self, text: str) -> None:
-        draft = self._path.with_name(f"{self._path.name}.new")
-        handle = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-        with os.fdopen(handle, "w") as file:
-            file.write(text)
-            file.flush()
-            os.fsync(handle)
-        draft.replace(self._path)
+
+def replace_private(path: Path, text: str) -> None:
+    """Write a file whole, readable by its owner alone."""
+    draft = path.with_name(f"{path.name}.new")
+    handle = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    with os.fdopen(handle, "w") as file:
+        file.write(text)
+        file.flush()
+        os.fsync(handle)
+    draft.replace(path)
 
 
 def asterisk_command(program: str) -> Callable[[str], str]:

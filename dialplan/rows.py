@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from functools import lru_cache
 
 from asterisk_ext.domain.audio import Kind, Stems
 from asterisk_ext.domain.emergency import NEVER_OFF, dialled_forms
 from asterisk_ext.domain.pbx import REALM, Extension, Mode, Pbx, Strategy
 from asterisk_ext.domain.route import expression
+from asterisk_ext.domain.ways import Way, way_of
 from dialplan.audio.sound_folder import directory
 from dialplan.carriers import MEDIA, Placed, allowed, identity_rows, preference, trunk_rows
 from dialplan.realtime_schema import (
@@ -20,6 +22,7 @@ from dialplan.realtime_schema import (
     PBXS,
     ROUTES,
     TABLES,
+    WAYS,
     Row,
     Rows,
     Table,
@@ -27,6 +30,8 @@ from dialplan.realtime_schema import (
 
 PHONES_CONTEXT = "asterisk-ext-phones"
 EMERGENCY_VARIABLE = "AST_EXT_EMERGENCY"
+NODES = "asterisk-ext-nodes"
+"""The endpoint, the transport and the context of calls between the fleet's servers."""
 
 
 NO_AUDIOS: Stems = {}
@@ -46,8 +51,11 @@ def gathered(placed: Iterable[Placed]) -> dict[str, dict[str, Row]]:
     return wanted
 
 
-def tenant_rows(pbx: Pbx, audios: Stems = NO_AUDIOS, sounds: str = "") -> list[Placed]:
-    """The rows that depend on this tenant alone; ``sounds`` is where Asterisk finds audios."""
+def tenant_rows(pbx: Pbx, audios: Stems = NO_AUDIOS, sounds: str = "", hurried: bool = False) -> list[Placed]:
+    """The rows that depend on this tenant alone; ``sounds`` is where Asterisk finds audios.
+
+    ``hurried``: its phones register for a minute at most, so that they follow soon.
+    """
     placed = [(PBXS, _pbx(pbx, audios))]
     music = audios.get(Kind.MUSIC, ())[:1] if pbx.music_class == "default" else ()
     for stem in music:
@@ -55,16 +63,26 @@ def tenant_rows(pbx: Pbx, audios: Stems = NO_AUDIOS, sounds: str = "") -> list[P
     if pbx.mode is not Mode.MANAGED:
         return placed
     common = _tenant(pbx)
+    several = {extension.number for extension in pbx.extensions if extension.contacts > 1}
     for extension in pbx.extensions:
-        placed += _phone(pbx, extension, common, music_class(pbx) if music else pbx.music_class)
+        placed += _phone(pbx, extension, common, music_class(pbx) if music else pbx.music_class, hurried)
+        placed.append((NUMBERS, _number(pbx, extension.number, "extension", [extension.number], 60, several)))
     for trunk in pbx.trunks:
         placed += trunk_rows(pbx, trunk, common)
     for group in pbx.ring_groups:
         kind = "in_order" if group.strategy is Strategy.IN_ORDER else "ring_group"
-        placed.append((NUMBERS, _number(pbx, group.number, kind, _phones_of(pbx, group.number), group.timeout)))
+        phones = _phones_of(pbx, group.number)
+        placed.append((NUMBERS, _number(pbx, group.number, kind, phones, group.timeout, several)))
     placed += [(ROUTES, row) for row in _routes(pbx)]
     placed += [(DIDS, DIDS.row(number=did.number, pbx=str(pbx.id), target=did.target)) for did in pbx.dids]
     return placed
+
+
+def way_rows(ways: Mapping[str, Way]) -> Iterator[Placed]:
+    """Where calls are handed to, and where else phones are rung; ``!`` stands for a phone's account."""
+    for key, way in ways.items():
+        legs = (f"PJSIP/{NODES}/sip:r!@{address};transport=tls" for address in way.also)
+        yield WAYS, WAYS.row(id=key, serves=way.serves, also="&".join(legs))
 
 
 def emergency(pbx: Pbx) -> str:
@@ -74,8 +92,13 @@ def emergency(pbx: Pbx) -> str:
     no lookup stands between a phone and 190. The three numbers that nobody may switch off are always in it.
     A phone's own caller ID follows after another colon.
     """
-    forms = dialled_forms(dict.fromkeys((*NEVER_OFF, *pbx.emergency_numbers)), pbx.outside_prefixes)
-    return f"{_trunk_list(pbx, pbx.emergency_trunks)}:{emergency_forms(forms)}"
+    return f"{_trunk_list(pbx, pbx.emergency_trunks)}:{_forms(pbx.emergency_numbers, pbx.outside_prefixes)}"
+
+
+@lru_cache(1024)
+def _forms(numbers: tuple[str, ...], prefixes: tuple[str, ...]) -> str:
+    """Nearly all virtual PBXs have the same: reckoned once."""
+    return emergency_forms(dialled_forms(dict.fromkeys((*NEVER_OFF, *numbers)), prefixes))
 
 
 def emergency_forms(forms: dict[str, str]) -> str:
@@ -94,6 +117,7 @@ def _pbx(pbx: Pbx, audios: Stems) -> Row:
         total_block="-".join(audios.get(Kind.TOTAL, ())) or None,
         neutral="-".join(audios.get(Kind.NEUTRAL, ())) or None,
         id=str(pbx.id),
+        way=way_of(pbx),
         status=pbx.status.value,
         language=pbx.language,
         max_calls=str(pbx.max_calls),
@@ -115,7 +139,9 @@ def _routes(pbx: Pbx) -> Iterator[Row]:
         )
 
 
-def _phone(pbx: Pbx, extension: Extension, common: dict[str, str], music: str) -> Iterator[tuple[Table, Row]]:
+def _phone(
+    pbx: Pbx, extension: Extension, common: dict[str, str], music: str, hurried: bool
+) -> Iterator[tuple[Table, Row]]:
     account = pbx.account(extension.number)
     yield (
         ENDPOINTS,
@@ -149,12 +175,11 @@ def _phone(pbx: Pbx, extension: Extension, common: dict[str, str], music: str) -
             max_contacts=str(extension.contacts),
             remove_existing="yes",
             qualify_frequency="0",
-            default_expiration="120",
+            default_expiration="60" if hurried else "120",
             minimum_expiration="30",
-            maximum_expiration="3600",
+            maximum_expiration="60" if hurried else "3600",
         ),
     )
-    yield NUMBERS, _number(pbx, extension.number, "extension", [extension.number], 60)
 
 
 def _shown(common: dict[str, str], extension: Extension) -> dict[str, str]:
@@ -164,9 +189,8 @@ def _shown(common: dict[str, str], extension: Extension) -> dict[str, str]:
     return {**common, "set_var": f"{common['set_var']}:{extension.caller_id}"}
 
 
-def _number(pbx: Pbx, number: str, kind: str, phones: list[str], timeout: int) -> Row:
-    """``ring`` is ``1_200&1_201+``: a plus where several phones may be registered, which all ring."""
-    several = {extension.number for extension in pbx.extensions if extension.contacts > 1}
+def _number(pbx: Pbx, number: str, kind: str, phones: list[str], timeout: int, several: Collection[str]) -> Row:
+    """``ring`` is ``1_200&1_201+``: a plus for those of which ``several`` phones may be registered, which all ring."""
     ring = "&".join(pbx.account(phone) + ("+" if phone in several else "") for phone in phones)
     return NUMBERS.row(id=pbx.account(number), kind=kind, ring=ring, timeout=str(timeout))
 

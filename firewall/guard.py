@@ -28,12 +28,14 @@ from firewall.kernel.drivers import kernel_of
 from firewall.kernel.port import Kernel
 from firewall.kernel.ruleset import Ruleset
 from firewall.kernel.strangers import Strangers
+from firewall.kernel.tcp_end import end_connections
 from firewall.log.capture import Capture
 from firewall.log.notices import NoticeLogReader
 from firewall.log.security_reader import SecurityLogReader
 from firewall.metrics import metrics_text
 from firewall.proof.prover import Task, prove
 from firewall.rules.answers import FirewallAnswers
+from firewall.rules.gone import Gone
 from firewall.rules.guard_firewall import GuardFirewall
 from firewall.rules.repairs import Repairs
 from firewall.socket.api import (
@@ -87,7 +89,8 @@ async def run(config: Config, stop: asyncio.Event) -> None:
     engine.restore()
     reader = NoticeLogReader if settings.notices else SecurityLogReader
     follower = LogFollower(Path(settings.log), engine, state.place(), reader)
-    answers = Answers(engine, follower, held, countries, config, FirewallAnswers(firewall, engine))
+    gone = Gone(end_connections, {*firewall.confirmed.firewall.needs.nodes}.difference(settings.fleet))
+    answers = Answers(engine, follower, held, countries, config, FirewallAnswers(firewall, engine, gone))
     api = SocketApi(Path(settings.socket), settings.node_service_uid, answers.answer, stream)
     await api.open()
     async with Tasks() as tasks:
@@ -96,6 +99,7 @@ async def run(config: Config, stop: asyncio.Event) -> None:
         repairs = Repairs(kernel, engine, firewall, stream, tasks)
         repairs.start()
         tasks.keep("guard's mark for the kernel", lambda: _watch(engine, follower), pause=WATCH_EVERY)
+        tasks.keep("servers that have left the fleet", gone.run)
         tasks.keep("guard housekeeping", lambda: _tidy(engine), pause=HOUSEKEEPING_SECONDS)
         log.info("guarding with %s; %d bans in force", settings.driver, len(engine.bans()))
         await stop.wait()

@@ -25,8 +25,9 @@ FLEET = "tests/integration/test_"
 GUARDS = {"nftables": ("[nftables", "test_bans.py"), "iptables": ("[iptables", "test_bench.py")}
 """Attacks on a guard wait for the kernel most of the time; those on each have a fleet to themselves."""
 
-FIRST = (FLEET, "tests/integration/own_lab/", "tests/integration/one_asterisk/", "tests/bench/", "tests/contract/")
-"""What takes the longest is dealt out first, so that no worker is left with it at the end."""
+FIRST = (FLEET, "tests/integration/own_lab/", "tests/contract/", "tests/integration/one_asterisk/", "tests/bench/")
+"""What takes the longest is dealt out first, so that no worker is left with it at the end; what mostly waits (contract)
+beside what needs the processor."""
 
 
 class Fleets(LoadScopeScheduling):  # type: ignore[misc]  # xdist has no types

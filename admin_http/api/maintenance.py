@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from datetime import datetime
+from typing import Annotated
+
 import msgspec
 
 from admin_http.api.route import Route
@@ -12,7 +15,7 @@ from asterisk_ext.domain.access import Act, Actor
 from asterisk_ext.domain.maintenance_preview import Preview
 from asterisk_ext.domain.maintenance_steps import HOST_SILENT, NOT_PREPARED, OTHERWISE, UNDONE
 from asterisk_ext.domain.server import UNKNOWN
-from asterisk_ext.services.maintenance import Status
+from asterisk_ext.services.maintenance import BAD_TIME, Status
 
 
 class Destination(msgspec.Struct, kw_only=True):
@@ -24,6 +27,8 @@ class Enter(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
     reason: str = ""
     hang_up: bool = False
     """End the calls in progress there; emergency calls never."""
+    starts: Annotated[datetime, msgspec.Meta(tz=True)] | None = None
+    """When it begins, RFC 3339 with an offset; at once where it is left out."""
 
 
 class WholePreview(msgspec.Struct, kw_only=True):
@@ -43,7 +48,8 @@ async def status(services: Services, actor: Actor, name: str) -> Status:
 
 
 async def enter(services: Services, actor: Actor, name: str, body: Enter) -> ServerRow:
-    await services.maintenance.enter(actor, name, body.destination, body.reason, body.hang_up)
+    starts = body.starts.timestamp() if body.starts else 0.0
+    await services.maintenance.enter(actor, name, body.destination, body.reason, body.hang_up, starts)
     return row_of(services.servers.row(actor, name))
 
 
@@ -78,7 +84,7 @@ ROUTES = (
         handle=enter,
         summary="Have another server serve all virtual PBXs of this one, at once",
         act=Act.MAINTENANCE,
-        problems=(*REFUSED, *GIVEN_UP, *WRITES),
+        problems=(*REFUSED, BAD_TIME, *GIVEN_UP, *WRITES),
     ),
     Route(
         method="POST",

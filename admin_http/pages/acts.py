@@ -76,6 +76,10 @@ def _of(entry: Entry, fleet: Fleet, names: Mapping[int, str], words: Words) -> t
         case Act.BAN:
             undo = Undo(label=N_("Unblock"), action="/bans/lift", fields={"address": entry.thing})
             return words.rich(N_("Blocked **{address}**"), address=entry.thing), undo
+        case Act.LIFT_BAN if facts.get("done") == "withdrawn":
+            return words.rich(N_("Withdrew what **{server}** had told of bans"), server=entry.thing), None
+        case Act.NEVER_BAN:
+            return words.rich(NEVER.get(facts.get("done", ""), NEVER["listed"]), network=entry.thing), None
         case Act.LIFT_BAN:
             undo = Undo(label=N_("Block again"), action="/bans/add", fields={"address": entry.thing})
             return words.rich(N_("Unblocked **{address}**"), address=entry.thing), undo
@@ -137,10 +141,15 @@ def _place(thing: str, names: Mapping[int, str], words: Words) -> str:
     return ", ".join([*said, *([_name(whose[1], names)] if len(whose) == 2 else [])])
 
 
+NEVER = {
+    "listed": N_("Had **{network}** never blocked"),
+    "taken off": N_("Had **{network}** blocked like others again"),
+}
 SERVER = {
     "added": N_("Added the server **{server}**"),
     "edited": N_("Changed the addresses of **{server}**"),
     "removed": N_("Removed the server **{server}**"),
+    "promoted": N_("Made **{server}** the registry's server"),
 }
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import datetime, tzinfo
 
 from aiohttp import web
 
@@ -20,6 +21,7 @@ from asterisk_ext.domain.maintenance_plan import Heading, Plan, Step
 from asterisk_ext.domain.maintenance_preview import Preview
 from asterisk_ext.domain.maintenance_steps import HOST_SILENT, NOT_PREPARED, OTHERWISE, UNDONE
 from asterisk_ext.domain.server import State
+from asterisk_ext.services.maintenance import BAD_TIME
 from asterisk_ext.services.maintenance_plans import plan_of
 from asterisk_ext.services.servers import Row
 
@@ -42,6 +44,8 @@ class Enter:
     destination: str = ""
     reason: str = ""
     hang_up: bool = False
+    starts: str = ""
+    """``2026-11-29T02:00``, in the console's time zone; empty: at once."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -91,6 +95,7 @@ async def _page(
         states=STATES,
         State=State,
         answers=answers,
+        zone=str(services.zone),
     )
 
 
@@ -120,6 +125,7 @@ async def _under_way(request: web.Request, actor: Actor, source: Row, refusal: R
         labels=STEPS,
         calls=sorted(calls, key=lambda call: call["started"]),
         began=epoch_of,
+        waits=status.plan.waits(services.clock()),
         pbx_names={str(pbx.id): pbx.name for pbx in services.fleet.tenants()},
     )
 
@@ -138,11 +144,14 @@ async def enter(request: web.Request) -> web.StreamResponse:
     sent = await form(request, Enter)
     try:
         moved = services.maintenance.preview(actor, name, sent.destination).tenants
-        came = await services.maintenance.enter(actor, name, sent.destination, sent.reason, sent.hang_up)
+        starts = _epoch(sent.starts, services.zone, name)
+        came = await services.maintenance.enter(actor, name, sent.destination, sent.reason, sent.hang_up, starts)
     except Refusal as refusal:
         return await _page(request, actor, sent.destination, sent.reason, refusal)
     strip = Strip(
-        said=N_("**{server} in maintenance** since {time} · {destination} serves its {count} PBX")
+        said=N_("**{server} goes into maintenance** later: its {count} PBX pass to {destination} then")
+        if starts
+        else N_("**{server} in maintenance** since {time} · {destination} serves its {count} PBX")
         if came.flipped
         else N_("{destination} is taking the {count} PBX of **{server}** in since {time}"),
         params={"server": name, "destination": sent.destination, "count": moved},
@@ -151,6 +160,14 @@ async def enter(request: web.Request) -> web.StreamResponse:
         action=f"/servers/{name}/maintenance/leave",
     )
     raise done(session, strip, f"/servers/{name}/maintenance")
+
+
+def _epoch(starts: str, zone: tzinfo, source: str) -> float:
+    """Epoch seconds; 0 for an empty field. Refuses ``maintenance.bad_time``."""
+    try:
+        return datetime.fromisoformat(starts).replace(tzinfo=zone).timestamp() if starts else 0.0
+    except ValueError:
+        raise BAD_TIME.refuse(field="starts", source=source) from None
 
 
 async def leave(request: web.Request) -> web.StreamResponse:

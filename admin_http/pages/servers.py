@@ -15,6 +15,7 @@ from asterisk_ext.domain.access import Act, Actor, require
 from asterisk_ext.domain.errors import Refusal
 from asterisk_ext.domain.maintenance import served_by
 from asterisk_ext.domain.server import Server, State, Technology
+from asterisk_ext.services import consoles
 from asterisk_ext.services.servers import Row
 
 STATES = {
@@ -64,6 +65,8 @@ def table(request: web.Request, actor: Actor, refusal: Refusal | None = None) ->
         State=State,
         answers=answers,
         refusals=refusals,
+        consoles=consoles.of(services.fleet),
+        only_looks=not consoles.may(services.fleet, services.node),
     )
 
 

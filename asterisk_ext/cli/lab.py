@@ -51,6 +51,7 @@ def lab() -> None:
     type=click.Choice(["embedded", "etcd"]),
     help="Where the fleet's registry is kept; etcd runs on every node.",
 )
+@click.option("--dns", is_flag=True, help="Phones register by names, at a DNS server that follows maintenances.")
 def up(
     name: str,
     nodes: int,
@@ -60,10 +61,12 @@ def up(
     drivers: tuple[str, ...],
     registry: Literal["embedded", "etcd"],
     technologies: tuple[str, ...],
+    dns: bool,
 ) -> None:
     """Bring the lab up; without --detach it stays until Ctrl-C and then leaves nothing behind."""
     plan = plans.make(
         technologies=tuple(map(Technology, technologies)),
+        dns=dns,
         registry=registry,
         drivers=drivers,
         nodes=nodes,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -26,6 +27,9 @@ FOLLOWS = {
     False: "none follows: they register to {source} by IP, not by a name",
     None: "not known: {source}'s registration name is not kept at a DNS server by this fleet",
 }
+
+
+AT = "Begin then, by this machine's clock (2026-11-29T02:00); `leave` calls it off."
 
 
 @click.group()
@@ -55,9 +59,20 @@ def preview(settings: Path, as_json: bool, source: str, destination: str) -> Non
 @click.argument("destination")
 @click.option("--reason", default="")
 @click.option("--hang-up", is_flag=True, help="End the calls in progress there; emergency calls never.")
-def enter(settings: Path, as_json: bool, source: str, destination: str, reason: str, hang_up: bool) -> None:
-    """Move every virtual PBX of SOURCE to DESTINATION, now."""
-    body = {"destination": destination, "reason": reason, "hang_up": hang_up}
+@click.option("--at", "starts", type=click.DateTime(["%Y-%m-%dT%H:%M", "%Y-%m-%dT%H:%M:%S"]), help=AT)
+def enter(
+    settings: Path,
+    as_json: bool,
+    source: str,
+    destination: str,
+    reason: str,
+    hang_up: bool,
+    starts: datetime | None,
+) -> None:
+    """Move every virtual PBX of SOURCE to DESTINATION, now or at a time to come."""
+    body: dict[str, Any] = {"destination": destination, "reason": reason, "hang_up": hang_up}
+    if starts is not None:
+        body["starts"] = starts.astimezone().isoformat()
     ask(settings, "POST", f"{_of(source)}/enter", body)
     _tell(settings, source, as_json)
 
@@ -147,6 +162,9 @@ def lines(told: dict[str, Any]) -> list[str]:
 
 
 def _standing(plan: dict[str, Any], seen: dict[str, Any]) -> str:
+    if seen["pointer"] is None and not plan["journal"] and not plan["closed"] and plan["starts"]:
+        when = time.strftime("%Y-%m-%d %H:%M", time.localtime(plan["starts"]))
+        return f"{plan['source']} is active; its maintenance begins at {when}, with {plan['destination']}"
     if seen["pointer"] is None:
         home = f"{plan['source']} is active; its virtual PBXs are at home"
         return (

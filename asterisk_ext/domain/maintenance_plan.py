@@ -52,6 +52,8 @@ class Plan:
     by: str = ""
     at: float = 0.0
     """When it was asked for, epoch seconds."""
+    starts: float = 0.0
+    """Before this nothing moves, epoch seconds; the destination takes them in meanwhile. 0: at once."""
     reason: str = ""
     hang_up: bool = False
     """End the calls at the source rather than wait for them; emergency calls never."""
@@ -75,6 +77,10 @@ class Plan:
 
     def stage(self, step: Step) -> Stage | None:
         return next((stage for stage in self.journal if stage.step is step), None)
+
+    def waits(self, now: float) -> bool:
+        """Whether its time has not come."""
+        return not self.closed and self.heading is Heading.AWAY and now < self.starts
 
     @property
     def host(self) -> str:

@@ -53,6 +53,7 @@ def observe(plan: Plan, world: World) -> Seen:
         served=serves is not None and serves.map_revision >= world.map_revision,
         dns=None if world.names is None else world.names.true and world.names.map_revision >= world.map_revision,
         calls=_calls(plan, world),
+        behind=left.phones_from.get(plan.source, 0) if (left := world.answers(plan.left)) else None,
         followed=host.phones_from.get(plan.source, 0) if host else None,
     )
 

@@ -14,6 +14,10 @@ from asterisk_ext.domain.maintenance_plan import Heading, Plan, Share, Stage, St
 
 PATIENCE = 30.0
 """Seconds for which whoever is to take the virtual PBXs in may prepare; nothing has moved until then."""
+LONGEST_REGISTRATION = 3600.0
+"""Seconds after which no phone can be where it was before: for longer nobody may register (``dialplan.rows``)."""
+RECOUNT = 5.0
+"""Seconds after which every server has counted its phones anew since the flip: two reports."""
 MARKS = (30, 60, 150)
 """Seconds after the flip at which the share of phones that have followed is kept."""
 
@@ -43,6 +47,8 @@ class Seen:
     """Whether names lead to who serves; None: no DNS server is kept by this fleet."""
     calls: int | None = None
     """Calls in progress at the server that they leave."""
+    behind: int | None = None
+    """Phones of theirs that are still registered with the server that they leave."""
     followed: int | None = None
     """Phones of theirs that are registered with the host."""
 
@@ -86,10 +92,10 @@ UNDONE = Problem(
 
 def decide(plan: Plan, seen: Seen, now: float) -> Decision:
     """What to do, what has come true and what is under way."""
-    if plan.closed:
+    if plan.closed or plan.waits(now):
         return Decision(Act.NOTHING, (), ())
     right = seen.pointer == (plan.destination if plan.heading is Heading.AWAY else None)
-    return _moved(plan, seen) if right else _to_move(plan, seen, now)
+    return _moved(plan, seen, now) if right else _to_move(plan, seen, now)
 
 
 def _to_move(plan: Plan, seen: Seen, now: float) -> Decision:
@@ -107,12 +113,12 @@ def _to_move(plan: Plan, seen: Seen, now: float) -> Decision:
     return Decision(Act.FLIP, (Step.PREPARE,), (Step.FLIP,))
 
 
-def _moved(plan: Plan, seen: Seen) -> Decision:
+def _moved(plan: Plan, seen: Seen, now: float) -> Decision:
     """Names, calls and phones follow side by side: a DNS server that is down delays nothing but itself."""
     states = {
         Step.SERVE: seen.served,
         Step.DNS: seen.dns is not False,
-        Step.DRAIN: seen.calls == 0 or (plan.heading is Heading.HOME and seen.calls is None),
+        Step.DRAIN: seen.calls == 0 if plan.heading is Heading.AWAY else _have_come_home(plan, seen, now),
     }
     if not seen.served:
         return Decision(Act.NOTHING, (Step.PREPARE, Step.FLIP), (Step.SERVE,))
@@ -124,6 +130,17 @@ def _moved(plan: Plan, seen: Seen) -> Decision:
         (*true, Step.DONE) if over else tuple(true),
         tuple(step for step, holds in states.items() if not holds),
     )
+
+
+def _have_come_home(plan: Plan, seen: Seen, now: float) -> bool:
+    """Whether neither calls nor phones are left where they were: it goes on knowing them, and is asked for them, until
+    then. One that is silent is not waited for, nor where nothing had moved.
+    """
+    if seen.calls is None or not any(stage.step is Step.FLIP and stage.ended for stage in plan.before):
+        return not seen.calls
+    flipped = plan.stage(Step.FLIP)
+    since = now - flipped.ended if flipped and flipped.ended else 0.0
+    return seen.calls == 0 and ((not seen.behind and since > RECOUNT) or since > LONGEST_REGISTRATION)
 
 
 def journalled(plan: Plan, decision: Decision, seen: Seen, now: float) -> Plan:

@@ -8,14 +8,14 @@ from collections.abc import Sequence
 from functools import partial
 
 from asterisk_ext.domain.errors import Problem
-from asterisk_ext.lab import etcd, machines, node_tree, private_files, sample, services, traffic
+from asterisk_ext.lab import etcd, machines, names, node_tree, private_files, sample, services, traffic
 from asterisk_ext.lab.asterisk_install import Install
 from asterisk_ext.lab.plan import Plan
 from asterisk_ext.lab.provision import add_servers, provision
 from asterisk_ext.lab.reach import can_connect
 from asterisk_ext.lab.report import Report
 from asterisk_ext.lab.supervisor import Running, Supervisor
-from asterisk_ext.lab.topology import CONSOLE_PORT, Host
+from asterisk_ext.lab.topology import CONSOLE_PORT, DNS_PORT, ZONE, Host, Kind
 
 READY_SECONDS = 60.0
 NOT_JOINED = Problem(
@@ -29,6 +29,9 @@ async def bring_up(
     """Refuses with the name of what did not come up."""
     topology = plan.topology
     first, *others = topology.nodes
+    if plan.dns:
+        await names.start(plan, supervisor)
+        report.say(f"dns: {topology.of(Kind.OPERATOR)[0].ipv4} port {DNS_PORT}, zone {ZONE}")
     if plan.registry == "etcd":
         await etcd.start(plan, supervisor)
         report.say(f"etcd: a server on each of {len(topology.nodes)} nodes")

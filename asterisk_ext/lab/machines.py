@@ -35,7 +35,8 @@ def _furnish(node: Host, plan: Plan, install: Install) -> None:
     base = node_base(plan, node.name)
     node_tree.make_directories(base, install)
     hosts = plan.technology(node.name).hosts
-    config = node_settings.settings(node, plan.topology, install, plan.driver(node.name), plan.registry, hosts)
+    driver = plan.driver(node.name)
+    config = node_settings.settings(node, plan.topology, install, driver, plan.registry, hosts, plan.dns)
     node_settings.write(node_tree.inside(base, "/etc/asterisk-ext"), config, plan, install)
     texts = asterisk_etc.render(node, plan, install, config)
     etc = node_tree.inside(base, "/etc/asterisk")

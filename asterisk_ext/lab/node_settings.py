@@ -12,7 +12,7 @@ import msgspec
 from asterisk_ext import config
 from asterisk_ext.lab.asterisk_install import Install
 from asterisk_ext.lab.plan import Plan
-from asterisk_ext.lab.topology import CONSOLE_PORT, Host, Kind, Topology
+from asterisk_ext.lab.topology import CONSOLE_PORT, DNS_PORT, DNS_TTL, ZONE, Host, Kind, Topology
 
 SIP_TCP = ("5060", "5061", "8088", "8089")
 """TLS at 5061, WebSocket at 8088 and 8089, where nothing listens unless a test has it so."""
@@ -27,6 +27,7 @@ def settings(
     driver: str = config.Guard().driver,
     engine: Literal["embedded", "etcd"] = "embedded",
     hosts: bool = True,
+    dns: bool = False,
 ) -> config.Config:
     """The first node holds the registry and serves it to the others; the second is a console like it."""
     first, *others = topology.nodes
@@ -51,9 +52,15 @@ def settings(
         ),
         countries=config.Countries(sources=(), schedule=""),
         admin_http=config.AdminHttp(host=node.ipv4, port=CONSOLE_PORT),
+        dns=_dns(topology) if dns and node == first else config.Dns(),
         asterisk=config.Asterisk(here=hosts),
         fleet=config.Fleet(host=node.ipv4),
     )
+
+
+def _dns(topology: Topology) -> config.Dns:
+    server = topology.of(Kind.OPERATOR)[0].ipv4
+    return config.Dns(server=server, port=DNS_PORT, zone=ZONE, ttl=DNS_TTL)
 
 
 def write(place: Path, whole: config.Config, plan: Plan, install: Install) -> None:
@@ -64,6 +71,7 @@ def write(place: Path, whole: config.Config, plan: Plan, install: Install) -> No
         ("ari.secret", plan.ari_secret.encode(), 0o640),
         ("ari-act.secret", plan.ari_acting_secret.encode(), 0o640),
         ("hep.secret", plan.hep_secret.encode(), 0o640),
+        *([("dns.secret", plan.dns_secret.encode(), 0o640)] if whole.dns.server else []),
     ):
         path = place / name
         path.touch(mode=0o600)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import secrets
 from pathlib import Path
 from typing import Literal
@@ -31,6 +32,9 @@ class Plan(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True
     users: dict[str, str]
     drivers: tuple[str, ...] = ()
     registry: Literal["embedded", "etcd"] = "embedded"
+    dns: bool = False
+    """Whether phones register by names at a DNS server of the lab's, and follow them."""
+    dns_secret: str = ""
     technologies: tuple[Technology, ...] = ()
     """Of the nodes, in order; the rest are CORE SERVERs."""
     ari_secret: str
@@ -96,6 +100,7 @@ def make(
     drivers: tuple[str, ...] = (),
     registry: Literal["embedded", "etcd"] = "embedded",
     technologies: tuple[Technology, ...] = (),
+    dns: bool = False,
 ) -> Plan:
     """A plan with fresh secrets. Refuses ``lab.no_host``."""
     planned = enumerate(topology.plan(nodes).nodes)
@@ -111,6 +116,8 @@ def make(
         drivers=drivers,
         registry=registry,
         technologies=technologies,
+        dns=dns,
+        dns_secret=base64.b64encode(secrets.token_bytes(32)).decode(),
         accounts=sample.accounts(names, new_secret),
         users=sample.users(new_secret),
         ari_secret=new_secret(),

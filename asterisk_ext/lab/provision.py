@@ -10,12 +10,14 @@ from typing import Any
 from asterisk_ext.cli.client import ask
 from asterisk_ext.lab import sample
 from asterisk_ext.lab.plan import Plan
+from asterisk_ext.lab.topology import registration_name
 
 
 async def add_servers(plan: Plan, socket: Path) -> dict[str, str]:
     """The servers' records; returns the tokens by which all but the first join. ``socket`` is the node service's."""
     nodes = {node.name: (node.ipv4, str(plan.technology(node.name))) for node in plan.topology.nodes}
-    for server in sample.servers(nodes):
+    names = {name: registration_name(name) for name in nodes} if plan.dns else {}
+    for server in sample.servers(nodes, names):
         await _post(socket, "servers", server)
     joining = list(nodes)[1:]
     return {name: (await _post(socket, f"servers/{name}/join-token", {}))["token"] for name in joining}

@@ -27,7 +27,7 @@ class Wish(msgspec.Struct, frozen=True, kw_only=True):
     account: str
     password: str
     seconds: int
-    """The registration's expiry."""
+    """The registration's expiry; 0 ends it."""
     times: int
     tcp: bool = False
 
@@ -42,12 +42,15 @@ class Tried(msgspec.Struct, frozen=True, kw_only=True):
 def attempt(wish: Wish) -> Tried:
     """One after the other."""
     with tempfile.TemporaryDirectory(dir=wish.scratch) as place:
-        rows = [(wish.account, sipp.answer(wish.account, wish.password), str(wish.seconds))]
+        port = sipp.free_port(wish.address)
+        # No time at all takes every contact of the account away (RFC 3261, section 10.2.2).
+        contact = f"<sip:{wish.account}@{wish.address}:{port}>" if wish.seconds else "*"
+        rows = [(wish.account, sipp.answer(wish.account, wish.password), str(wish.seconds), contact)]
         sipp.write(Path(place), sipp.scenario(wish.scenario), rows)
         pace = ("-m", str(wish.times), "-l", "1", "-r", "50", "-recv_timeout", str(ANSWER_MS))
         trace = ("-trace_msg", "-message_file", "messages.log", *(("-t", "t1") if wish.tcp else ()))
         done = subprocess.run(
-            sipp.command(wish.address, sipp.free_port(wish.address), wish.node, "-inf", "fields.csv", *pace, *trace),
+            sipp.command(wish.address, port, wish.node, "-inf", "fields.csv", *pace, *trace),
             cwd=place,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,

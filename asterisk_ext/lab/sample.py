@@ -99,10 +99,13 @@ def home(tenant: Tenant, nodes: tuple[str, ...]) -> str:
     return nodes[min(tenant.home, len(nodes)) - 1]
 
 
-def servers(nodes: Mapping[str, tuple[str, str]]) -> list[dict[str, Any]]:
-    """The servers' records as the API takes them; ``nodes`` are names, with address and technology."""
+def servers(nodes: Mapping[str, tuple[str, str]], registrations: Mapping[str, str]) -> list[dict[str, Any]]:
+    """The servers' records as the API takes them; ``nodes`` are names, with address and technology.
+
+    Phones register by address where a node has no name in ``registrations``.
+    """
     return [
-        {"id": number, "name": name, "technology": technology, "ip": ip, "registration": ip}
+        {"id": number, "name": name, "technology": technology, "ip": ip, "registration": registrations.get(name, ip)}
         for number, (name, (ip, technology)) in enumerate(nodes.items(), start=1)
     ]
 

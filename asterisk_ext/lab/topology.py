@@ -15,6 +15,11 @@ CONSOLE_PORT = 8480
 SIP_PORT = 5060
 TLS_PORT = 5061
 ETCD_PORT = 2379
+DNS_PORT = 5300
+ZONE = "sip.lab.example"
+"""Of the names that phones register by, in a lab with a DNS server."""
+DNS_TTL = 5
+"""Seconds; an installation has 30, and nobody wants to wait so long in a lab."""
 
 
 class Kind(StrEnum):
@@ -66,6 +71,11 @@ class Topology:
         lines = ["127.0.0.1 localhost", "::1 localhost"]
         lines += [f"{address} {host.name}" for host in self.hosts for address in (host.ipv4, host.ipv6)]
         return "\n".join(lines) + "\n"
+
+
+def registration_name(node: str) -> str:
+    """``node1.sip.lab.example``"""
+    return f"{node}.{ZONE}"
 
 
 def plan(nodes: int, phones: int = 1, attackers: int = 4) -> Topology:

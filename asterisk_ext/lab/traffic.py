@@ -21,7 +21,7 @@ START_RATE = 2
 async def start_phones(plan: Plan, supervisor: Supervisor, accounts: Sequence[Account]) -> Running:
     host = plan.topology.of(Kind.PHONES)[0]
     place = plan.scratch / host.name / "baresip"
-    private_files.write(place, phones.files(host, accounts, plan.topology), phones.NOBODY, phones.NOBODY)
+    private_files.write(place, phones.files(host, accounts, plan.topology, plan.dns), phones.NOBODY, phones.NOBODY)
     log = plan.scratch / host.name / "baresip.log"
     return await supervisor.start(host.name, "phones", phones.command(SCRATCH / place.name), log)
 

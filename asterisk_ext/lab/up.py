@@ -19,7 +19,7 @@ from pathlib import Path
 import msgspec
 
 from asterisk_ext.domain.errors import Problem
-from asterisk_ext.lab import etcd, namespaces, report, state, supervisor
+from asterisk_ext.lab import etcd, names, namespaces, report, state, supervisor
 from asterisk_ext.lab.node_tree import SOURCE
 from asterisk_ext.lab.plan import STATE, Plan
 
@@ -88,6 +88,8 @@ def up(plan: Plan, say: Callable[[str], None]) -> int:
     missing = [program for program in PROGRAMS if shutil.which(program) is None]
     if plan.registry == "etcd" and etcd.program() is None:
         missing.append("etcd")
+    if plan.dns and names.program() is None:
+        missing.append("named")
     if missing:
         raise PROGRAM_MISSING.refuse(programs=", ".join(missing))
     with contextlib.ExitStack() as stack:

@@ -31,6 +31,7 @@ OPTIONS = (
     ("grpc.min_reconnect_backoff_ms", 100),
     ("grpc.max_reconnect_backoff_ms", 1_000),
 )
+Options = Sequence[tuple[str, int]]
 HAS_LEADER = (("hasleader", "true"),)
 """Has a server that lost its leader refuse rather than be silent."""
 BAD_ENDPOINT = Problem(
@@ -66,14 +67,19 @@ class Link:
     """
 
     def __init__(
-        self, endpoints: Sequence[str], identity: Callable[[], Presented] | None, patience: float = PATIENCE
+        self,
+        endpoints: Sequence[str],
+        identity: Callable[[], Presented] | None,
+        patience: float = PATIENCE,
+        options: Options = OPTIONS,
     ) -> None:
         """``identity`` is asked again whenever an endpoint fails: certificates are renewed while this lives."""
         self.patience = patience
         self._endpoints = endpoints
+        self._options = options
         self._identity = identity
         self._presented = identity() if identity else None
-        self._channels = [_channel(endpoint, self._presented) for endpoint in endpoints]
+        self._channels = [_channel(endpoint, self._presented, options) for endpoint in endpoints]
         self._left: list[grpc.aio.Channel] = []
         self._current = 0
 
@@ -103,7 +109,7 @@ class Link:
         """Use the next endpoint from now on."""
         if self._identity and (fresh := self._identity()) != self._presented:
             self._presented, self._left = fresh, self._left + self._channels
-            self._channels = [_channel(endpoint, fresh) for endpoint in self._endpoints]
+            self._channels = [_channel(endpoint, fresh, self._options) for endpoint in self._endpoints]
         self._current = (self._current + 1) % len(self._channels)
 
     async def ask(self, call: Callable[[Any], Awaitable[T]], *, writes: bool = False) -> tuple[T, bool]:
@@ -129,13 +135,13 @@ class Link:
         raise (UNSURE if unheard else UNREACHABLE).refuse()
 
 
-def _channel(endpoint: str, identity: Presented | None) -> grpc.aio.Channel:
+def _channel(endpoint: str, identity: Presented | None, options: Options) -> grpc.aio.Channel:
     parts = urlsplit(endpoint)
     if parts.scheme not in ("http", "https") or not parts.netloc or parts.path.strip("/"):
         raise BAD_ENDPOINT.refuse(endpoint=endpoint)
     if parts.scheme == "http":
-        return grpc.aio.insecure_channel(parts.netloc, options=OPTIONS)
+        return grpc.aio.insecure_channel(parts.netloc, options=options)
     credentials = grpc.ssl_channel_credentials(
         *((identity.authority, identity.key, identity.certificate) if identity else ())
     )
-    return grpc.aio.secure_channel(parts.netloc, credentials, options=OPTIONS)
+    return grpc.aio.secure_channel(parts.netloc, credentials, options=options)

@@ -18,7 +18,7 @@ from asterisk_ext.domain.maintenance import known_here
 from asterisk_ext.domain.pbx import Pbx
 from asterisk_ext.ports import Clock, Fleet, Registry
 from asterisk_ext.services.audio_library import library, revision
-from asterisk_ext.services.maintenance_plans import expected_at
+from asterisk_ext.services.maintenance_plans import expected_at, lingering_at
 
 log = logging.getLogger(__name__)
 
@@ -77,7 +77,8 @@ class AudioDelivery:
         """Once: bring what is missing, put it in force, sweep what nothing has asked for in a day."""
         wanted, at = library(self._fleet), revision(self._fleet)
         expected = expected_at(self._node, self._fleet)
-        tenants = known_here(self._node, self._fleet.maintenance(), self._fleet.tenants(), expected)
+        visitors = (*expected, *lingering_at(self._node, self._fleet))
+        tenants = known_here(self._node, self._fleet.maintenance(), self._fleet.tenants(), visitors)
         needed = wanted.needed([pbx.id for pbx in tenants])
         there = [recording for recording in needed if await self._is_brought(recording)]
         missing = tuple(recording.name for recording in needed if recording not in there)

@@ -11,6 +11,8 @@ from asterisk_ext.domain.server import LATE_AFTER
 from asterisk_ext.ports import Clock
 from asterisk_ext.services.fleet_calls import Members
 
+OLDEST = 300.0
+"""Seconds: where nobody looks, a large fleet is listened to now and then only."""
 EVERY = 10.0
 
 
@@ -34,10 +36,12 @@ class CallHistory:
 
     def look(self) -> None:
         now = self._clock()
+        reports = self._fleet.reports()
+        heard = max((report.at for report in reports.values()), default=now)
         others = sum(
             report.calls
-            for name, report in self._fleet.reports().items()
-            if name != self._node and now - report.at <= LATE_AFTER
+            for name, report in reports.items()
+            if name != self._node and heard - report.at <= LATE_AFTER and now - report.at <= OLDEST
         )
         self._hour.note(self._own() + others, now)
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from asterisk_ext.domain import maintenance
 from asterisk_ext.domain.access import Act, Actor, require
+from asterisk_ext.domain.errors import Problem
 from asterisk_ext.domain.maintenance import ALREADY, NOT_IN, Entry, Map
 from asterisk_ext.domain.maintenance_plan import Heading, Plan, Step, turned
 from asterisk_ext.domain.maintenance_preview import Preview, preview, uncovered
@@ -19,6 +20,14 @@ from asterisk_ext.services.maintenance_plans import plan_of
 from asterisk_ext.services.maintenance_runner import MaintenanceRunner, has_ended
 from asterisk_ext.services.records import MAINTENANCE, NAMES, decode, decode_map, encode, plan_key
 
+BAD_TIME = Problem(
+    "maintenance.bad_time",
+    422,
+    "The maintenance of {source} was not planned: that time is over, or more than 30 days away.",
+    "Give a time to come, with its offset: 2026-11-29T02:00:00-03:00.",
+)
+LATEST_START = 30 * 86400.0
+"""Seconds."""
 PATIENCE = 5.0
 """Seconds to wait for the flip, and for whoever serves then to say so; the plan goes on by itself."""
 
@@ -88,15 +97,25 @@ class Maintenance:
         return uncovered([pbx.domain for pbx in moved], here, there)
 
     async def enter(
-        self, actor: Actor, source: str, destination: str, reason: str = "", hang_up: bool = False
+        self,
+        actor: Actor,
+        source: str,
+        destination: str,
+        reason: str = "",
+        hang_up: bool = False,
+        starts: float = 0.0,
     ) -> Flipped:
         """Begin the plan and carry it on until ``destination`` serves; every new registration and call is then there.
 
-        Refuses what the map refuses, and what the plan is given up by; nothing has moved then.
+        With ``starts`` (epoch seconds) it begins then, on whichever console is alive; meanwhile the destination takes
+        them in, and phones and resolvers are told to ask again soon. Refuses ``maintenance.bad_time``, what the map
+        refuses, and what the plan is given up by; nothing has moved then.
         """
         require(actor, Act.MAINTENANCE)
         if hang_up:
             require(actor, Act.HANG_UP)
+        if starts and not 0 < starts - self._clock() <= LATEST_START:
+            raise BAD_TIME.refuse(field="starts", source=source)
         item = await self._registry.get(MAINTENANCE)
         current = decode_map(item.value) if item else Map()
         self._check(current, actor, source, destination)
@@ -109,6 +128,7 @@ class Maintenance:
             destination=destination,
             by=actor.name,
             at=self._clock(),
+            starts=starts,
             reason=reason,
             hang_up=hang_up,
             runner=self._runner.node,
@@ -117,6 +137,8 @@ class Maintenance:
             calls=report.calls if report else 0,
         )
         await self._put(plan, before)
+        if starts:
+            return Flipped(server=destination, flipped=False, served=False)
         return await self._carried(plan)
 
     async def leave(self, actor: Actor, source: str) -> Flipped:

@@ -12,9 +12,28 @@ def plans(fleet: Fleet) -> list[Plan]:
     return [decode(item.value, Plan) for item in fleet.items(PLANS)]
 
 
+def hurried(fleet: Fleet) -> frozenset[str]:
+    """The servers whose maintenance was planned for a time: until it is over their phones register for a minute only,
+    and resolvers remember their names for seconds, so that phones follow soon."""
+    return frozenset(
+        plan.source for plan in plans(fleet) if plan.starts and plan.heading is Heading.AWAY and not plan.closed
+    )
+
+
 def plan_of(fleet: Fleet, source: str) -> Plan | None:
     item = fleet.item(plan_key(source))
     return decode(item.value, Plan) if item else None
+
+
+def lingering(fleet: Fleet) -> dict[str, str]:
+    """The servers whose virtual PBXs are on their way home or came there not long ago, each with the one that they
+    left: phones of theirs may still be there."""
+    return {plan.source: plan.destination for plan in plans(fleet) if plan.heading is Heading.HOME and not plan.closed}
+
+
+def lingering_at(node: str, fleet: Fleet) -> list[str]:
+    """The servers whose virtual PBXs went home from ``node``."""
+    return [source for source, where in lingering(fleet).items() if where == node]
 
 
 def expected_at(node: str, fleet: Fleet) -> tuple[str, ...]:

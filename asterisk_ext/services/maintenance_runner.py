@@ -37,9 +37,12 @@ from asterisk_ext.services.records import (
     plan_key,
 )
 from asterisk_ext.services.times import iso
+from asterisk_ext.services.waiting import first
 
 PERIOD = 1.0
 """Seconds between looks while a plan is under way."""
+LONGEST_SLEEP = 60.0
+"""Seconds between looks at the clock while plans wait for their time."""
 POLL = 0.02
 """The same while somebody waits for it."""
 UNAVAILABLE = 500
@@ -84,10 +87,20 @@ class MaintenanceRunner:
             mine = [plan for plan in plans(self._fleet) if not plan.closed and self._is_mine(plan)]
             for plan in mine:
                 await self._carry_on(plan.source)
-            if any(not plan.closed for plan in plans(self._fleet)):
-                await asyncio.sleep(self._period)
-            else:
-                await self._fleet.after(revision)
+            await self._until_the_next(revision)
+
+    async def _until_the_next(self, revision: int) -> None:
+        """A plan under way is looked at every moment; one that waits, when its time has come."""
+        now = self._clock()
+        opened = [plan for plan in plans(self._fleet) if not plan.closed]
+        if any(not plan.waits(now) for plan in opened):
+            await asyncio.sleep(self._period)
+        elif opened:
+            # The wall clock may be set meanwhile.
+            due = min(plan.starts for plan in opened) - now
+            await first(self._fleet.after(revision), asyncio.sleep(min(due, LONGEST_SLEEP)))
+        else:
+            await self._fleet.after(revision)
 
     async def _carry_on(self, source: str) -> None:
         try:

@@ -16,12 +16,15 @@ from asterisk_ext.domain.maintenance_seen import NamesState
 from asterisk_ext.domain.names import differing, wanted
 from asterisk_ext.name_ports import NAMES_WRONG, NameServer
 from asterisk_ext.ports import Clock, Fleet, Registry
-from asterisk_ext.services.records import NAMES, decode, encode
+from asterisk_ext.services.maintenance_plans import hurried
+from asterisk_ext.services.records import MAINTENANCE, NAMES, PLANS, SERVERS, decode, encode
 
 PERIOD = 60.0
 """Seconds between looks whether what was made so is still so."""
 AGAIN = 2.0
 """Seconds after which what failed is tried again."""
+HURRIED_TTL = 5
+"""Seconds for which names may be remembered while a maintenance is planned for a time."""
 log = logging.getLogger(__name__)
 
 
@@ -42,11 +45,11 @@ class Naming:
         """For ever; raises when the registry is lost, to be called again."""
         await self._fleet.after(0)
         while True:
-            map_revision, names = self._fleet.map_revision, self._wanted()
+            map_revision, names, soon = self._fleet.map_revision, self._wanted(), hurried(self._fleet)
             state = await self.keep()
             with contextlib.suppress(TimeoutError):
                 async with timeout(PERIOD if state is None or state.true else AGAIN):
-                    await self._changed(map_revision, names)
+                    await self._changed(map_revision, names, soon)
 
     async def keep(self) -> NamesState | None:
         """Once: look, change what differs in one update, look again, and tell the fleet."""
@@ -76,11 +79,12 @@ class Naming:
         """Until when resolvers may remember what was there; refuses what the server refuses, and ``dns.wrong``."""
         names = self._wanted()
         found = await server.look(names)
-        wrong = differing(names, found, self._ttl)
+        ttl = min(self._ttl, HURRIED_TTL) if hurried(self._fleet) else self._ttl
+        wrong = differing(names, found, ttl)
         if not wrong:
             return 0.0
-        await server.point(wrong, self._ttl)
-        still = differing(wrong, await server.look(wrong), self._ttl)
+        await server.point(wrong, ttl)
+        still = differing(wrong, await server.look(wrong), ttl)
         for name, address in still.items():
             raise NAMES_WRONG.refuse(name=name, address=address)
         return self._clock() + max((found[name].ttl for name in wrong), default=0)
@@ -88,9 +92,9 @@ class Naming:
     def _wanted(self) -> dict[str, str]:
         return wanted(self._fleet.servers(), self._fleet.maintenance(), self._zone)
 
-    async def _changed(self, map_revision: int, names: dict[str, str]) -> None:
-        while (self._fleet.map_revision, self._wanted()) == (map_revision, names):
-            await self._fleet.after(self._fleet.revision)
+    async def _changed(self, map_revision: int, names: dict[str, str], soon: frozenset[str]) -> None:
+        while (self._fleet.map_revision, self._wanted(), hurried(self._fleet)) == (map_revision, names, soon):
+            await self._fleet.after_touch(self._fleet.revision, MAINTENANCE, SERVERS, PLANS)
 
     async def _told(self) -> NamesState | None:
         item = await self._registry.get(NAMES)

@@ -5,11 +5,12 @@ from __future__ import annotations
 import asyncio
 import contextlib
 
-from asterisk_ext.ports import Contact, Fleet
+from asterisk_ext.asterisk_ports import Contact
+from asterisk_ext.ports import Fleet
 
 
 class NoAsterisk:
-    """``ports.PhoneBook``, ``firewall_plan.Carriers``, and what ``Reporting`` tells: nobody is served here."""
+    """``asterisk_ports.PhoneBook``, ``firewall_plan.Carriers``, and what ``Reporting`` tells: nobody is served here."""
 
     tenants = 0
     missing: tuple[str, ...] = ()
@@ -35,6 +36,9 @@ class NoAsterisk:
 
     async def registered(self) -> dict[int, int]:
         return {}
+
+    def recount(self) -> None:
+        return None
 
     async def moved_on(self, revision: int, at_most: float, prepared: tuple[str, ...] = ()) -> None:
         """Wait until the map has another revision than this, or ``at_most`` seconds."""

@@ -10,11 +10,12 @@ import asyncio
 import logging
 from collections.abc import Iterable, Mapping
 
+from asterisk_ext.asterisk_ports import Registrar
 from asterisk_ext.domain.errors import Refusal
 from asterisk_ext.domain.maintenance import Map
 from asterisk_ext.domain.pbx import Pbx
 from asterisk_ext.domain.server import LATE_AFTER, Report
-from asterisk_ext.ports import Clock, Fleet, Registrar
+from asterisk_ext.ports import Clock, Fleet
 from asterisk_ext.services.records import tenant_key
 
 DOWN_AFTER = 60.0
@@ -97,6 +98,7 @@ class Registering:
         gone: set[str] = set()
         while True:
             revision = self._fleet.revision
+            await self._fleet.look()
             ready, waiting = registering(
                 self._node,
                 self._fleet.maintenance(),

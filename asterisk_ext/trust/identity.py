@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import ipaddress
 import ssl
 from dataclasses import dataclass
 from pathlib import Path
@@ -86,6 +87,14 @@ class Identity:
         """Whether a third of the certificate's life or less is left."""
         certificate = x509.load_pem_x509_certificate((self._place / "node.pem").read_bytes())
         return certificate.not_valid_after_utc.timestamp() - now < LIFE.total_seconds() / 3
+
+    def is_for(self, address: str) -> bool:
+        """Whether the certificate names this address: a call from another server's Asterisk goes to nobody else."""
+        if not address:
+            return True
+        certificate = x509.load_pem_x509_certificate((self._place / "node.pem").read_bytes())
+        names = certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
+        return ipaddress.ip_address(address) in names.get_values_for_type(x509.IPAddress)
 
     def take_up(self) -> None:
         """Present what another process has written: the machine has joined anew."""

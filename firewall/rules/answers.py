@@ -9,6 +9,7 @@ from asterisk_ext.domain.address_list import source_of
 from asterisk_ext.domain.firewall import NOT_A_QUESTION
 from asterisk_ext.domain.firewall_trial import Candidate, Question
 from firewall.bans.engine import BanEngine
+from firewall.rules.gone import Gone
 from firewall.rules.guard_firewall import GuardFirewall
 from firewall.socket.firewall_verbs import (
     FirewallApply,
@@ -23,8 +24,9 @@ from firewall.socket.firewall_verbs import (
 
 
 class FirewallAnswers:
-    def __init__(self, firewall: GuardFirewall, engine: BanEngine) -> None:
+    def __init__(self, firewall: GuardFirewall, engine: BanEngine, gone: Gone) -> None:
         self._firewall = firewall
+        self._gone = gone
         self._engine = engine
 
     def answer(self, request: object, uid: int) -> object:
@@ -44,6 +46,7 @@ class FirewallAnswers:
             case FirewallEndorse(digest):
                 firewall.endorse(digest)
             case FirewallNeeds(nodes, trunks):
+                self._gone.told(nodes)
                 return firewall.need(nodes, trunks)
             case FirewallExplain(address, protocol, port, candidate):
                 return self._explain(Question(address, protocol, port), candidate)

@@ -50,7 +50,7 @@ def best(lines: list[bytes], rounds: int, *works: Callable[[list[bytes]], object
     return [len(lines) / min(taken) for taken in seconds]
 
 
-def bytes_per_leg(lines: list[bytes], built: bool) -> float:
+def bytes_per_leg(lines: list[bytes], legs: int, built: bool) -> float:
     """Memory of a table of many ringing calls of one kind, its rows built as a page would have them or not."""
     template = next(line for line in lines if b'"type":"ChannelStateChange"' in line and b'"state":"Up"' in line)
     now, _ = decode_recorded(template)
@@ -58,7 +58,7 @@ def bytes_per_leg(lines: list[bytes], built: bool) -> float:
     calls = LiveCalls("node1")
     gc.collect()
     tracemalloc.start()
-    for number in range(LEGS):
+    for number in range(legs):
         linkedid = f"1795375767.{number - number % 2}"
         channel |= {"id": f"1795375767.{number}", "name": f"PJSIP/1_{number}-{number:08x}"}
         channel["caller"] = {"name": f"Ramal {number}", "number": str(number)}
@@ -72,14 +72,15 @@ def bytes_per_leg(lines: list[bytes], built: bool) -> float:
     gc.collect()
     used, _ = tracemalloc.get_traced_memory()
     tracemalloc.stop()
-    assert len(list(calls.living())) == LEGS
-    return used / LEGS
+    assert len(list(calls.living())) == legs
+    return used / legs
 
 
 def main() -> None:
     options = argparse.ArgumentParser()
     options.add_argument("--file", type=Path, default=RECORDING)
     options.add_argument("--events", type=int, default=None, help="only so many of the file's")
+    options.add_argument("--legs", type=int, default=LEGS, help="of the table whose memory is measured")
     options.add_argument("--rounds", type=int, default=5)
     given = options.parse_args()
     lines = gzip.decompress(given.file.read_bytes()).splitlines()[: given.events]
@@ -95,8 +96,8 @@ def main() -> None:
             ("`json.loads` alone", f"{plain:,.0f} events/s", "1"),
             ("decode and apply", f"{ours:,.0f} events/s", f"{ours / plain:.2f} ×"),
             (f"all rows at the end ({len(rows):,} calls)", f"{milliseconds:.1f} ms", ""),
-            ("memory of a leg", f"{bytes_per_leg(lines, built=False):,.0f} bytes", ""),
-            ("with its row built", f"{bytes_per_leg(lines, built=True):,.0f} bytes", ""),
+            ("memory of a leg", f"{bytes_per_leg(lines, given.legs, built=False):,.0f} bytes", ""),
+            ("with its row built", f"{bytes_per_leg(lines, given.legs, built=True):,.0f} bytes", ""),
         ],
     )
 

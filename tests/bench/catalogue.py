@@ -5,7 +5,7 @@ from __future__ import annotations
 LAB = "bench"
 """The name of the lab that benches on a real fleet are given."""
 SMALL: dict[str, tuple[str, ...]] = {
-    "calls": ("--rounds", "1", "--events", "5000"),
+    "calls": ("--rounds", "1", "--events", "5000", "--legs", "200"),
     "calls_watched": ("--calls", "300", "--clients", "10", "--seconds", "2"),
     "calls_on_asterisk": ("--calls", "16", "--seconds", "1", "--rounds", "1", "--many", "40"),
     "fastagi": ("--seconds", "0.5"),
@@ -15,7 +15,7 @@ SMALL: dict[str, tuple[str, ...]] = {
     "guard_process": ("--bans", "500", "--rounds", "1", "--idle", "0.2"),
     "guard_latency": ("--attackers", "1"),
     "firewall_countries": ("--prefixes", "500", "--swaps", "1"),
-    "registry_watch": ("--watchers", "5", "--tenants", "100", "--writes", "2", "--seconds", "1"),
+    "registry_watch": ("--watchers", "5", "--nodes", "5", "--tenants", "100", "--writes", "2", "--seconds", "1"),
     "fleet_bans_simulated": ("--nodes", "5", "--bans", "2"),
     "maintenance_flip": ("--tenants", "20", "--rounds", "2"),
     "dns_flip": ("--names", "50", "--rounds", "2"),

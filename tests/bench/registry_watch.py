@@ -1,8 +1,9 @@
 """A registry of each engine under a fleet: changes seen by many watchers, heartbeats, a killed leader, a big start.
 
-python -m tests.bench.registry_watch [--watchers 1000] [--tenants 100000] [--writes 20] [--seconds 10]
+python -m tests.bench.registry_watch [--watchers 1000] [--nodes 1000] [--tenants 100000] [--writes 20] [--seconds 10]
 
-The registry's server is a process of its own, as are etcd's three; all watchers share one process.
+The registry's server is a process of its own, as are etcd's three; all watchers share one process. The nodes that beat
+have a connection each, and listen to all reports as often as nodes do where nobody looks.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ import contextlib
 import itertools
 import json
 import multiprocessing
+import random
 import resource
 import sqlite3
 import statistics
@@ -20,31 +22,41 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import uvloop
 from aiohttp import web
 
 from asterisk_ext.domain.errors import Refusal
 from asterisk_ext.domain.pbx import Mode, Pbx
+from asterisk_ext.domain.spread import pause
 from asterisk_ext.ports import Change, Item, Registry
 from asterisk_ext.registry import wire
 from asterisk_ext.registry.embedded import EmbeddedRegistry
 from asterisk_ext.registry.etcd import EtcdRegistry
-from asterisk_ext.registry.etcd_link import Link
+from asterisk_ext.registry.etcd_link import OPTIONS, Link
 from asterisk_ext.registry.remote import RemoteRegistry
 from asterisk_ext.registry.served import LARGEST, application
 from asterisk_ext.services.records import encode, tenant_key
-from asterisk_ext.services.reporting import PERIOD
+from asterisk_ext.services.reporting import PERIOD, until_moment
 from asterisk_ext.tasks import Tasks
 from tests.bench.table import show
 from tests.etcd_servers import Cluster, cluster
 
-HEARTBEATS = 1000
+T = TypeVar("T")
+
+CLOCKS_DIFFER = 0.005
+"""Seconds that a node's clock may be off either way."""
+APART = (*OPTIONS, ("grpc.use_local_subchannel_pool", 1))
+"""Each node has a connection of its own."""
+ONE = "node0"
+"""Whom everybody speaks for at the embedded registry, which does not know who asks without TLS."""
+REPORT = b"x" * 400
+"""As long as a report is."""
 ELECTION_SECONDS = 30.0
 """Within which a cluster that has lost its leader answers again, or the bench fails."""
 
@@ -52,6 +64,7 @@ ELECTION_SECONDS = 30.0
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--watchers", type=int, default=1000)
+    parser.add_argument("--nodes", type=int, default=1000, help="that beat")
     parser.add_argument("--tenants", type=int, default=100_000)
     parser.add_argument("--writes", type=int, default=20)
     parser.add_argument("--seconds", type=float, default=10.0, help="of heartbeats, and of writes around the kill")
@@ -59,10 +72,10 @@ def main() -> None:
     files = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
     resource.setrlimit(resource.RLIMIT_NOFILE, (files, files))
     rows: list[tuple[str, ...]] = [
-        ("engine", "change seen, median", "p99", f"{HEARTBEATS} beats each {PERIOD} s, servers' CPU")
+        ("engine", "change seen, median", "p99", f"{arguments.nodes} nodes beat each {PERIOD} s, servers' CPU")
     ]
     with tempfile.TemporaryDirectory() as place:
-        with served(Path(place)) as (url, pids):
+        with served(Path(place), reports=arguments.nodes) as (url, pids):
             rows.append(("embedded", *asyncio.run(_fleet(lambda: RemoteRegistry(url), pids, arguments))))
         with cluster(Path(place), 3) as servers:
             pids = [process.pid for process in servers.processes]
@@ -79,14 +92,14 @@ def main() -> None:
 
 
 def _etcd(servers: Cluster) -> Registry:
-    return EtcdRegistry(Link(servers.endpoints, None), time.time)
+    return EtcdRegistry(Link(servers.endpoints, None, options=APART), time.time)
 
 
 @contextlib.contextmanager
-def served(place: Path, name: str = "registry.sqlite3") -> Iterator[tuple[str, list[int]]]:
+def served(place: Path, name: str = "registry.sqlite3", reports: int = 0) -> Iterator[tuple[str, list[int]]]:
     """The embedded registry's server at a free port."""
     ours, theirs = multiprocessing.get_context("spawn").Pipe()
-    process = multiprocessing.get_context("spawn").Process(target=_serve, args=(str(place / name), theirs))
+    process = multiprocessing.get_context("spawn").Process(target=_serve, args=(str(place / name), theirs, reports))
     process.start()
     try:
         yield ours.recv(), [process.pid or 0]
@@ -95,10 +108,12 @@ def served(place: Path, name: str = "registry.sqlite3") -> Iterator[tuple[str, l
         process.join()
 
 
-def _serve(place: str, theirs: Any) -> None:
+def _serve(place: str, theirs: Any, reports: int) -> None:
     async def run() -> None:
         root = web.Application(client_max_size=LARGEST)
         kept = EmbeddedRegistry(Path(place), time.time)
+        for number in range(reports):
+            await kept.beat(f"node{number}", 6.0, REPORT)
         root.add_subapp(
             wire.PREFIX, application(kept, lambda request: request.headers.get("X-Node", "node0"), lambda: ["node0"])
         )
@@ -116,7 +131,7 @@ def _serve(place: str, theirs: Any) -> None:
 
 async def _fleet(registry: Callable[[], Registry], pids: list[int], arguments: argparse.Namespace) -> tuple[str, ...]:
     seen = await _seen(registry, arguments.watchers, arguments.writes)
-    return (*seen, await _beating(registry, pids, arguments.seconds))
+    return (*seen, await _beating(registry, pids, arguments.nodes, arguments.seconds))
 
 
 async def _seen(registry: Callable[[], Registry], watchers: int, writes: int) -> tuple[str, str]:
@@ -149,17 +164,52 @@ async def _seen(registry: Callable[[], Registry], watchers: int, writes: int) ->
     return f"{statistics.median(delays) * 1000:.0f} ms", f"{delays[int(len(delays) * 0.99)] * 1000:.0f} ms"
 
 
-async def _beating(registry: Callable[[], Registry], pids: list[int], seconds: float) -> str:
-    one = registry()
+async def _beating(registry: Callable[[], Registry], pids: list[int], size: int, seconds: float) -> str:
+    nodes = {f"node{number}": registry() for number in range(size)}
+    for some in _by(20, list(nodes.items())):
+        await asyncio.gather(*(_connected(name, node) for name, node in some))
     before, started = _cpu(pids), time.monotonic()
     async with asyncio.TaskGroup() as group:
-        for number in range(int(HEARTBEATS * seconds / PERIOD)):
-            due = started + number * PERIOD / HEARTBEATS
-            await asyncio.sleep(max(0.0, due - time.monotonic()))
-            group.create_task(one.beat("node0", 6.0, b"x" * 200))
+        for name, node in nodes.items():
+            group.create_task(_beats(name, node, seconds))
+        group.create_task(_listen(list(nodes.values()), seconds))
     spent = (_cpu(pids) - before) / (time.monotonic() - started)
-    await one.close()
+    for node in nodes.values():
+        await node.close()
     return f"{spent * 100:.0f} % of a core"
+
+
+def _by(size: int, listed: Sequence[T]) -> Iterator[Sequence[T]]:
+    return (listed[start : start + size] for start in range(0, len(listed), size))
+
+
+async def _connected(name: str, node: Registry) -> None:
+    async with asyncio.timeout(60):
+        while True:
+            with contextlib.suppress(Refusal):
+                return await node.beat(_spoken(name, node), 6.0, REPORT)
+            await asyncio.sleep(0.2)
+
+
+def _spoken(name: str, node: Registry) -> str:
+    return name if isinstance(node, EtcdRegistry) else ONE
+
+
+async def _listen(nodes: Sequence[Registry], seconds: float) -> None:
+    """One after the other hears everybody's reports, as often as nodes do where nobody looks."""
+    apart, started = max(PERIOD, pause(len(nodes))) / len(nodes), time.monotonic()
+    for number in range(int(seconds / apart)):
+        await asyncio.sleep(max(0.0, started + number * apart - time.monotonic()))
+        heard = await nodes[number % len(nodes)].beats()
+        assert len(heard) >= len(nodes)
+
+
+async def _beats(name: str, node: Registry, seconds: float) -> None:
+    """As `services.reporting` does, by a clock that is off a little; each report is another than the last."""
+    off = random.uniform(-CLOCKS_DIFFER, CLOCKS_DIFFER)
+    for number in range(int(seconds / PERIOD)):
+        await asyncio.sleep(until_moment(name, time.time() + off))
+        await node.beat(_spoken(name, node), 6.0, REPORT + number.to_bytes(4))
 
 
 def _cpu(pids: list[int]) -> float:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 
 import grpc
@@ -18,10 +19,13 @@ from asterisk_ext.services import records
 from asterisk_ext.trust import cluster as trust
 from asterisk_ext.trust import identity
 from asterisk_ext.trust.authority import Authority, authority_at
+from firewall.kernel.tcp_end import end_connections
 from tests.contract.test_registry import PATIENT
 from tests.contract.test_stolen_node import CONSOLES_ONLY, NOBODYS, STOLEN
 from tests.etcd_servers import Cluster, cluster
 
+REMOVED_ADDRESS = "127.7.9.3"
+"""Of this machine, and nobody else's meanwhile."""
 NODES, CONSOLES = ("node1", "node2", STOLEN), ("node1", "node2")
 
 
@@ -32,9 +36,11 @@ class Fleet:
         self.authority, self.servers, self.now = authority, servers, now
         self.opened: list[EtcdRegistry] = []
 
-    def reached_by(self, node: str) -> EtcdRegistry:
+    def reached_by(self, node: str, *places: str) -> EtcdRegistry:
+        """At the cluster's own places, or at those that lead there."""
         shown = presented(self.authority, node, self.now)
-        self.opened.append(EtcdRegistry(Link(self.servers.endpoints, lambda: shown, PATIENT), lambda: self.now))
+        link = Link(places or self.servers.endpoints, lambda: shown, PATIENT)
+        self.opened.append(EtcdRegistry(link, lambda: self.now))
         return self.opened[-1]
 
     async def close(self) -> None:
@@ -142,6 +148,51 @@ async def test_a_removed_node_writes_and_reads_nothing_from_then_on(fleet: Fleet
         with pytest.raises(Refusal) as refusal:
             await ask
         assert refusal.value.problem is DENIED
+
+
+async def test_a_removed_nodes_open_watch_ends_with_its_connections_and_is_not_opened_again(fleet: Fleet) -> None:
+    keeper, staying = fleet.reached_by("node1"), fleet.reached_by("node2")
+    async with carried(fleet.servers.endpoints[0], REMOVED_ADDRESS) as place:
+        removed = fleet.reached_by(STOLEN, place)
+        revision = await keeper.create("pbx/1", b"a")
+        theirs, others = removed.watch("", revision), staying.watch("", revision)
+        first = await keeper.create("pbx/2", b"b")
+        assert await anext(theirs) == await anext(others) == Change("pbx/2", b"b", first)
+        await keeper.admit("node1", ("node1", "node2"), CONSOLES)
+        assert end_connections([REMOVED_ADDRESS]) > 0
+        second = await keeper.create("pbx/3", b"c")
+        with pytest.raises(Refusal):
+            await anext(theirs)
+        assert await anext(others) == Change("pbx/3", b"c", second)
+
+
+@asynccontextmanager
+async def carried(endpoint: str, source: str) -> AsyncIterator[str]:
+    """Where the endpoint is reached at, by connections that come from another address of this machine."""
+    host, _, port = endpoint.rpartition("/")[2].partition(":")
+
+    carrying: list[asyncio.Task[None]] = []
+
+    async def carry(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        theirs, ours = await asyncio.open_connection(host, int(port), local_addr=(source, 0))
+        carrying.extend(asyncio.create_task(pour(*way)) for way in ((reader, ours), (theirs, writer)))
+
+    async with await asyncio.start_server(carry, "127.0.0.1", 0) as server:
+        yield f"https://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+    for task in carrying:
+        task.cancel()
+    await asyncio.wait(carrying)
+
+
+async def pour(source: asyncio.StreamReader, into: asyncio.StreamWriter) -> None:
+    try:
+        while data := await source.read(65536):
+            into.write(data)
+            await into.drain()
+    except ConnectionError:
+        return
+    finally:
+        into.close()
 
 
 async def test_a_node_that_is_no_console_any_more_loses_its_rights_at_once(fleet: Fleet) -> None:

@@ -11,16 +11,50 @@ from typing import Any
 
 import pytest
 
+from asterisk_ext import hosting
 from asterisk_ext.domain.audio import Recording
 from asterisk_ext.domain.errors import Refusal
 from asterisk_ext.registry.embedded import EmbeddedRegistry
 from asterisk_ext.registry.engine import DATABASE
 from asterisk_ext.services import records
+from asterisk_ext.services.no_asterisk import NoAsterisk
+from asterisk_ext.services.reporting import Reporting
 from tests.contract.fleet_of_nodes import PATIENCE, Node, fleet
+
+FLIPS_AGAIN = 60.0
+"""Seconds after a promotion within which maintenance must be possible."""
 
 
 def registration(server: str, wanted: str) -> Any:
     return lambda rows: rows[server]["server"]["registration"] == wanted
+
+
+def states(rows: dict[str, dict[str, Any]]) -> list[str]:
+    return [row["state"] for row in rows.values()]
+
+
+async def moved(node: Node, source: str, destination: str) -> None:
+    """A maintenance, asked for until the fleet is ready for it, has flipped and is served."""
+    while True:
+        try:
+            await node.ask("POST", f"servers/{source}/maintenance/enter", {"destination": destination})
+        except Refusal as refusal:
+            if not refusal.error_id.startswith(("registry.", "maintenance.dead_end", "maintenance.already")):
+                raise
+            await asyncio.sleep(0.2)
+        else:
+            return
+
+
+@pytest.fixture
+def hosting_nodes(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The nodes report as such that host virtual PBXs, and have taken in node3's beforehand."""
+
+    def reporting(*told: Any, hosts: bool) -> Reporting:
+        return Reporting(*told)
+
+    monkeypatch.setattr(hosting, "Reporting", reporting)
+    monkeypatch.setattr(NoAsterisk, "prepared", ("node3",))
 
 
 async def upload(node: Node, content: bytes) -> str:
@@ -55,7 +89,7 @@ async def refused(node: Node, force: bool = False) -> str:
 
 
 async def test_a_console_takes_the_dead_servers_place_and_the_fleet_goes_on_with_it(
-    tmp_path_factory: pytest.TempPathFactory,
+    tmp_path_factory: pytest.TempPathFactory, hosting_nodes: None
 ) -> None:
     lost = records.lift_key("192.0.2.66")
     async with fleet(tmp_path_factory.mktemp("p"), 3) as (first, console, other):
@@ -74,14 +108,19 @@ async def test_a_console_takes_the_dead_servers_place_and_the_fleet_goes_on_with
         made = await console.ask("POST", "registry/promote", {"force": False})
         assert (made["epoch"], made["missing"]) == (2, [])
         assert await kept(console, audio) == b"audio"
+        async with asyncio.timeout(FLIPS_AGAIN):
+            await moved(console, "node3", "node2")
+            await console.until(lambda rows: rows["node3"]["destination"] == "node2")
         await console.edit("node3", "after.example.net")
         await other.until(registration("node3", "after.example.net"))
-        await console.until(lambda rows: [row["state"] for row in rows.values()] == ["unreachable", "active", "active"])
+        for node in (console, other):
+            await node.until(lambda rows: states(rows) == ["unreachable", "active", "in_maintenance"])
         assert await refused(other) == "registry.not_a_console"
 
         await first.start()
         await first.until(registration("node3", "after.example.net"))
-        await first.until(lambda rows: [row["state"] for row in rows.values()] == ["active"] * 3)
+        await first.until(lambda rows: states(rows) == ["active", "active", "in_maintenance"])
+        assert (await first.servers())["node3"]["destination"] == "node2"
         told = await asyncio.to_thread(Path(first.state / "lost-writes.json").read_text)
         assert json.loads(told) == [lost]
         await first.edit("node3", "later.example.net")

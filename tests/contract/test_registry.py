@@ -317,22 +317,45 @@ async def test_who_is_no_node_of_the_fleet_reads_nothing(tmp_path: Path, aiohttp
     await own.close()
 
 
+class Times:
+    """A node's clock, which somebody sets, and one that nobody does."""
+
+    def __init__(self) -> None:
+        self.now, self.ticks = clock(), 5.0
+
+    async def jumped(self, registry: Registry, jump: float) -> dict[str, float]:
+        """The ages of two nodes' reports, one of them silent for a minute in which the clock was set."""
+        await registry.beat("silent", 6.0, b"")
+        await registry.beat("living", 6.0, b"")
+        await registry.beats()
+        self.ticks += 60
+        self.now += 60 + jump
+        await registry.beat("living", 6.0, b"")
+        return {node: self.now - at for node, (at, _) in (await registry.beats()).items()}
+
+
 @pytest.mark.parametrize("jump", [3600.0, -3600.0])
 async def test_a_clock_that_jumps_by_an_hour_makes_no_silent_node_young_and_no_living_one_old(
     tmp_path: Path, jump: float
 ) -> None:
-    now, ticks = [clock()], [5.0]
-    registry = EmbeddedRegistry(tmp_path / "registry.sqlite", lambda: now[0], lambda: ticks[0])
-    await registry.beat("silent", 6.0, b"")
-    ticks[0] += 60
-    now[0] += 60 + jump
-    await registry.beat("living", 6.0, b"")
-    ages = {node: now[0] - at for node, (at, _) in (await registry.beats()).items()}
-    assert ages == {"silent": 60.0, "living": 0.0}
+    times = Times()
+    registry = EmbeddedRegistry(tmp_path / "registry.sqlite", lambda: times.now, lambda: times.ticks)
+    assert await times.jumped(registry, jump) == {"silent": 60.0, "living": 0.0}
     await registry.close()
-    again = EmbeddedRegistry(tmp_path / "registry.sqlite", lambda: now[0] - 7200, lambda: ticks[0])
-    assert all(at <= now[0] - 7200 for at, _ in (await again.beats()).values())
+    again = EmbeddedRegistry(tmp_path / "registry.sqlite", lambda: times.now - 7200, lambda: times.ticks)
+    assert all(at <= times.now - 7200 for at, _ in (await again.beats()).values())
     await again.close()
+
+
+@pytest.mark.parametrize("jump", [3600.0, -3600.0])
+async def test_a_clock_that_jumps_by_an_hour_makes_nobody_in_a_cluster_younger_or_older(
+    clusters: Clusters, jump: float
+) -> None:
+    times = Times()
+    link = Link(clusters.emptied(1).endpoints, None, PATIENT)
+    registry = EtcdRegistry(link, lambda: times.now, lambda: times.ticks)
+    assert await times.jumped(registry, jump) == {"silent": 60.0, "living": 0.0}
+    await registry.close()
 
 
 async def test_a_node_whose_clock_is_an_hour_off_tells_the_others_reports_by_its_own(

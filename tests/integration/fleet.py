@@ -94,8 +94,8 @@ class Lab:
         """A call from a sample account, or from ``carrier``; returns when it is over."""
         return probes.call(self.name, caller, number, node=node, seconds=seconds)
 
-    def register(self, account: str, *, node: str = "") -> Tried:
-        return probes.register(self.name, account, node=node)
+    def register(self, account: str, *, node: str = "", seconds: int = 60) -> Tried:
+        return probes.register(self.name, account, node=node, seconds=seconds)
 
     def attack(
         self, *, node: str = "node1", failures: int = 4, attacker: str = "attacker1", tcp: bool = False

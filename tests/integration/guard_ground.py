@@ -29,7 +29,7 @@ from asterisk_ext.lab.topology import PREFIX4
 SOCKET = "run/asterisk-ext/guard.sock"
 LOG = "var/log/asterisk/security"
 REALTIME = "var/lib/asterisk-ext/realtime/realtime.sqlite3"
-PATIENCE = 10.0
+PATIENCE = 30.0
 """Seconds after which something awaited is held to be missing."""
 INSIST_SECONDS = 20.0
 FIRST_NET = 67
@@ -50,7 +50,6 @@ class Ground:
         self.holders = {name: pids[pid] for name, pid in state.read(place).holders.items()}
         self._place, self._first = place, first
         self._started: dict[str, subprocess.Popen[bytes]] = {}
-        self._given: set[str] = set()
         self._past: set[str] = set()
         """Attackers of earlier tests: what they sent may be logged, and they banned, a good while later."""
 
@@ -70,14 +69,18 @@ class Ground:
 
     def addresses(self, count: int, machine: str = "attacker1") -> list[str]:
         """Addresses that nobody has used yet, from now on also a machine's own."""
-        # Others work on this lab as well (a bench is a process of its own): the machines themselves know who has been.
-        own = ("attacker1", "attacker2", "phones1")
-        given = sum(self.net(name, "ip", "-o", "-4", "addr").count(" secondary ") for name in own)
-        numbers = range(given, given + count)
-        fresh = [f"198.18.{FIRST_NET + number // 250}.{number % 250 + 1}" for number in numbers]
-        self._given.update(fresh)
+        given = self._used()
+        fresh = [_attacker(number) for number in range(given, given + count)]
         self.net(machine, "ip", "-batch", "-", given="".join(f"addr add {a}/{PREFIX4} dev eth0\n" for a in fresh))
         return fresh
+
+    def _used(self) -> int:
+        """How many have been given out.
+
+        Others work on this lab as well (a bench is a process of its own): the machines themselves know who has been.
+        """
+        own = ("attacker1", "attacker2", "phones1")
+        return sum(self.net(name, "ip", "-o", "-4", "addr").count(" secondary ") for name in own)
 
     def address(self, machine: str = "attacker1") -> str:
         return self.addresses(1, machine)[0]
@@ -241,7 +244,7 @@ class Ground:
         self.settled(node)
         for ban in self.ask(node, verb="list"):
             self.ask(node, verb="lift", address=ban["source"])
-        self._past |= self._given
+        self._past.update(_attacker(number) for number in range(self._used()))
 
     def read_up(self, node: str) -> None:
         """Wait until the guard has read all that is in the log at present."""
@@ -258,6 +261,10 @@ class Ground:
             now = path.stat().st_size
             if now != size or self.ask(node, verb="status")["log_offset"] != now:
                 size, still = now, time.monotonic()
+
+
+def _attacker(number: int) -> str:
+    return f"198.18.{FIRST_NET + number // 250}.{number % 250 + 1}"
 
 
 def pause(seconds: float) -> None:

@@ -58,6 +58,8 @@ class Heard:
     """Q.850 cause of the final response or of the BYE that ended the call."""
     rtp: bytes = b""
     realm: str = ""
+    rang: float = 0.0
+    """When it first rang, by the loop's clock."""
     last: Message | None = None
 
     @property
@@ -86,6 +88,8 @@ class Phone:
         self._inbox: asyncio.Queue[Message] = asyncio.Queue()
         self._rtp = bytearray()
         self.rtp_times: list[float] = []
+        self.rtp_numbers: list[int] = []
+        """Sequence numbers, as they came (RFC 3550, section 5.1)."""
         self.calls: list[Message] = []
         """INVITEs received."""
         self.registers: list[Message] = []
@@ -153,7 +157,7 @@ class Phone:
         heard = await self._transaction("INVITE", uri, uri, body, wait=wait, extra=extra)
         if heard.final == 200 and heard.last is not None:
             await asyncio.sleep(talk)
-            self._send(self._request("BYE", uri, heard.last.get("To"), heard.last.get("Call-ID"), 90, "", "", ""))
+            self.end(heard.last)
         heard.rtp = bytes(self._rtp)
         return heard
 
@@ -190,6 +194,11 @@ class Phone:
         assert heard.last is not None
         assert heard.final == 200, heard.statuses
         return heard.last
+
+    def end(self, answer: Message) -> None:
+        """Hang up the call that ``answer`` began."""
+        uri = f"sip:{self._server[0]}:{self._server[1]}"
+        self._send(self._request("BYE", uri, answer.get("To"), answer.get("Call-ID"), 90, "", "", ""))
 
     async def refer(self, answer: Message, to: str, replacing: Message | None = None) -> int:
         """Transfer the call that ``answer`` began to ``to``, or to the other end of the call ``replacing`` (RFC 3891);
@@ -253,6 +262,8 @@ class Phone:
                 if message.get("Call-ID") != call_id or message.get("CSeq") != f"{number} {method}":
                     continue
                 heard.statuses.append(message.status)
+                if message.status == 180 and not heard.rang:
+                    heard.rang = asyncio.get_running_loop().time()
                 if message.status >= 200:
                     return message
 
@@ -337,6 +348,7 @@ class Phone:
 
     def _media(self, data: bytes) -> None:
         self._rtp += data[12:]
+        self.rtp_numbers.append(int.from_bytes(data[2:4], "big"))
         self.hears.set()
         if self._cancel_at and len(self._rtp) >= self._cancel_at:
             self._cancel_at = 0

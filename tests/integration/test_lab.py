@@ -62,7 +62,7 @@ def test_asterisks_command_line_works_in_a_node(lab: Lab) -> None:
 def test_an_unknown_machine_is_refused_by_name(lab: Lab) -> None:
     done = lab_command("exec", "--name", lab.name, "node7", "--", "true")
     assert done.returncode != 0
-    assert done.stderr.startswith("lab.no_machine: The lab")
+    assert done.stderr.startswith("lab.no_machine (machine): The lab")
     assert "node7" in done.stderr
 
 
@@ -142,5 +142,5 @@ def test_the_phones_are_registered_when_the_lab_is_ready(lab: Lab) -> None:
 def test_a_second_lab_of_the_same_name_is_refused(lab: Lab) -> None:
     done = lab_command("up", "--detach", "--name", lab.name, "--port", str(free_ports(1)))
     assert done.returncode != 0
-    assert done.stderr.startswith("lab.name_taken:")
+    assert done.stderr.startswith("lab.name_taken (name):")
     assert lab.status()["ready"]

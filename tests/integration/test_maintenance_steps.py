@@ -67,6 +67,7 @@ def test_one_virtual_pbx_moves_alone_and_its_former_home_keeps_its_emergency_cal
         assert served[2] == "node1"
         assert lab.call("1_209", "190", seconds=1).final == 200
     finally:
+        lab.register("1_209", node="node2", seconds=0)
         lab.ext("node1", "pbx", "move", "1", "node1")
         lab.ext("node1", "pbx", "settle", "1")
     assert lab.register("1_209", node="node1").as_expected

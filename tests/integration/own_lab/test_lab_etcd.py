@@ -4,13 +4,19 @@ from __future__ import annotations
 
 import os
 import signal
+import subprocess
 import time
 from collections.abc import Callable, Iterator
+from contextlib import closing
 
 import pytest
 
+from asterisk_ext.lab.enter import command_line
+from asterisk_ext.lab.topology import ETCD_PORT
 from tests.integration.conftest import free_ports
 from tests.integration.fleet import Lab, lab_command
+from tests.integration.guard_ground import Ground
+from tests.integration.own_lab.night import night
 from tests.integration.own_lab.reaper import reaped
 
 
@@ -18,7 +24,7 @@ from tests.integration.own_lab.reaper import reaped
 def lab() -> Iterator[Lab]:
     """A lab of this file's own."""
     name = f"own-{os.getpid()}"
-    wanted = ("--nodes", "3", "--registry", "etcd", "--port", str(free_ports(3)))
+    wanted = ("--nodes", "3", "--registry", "etcd", "--dns", "--port", str(free_ports(3)))
     with reaped(name):
         done = lab_command("up", "--detach", "--name", name, *wanted)
         assert done.returncode == 0, done.stderr
@@ -52,6 +58,11 @@ def banned(lab: Lab, node: str) -> list[str]:
     return [line.split("\t")[0] for line in lab.ext(node, "ban", "list").splitlines()]
 
 
+async def test_nobody_notices_a_night_of_maintenance(lab: Lab) -> None:
+    with closing(Ground(lab.name)) as ground:
+        await night(lab, ground)
+
+
 def test_a_partitioned_node_goes_on_alone_and_catches_up_when_it_returns(lab: Lab) -> None:
     until(lambda: states(lab, "node1") == dict.fromkeys(("node1", "node2", "node3"), "active"))
     assert lab.run("node3", "ip", "link", "set", "eth0", "down").returncode == 0
@@ -75,3 +86,13 @@ def test_a_fleet_on_etcd_goes_on_when_a_server_of_the_cluster_dies_and_lets_no_o
     refused = lab.run("node3", "asterisk-ext", "server", "token", "node1")
     assert (refused.returncode, refused.stderr.partition(":")[0]) == (1, "registry.denied")
     assert states(lab, "node3")["node1"] == "in_maintenance"
+
+
+def test_a_removed_servers_open_connections_with_the_cluster_end(lab: Lab) -> None:
+    address = {row["server"]["name"]: row["server"]["ip"] for row in lab.told("node2", "server", "list")}
+    connect = f"exec 3<>/dev/tcp/{address['node2']}/{ETCD_PORT}; cat <&3"
+    with subprocess.Popen(command_line(lab.name, "node3", ("bash", "-c", connect))) as connected:
+        shown = ("ss", "-Htn", "state", "established", "sport", "=", f":{ETCD_PORT}", "dst", address["node3"])
+        until(lambda: bool(lab.run("node2", *shown).stdout))
+        until(lambda: lab.run("node2", "asterisk-ext", "server", "remove", "node3").returncode == 0)
+        connected.wait(180)

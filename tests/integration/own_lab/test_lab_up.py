@@ -40,7 +40,7 @@ def test_a_port_in_use_is_refused_and_leaves_nothing(name: str) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         done = lab_command("up", "--detach", "--name", name, "--port", str(taken.getsockname()[1]))
     assert done.returncode != 0
-    assert done.stderr.startswith("lab.port_taken:")
+    assert done.stderr.startswith("lab.port_taken (port):")
     assert not (STATE / name).exists()
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Awaitable, Callable
+from datetime import datetime
 
 import pytest
 
@@ -18,14 +19,14 @@ from asterisk_ext.guard_ports import Attempt, Banned, Spared
 from asterisk_ext.services import records
 from asterisk_ext.services.records import encode
 from tests.unit.admin_http.conftest import Client, Visitor
-from tests.unit.admin_http.world import LINE, NOW, World, call, leg
+from tests.unit.admin_http.world import LINE, NOW, ZONE, World, call, leg
 
 Visit = Callable[[str], Awaitable[Visitor]]
 
 PAGES = (
     "/", "/calls", "/servers", "/servers/add", "/servers/FLN-CORE-01", "/servers/FLN-CORE-01/edit",
     "/servers/RIO-CORE-01/remove", "/servers/FLN-CORE-01/maintenance", "/pbx", "/pbx/1", "/bans", "/bans/add",
-    "/servers/FLN-CORE-01/firewall",
+    "/bans/fleet", "/servers/FLN-CORE-01/firewall",
     "/servers/FLN-CORE-01/firewall?edit=default-1", "/servers/FLN-CORE-01/firewall?edit=new&direction=out",
     "/servers/SPO-NODE-01/firewall", "/servers/FLN-CORE-01/firewall/plan",
     "/pbx/add", "/pbx/1/edit", "/pbx/1/remove", "/pbx/1/parts", "/pbx/1/extensions/add", "/pbx/1/routes/add",
@@ -75,6 +76,7 @@ ACTS = (
     *(f"/servers/FLN-CORE-01/firewall/{act}" for act in ("apply", "confirm", "rollback")),
     "/pbx/add", "/pbx/1/edit", "/pbx/1/remove", "/pbx/1/extensions/add", "/pbx/1/extensions/202/edit",
     "/pbx/1/extensions/202/remove",
+    *(f"/bans/fleet/{act}" for act in ("never", "again", "withdraw")),
     "/bans/lift", "/calls/1786601653.100/hangup", "/firewall/countries/update",
     "/firewall/lists/save", "/firewall/lists/remove", "/audios/add", "/audios/use",
     "/audios/remove",
@@ -83,6 +85,7 @@ ACTS = (
 FIELDS = {
     "id": "9", "name": "new", "technology": "NODE", "ip": "198.18.9.1", "destination": "SPO-NODE-01",
     "status": "total_block", "address": "203.0.113.45", "kind": "music",
+    "network": "203.0.113.45", "server": "SPO-NODE-01",
 }  # fmt: skip
 
 
@@ -156,6 +159,18 @@ async def test_maintenance_is_said_done_and_undone(visit: Visit, world: World) -
     status, page = await browser.act(f"{path}/leave")
     assert "FLN-CORE-01 fora de manutenção" in page
     assert not world.fleet.maintenance().entries
+
+
+async def test_a_maintenance_can_be_planned_for_a_time_to_come_and_called_off(visit: Visit, world: World) -> None:
+    browser = await visit("operator")
+    path = "/servers/FLN-CORE-01/maintenance"
+    starts = datetime.fromtimestamp(world.now + 3600, ZONE).strftime("%Y-%m-%dT%H:%M")
+    _, page = await browser.act(f"{path}/enter", destination="SPO-NODE-01", starts=starts)
+    assert "Até lá nada muda." in page
+    assert not world.fleet.maintenance().entries
+    await browser.act(f"{path}/leave")
+    _, page = await browser.act(f"{path}/enter", destination="SPO-NODE-01", starts="yesterday")
+    assert "maintenance.bad_time" in page or "não foi planejada" in page
 
 
 async def test_before_a_maintenance_what_does_not_follow_by_itself_is_said_and_what_is_not_known(

@@ -68,7 +68,7 @@ def test_what_a_caller_dials_is_filtered_and_its_length_compared_before_anything
 
 def test_the_raw_number_is_used_nowhere_else() -> None:
     digits_only = {"asterisk-ext-call", "asterisk-ext-emergency-call", "asterisk-ext-did"}
-    filtering = {"asterisk-ext-phones", "asterisk-ext-trunks"}
+    filtering = {"asterisk-ext-phones", "asterisk-ext-trunks", "asterisk-ext-nodes"}
     users = {name for name, lines in contexts().items() if any("${EXTEN" in line for line in lines)}
     assert users == digits_only | filtering
     entered = set(re.findall(r"asterisk-ext-(?:call|emergency-call|did),(.+),1\)$", dialplan(), re.MULTILINE))
@@ -148,6 +148,17 @@ def test_a_setting_that_could_end_its_line_is_refused(setting: str, value: objec
 
 def test_a_phones_own_words_reach_dial_only_after_a_whitelist() -> None:
     ringing = "\n".join(contexts()["asterisk-ext-ring"])
-    assert dialplan().count("PJSIP_DIAL_CONTACTS") == 1
+    assert dialplan().count("PJSIP_DIAL_CONTACTS") - dialplan().count("${LEN(${PJSIP_DIAL_CONTACTS") == 1
     assert "Set(LOCAL(plain)=${FILTER(" in ringing
     assert "${LEN(${plain})} = ${LEN(${contacts})} & ${LEN(${others})} = 0]" in ringing
+
+
+def test_another_server_s_calls_reach_extensions_only_and_never_a_trunk() -> None:
+    lines = contexts()["asterisk-ext-nodes"]
+    assert [line.split(",")[0] for line in lines if line.startswith("exten")] == ["exten => _rX.", "exten => _eX."]
+    left_for = set(re.findall(r"(?:Gosub|Goto)\(([a-z-]+),", "\n".join(lines)))
+    assert left_for == {"asterisk-ext-tenant", "asterisk-ext-ring", "asterisk-ext-limit", "asterisk-ext-reach"}
+    for line in lines:
+        if line.startswith("exten"):
+            assert ":5062$" in line, "over the fleet's own transport"
+            assert "${LEN(${FILTER(0-9_,${EXTEN:1})})} = ${LEN(${EXTEN:1})} & ${LEN(${EXTEN})} <= 48" in line

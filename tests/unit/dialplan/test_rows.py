@@ -103,8 +103,9 @@ def test_groups_within_groups_ring_each_phone_once() -> None:
 
 def test_the_gate_and_the_routes_find_the_tenant_and_its_numbers() -> None:
     assert shown(clinic(), shop(), table="pbx") == (
-        "id=1 status=active language=pt_BR max_calls=4 prefixes=.0.9. trunks=1_trunk14/4831210114&1_trunk15/\n"
-        "id=2 status=partial_block language=en max_calls=0 prefixes=.0. trunks=2_trunk16/"
+        "id=1 way=node1 status=active language=pt_BR max_calls=4 prefixes=.0.9. "
+        "trunks=1_trunk14/4831210114&1_trunk15/\n"
+        "id=2 way=node1 status=partial_block language=en max_calls=0 prefixes=.0. trunks=2_trunk16/"
     )
     assert shown(clinic(), shop(), table="did") == (
         "number=4831210114 pbx=1 target=600\nnumber=4833741428 pbx=2 target=200"

@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from ipaddress import ip_address
 
+from asterisk_ext.asterisk_ports import Contact
 from asterisk_ext.domain.access import Actor
 from asterisk_ext.domain.errors import Problem
 from asterisk_ext.domain.firewall import Address, Explanation, Firewall, Needs, explain, weakened
@@ -21,7 +22,7 @@ from asterisk_ext.domain.firewall_trial import (
     State,
 )
 from asterisk_ext.domain.server import Server
-from asterisk_ext.ports import SILENT, Contact
+from asterisk_ext.ports import SILENT
 from asterisk_ext.services.firewall import Firewalls
 from asterisk_ext.services.firewall_elsewhere import Order
 from asterisk_ext.services.firewall_plan import View
@@ -116,7 +117,7 @@ class FakeElsewhere:
 
 
 class FakePhones:
-    """``ports.PhoneBook``"""
+    """``asterisk_ports.PhoneBook``"""
 
     def __init__(self) -> None:
         self.there: list[Contact] = []
@@ -126,6 +127,9 @@ class FakePhones:
 
     async def registered(self) -> Mapping[int, int]:
         return Counter(int(contact.account.partition("_")[0]) for contact in self.there)
+
+    def recount(self) -> None:
+        return None
 
 
 class FakeCarriers(dict[str, Sequence[str]]):

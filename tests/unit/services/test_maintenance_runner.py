@@ -11,6 +11,7 @@ from asterisk_ext.domain.errors import Refusal
 from asterisk_ext.domain.maintenance_plan import Heading, Plan, Step
 from asterisk_ext.domain.maintenance_seen import NamesState
 from asterisk_ext.domain.pbx import Mode, Pbx
+from asterisk_ext.domain.server import LATE_AFTER
 from asterisk_ext.services import records
 from asterisk_ext.services.maintenance import Maintenance
 from asterisk_ext.services.maintenance_plans import expected_at, plan_of
@@ -115,6 +116,19 @@ async def test_another_node_takes_over_from_a_runner_that_has_fallen_silent(worl
     assert other._is_mine(await plan(world))
     await other.step("node1")
     assert ((await plan(world)).runner, ended(await plan(world))[-1]) == ("node2", Step.DNS)
+
+
+async def test_where_the_destination_dies_right_after_the_flip_it_is_not_called_safe_and_they_can_be_brought_home(
+    world: World,
+) -> None:
+    await world.tenants.save(ROOT, TENANT)
+    assert (await world.maintenance.enter(ROOT, "node1", "node2")).flipped
+    world.now += 2 * LATE_AFTER
+    await world.report("node1", map_revision=world.fleet.map_revision)
+    status = world.maintenance.status(ROOT, "node1")
+    assert (status.seen.answers, status.seen.served, status.safe) == (False, False, False)
+    assert (await world.maintenance.leave(ROOT, "node1")).flipped
+    assert world.fleet.maintenance().follow("node1") == "node1"
 
 
 async def test_coming_home_to_a_server_that_does_not_answer_is_refused(world: World) -> None:

@@ -70,7 +70,7 @@ async def test_a_node_without_asterisk_hosts_nothing_whatever_its_record_says(wo
 
 async def test_it_reports_that_it_serves_nobody_by_the_newest_map(world: World, kind: Technology) -> None:
     absent = NoAsterisk(world.fleet)
-    reporting = Reporting("db", "1", absent, absent, absent, dict, world.fleet, NoBans(), hosts=False)
+    reporting = Reporting("db", "1", absent, absent, absent, dict, world.fleet, NoBans(), world.clock, hosts=False)
     running = asyncio.ensure_future(reporting.run(world.registry))
     await world.report("node2")
     flipped = await world.maintenance.enter(ROOT, "node1", "node2")

@@ -1,0 +1,192 @@
+"""A flip of many virtual PBXs on real Asterisk: until a visitor's phone registers and calls at the destination.
+
+asterisk-ext lab up --detach --name bench --nodes 2
+python -m tests.bench.maintenance_on_asterisk bench [--tenants 1000] [--extensions 10]
+
+From the request on, a phone that the destination does not know yet tries every 20 ms, each time from another address;
+one of the destination's own registers meanwhile, and how long it waits is the stall.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import json
+import statistics
+import time
+import urllib.request
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+from tests.bench.table import show
+from tests.integration.fleet import Lab
+from tests.integration.guard_ground import Ground
+from tests.integration.sip_phone import Phone
+
+FIRST, SECRET, PERIOD, PATIENCE = 5000, "a-phone-s-own-secret", 0.02, 60.0
+SOURCE, DESTINATION = "node1", "node2"
+
+
+@dataclass
+class Flip:
+    """Seconds from the request."""
+
+    registered: float = 0.0
+    called: float = 0.0
+    answered: float = 0.0
+    """The console says that the destination serves."""
+    prepared: float = 0.0
+    """Of which the destination took them in beforehand."""
+    stalls: list[float] = field(default_factory=list)
+
+
+class Bench:
+    def __init__(self, lab: Lab, tenants: int, extensions: int) -> None:
+        self.lab, self.ground = lab, Ground(lab.name)
+        self.tenants, self.extensions = tenants, extensions
+
+    def fill(self) -> None:
+        """Virtual PBXs at the source, and one at the destination."""
+        made = [self._tenant(FIRST + number, SOURCE) for number in range(self.tenants)]
+        self.lab.ext("node1", "pbx", "import", "-", given=json.dumps({"tenants": made}))
+        there = self._tenant(FIRST - 1, DESTINATION)
+        self.lab.ext("node1", "pbx", "import", "-", given=json.dumps({"tenants": [there]}))
+
+    async def known(self) -> None:
+        """The last of them can register at the source."""
+        await self._until_registered(SOURCE, f"{FIRST + self.tenants - 1}_2000")
+        await self._until_registered(DESTINATION, f"{FIRST - 1}_2000")
+
+    async def flip(self, prepared: bool) -> Flip:
+        """Into maintenance; back, where the destination is to know them still when it is asked next."""
+        flip, own = Flip(), await self._phone(DESTINATION, f"{FIRST - 1}_2000")
+        over = asyncio.Event()
+        watched = asyncio.create_task(self._watch(own, over, flip))
+        await asyncio.sleep(0.5)
+        began = time.perf_counter()
+        asked = asyncio.create_task(asyncio.to_thread(self._ask, "enter", {"destination": DESTINATION}))
+        asked.add_done_callback(lambda _: setattr(flip, "answered", time.perf_counter() - began))
+        phone = await self._until_registered(DESTINATION, f"{FIRST + self.tenants - 1}_2000")
+        flip.registered = time.perf_counter() - began
+        dialled = asyncio.get_running_loop().time()
+        heard = await phone.call("190", talk=0.0)
+        flip.called = flip.registered + heard.rang - dialled if heard.final == 200 else float("nan")
+        await asked
+        over.set()
+        await watched
+        own.close()
+        first = next(stage for stage in self._told()["plan"]["journal"] if stage["step"] == "prepare")
+        flip.prepared = first["ended"] - first["began"]
+        if not prepared:
+            await phone.register(expires=0)
+        phone.close()
+        self._ask("leave", {})
+        await self._until(lambda told: bool(told["seen"]["served"] if prepared else told["plan"]["closed"]))
+        return flip
+
+    async def _until(self, holds: Callable[[Any], bool]) -> None:
+        while not holds(await asyncio.to_thread(self._told)):  # noqa: ASYNC110 - another machine is asked
+            await asyncio.sleep(0.2)
+
+    async def _watch(self, phone: Phone, over: asyncio.Event, flip: Flip) -> None:
+        while not over.is_set():
+            began = time.perf_counter()
+            await phone.register()
+            flip.stalls.append(time.perf_counter() - began)
+            await asyncio.sleep(PERIOD)
+
+    async def _until_registered(self, node: str, account: str) -> Phone:
+        """Every 20 ms a new phone tries; the first that registers."""
+        ends = time.monotonic() + PATIENCE
+        tries: set[asyncio.Task[Phone | None]] = set()
+        while time.monotonic() < ends:
+            tries.add(asyncio.create_task(self._try(node, account)))
+            done, tries = await asyncio.wait(tries, timeout=PERIOD, return_when=asyncio.FIRST_COMPLETED)
+            for found in filter(None, (task.result() for task in done)):
+                for task in tries:
+                    task.cancel()
+                return found
+            await asyncio.sleep(PERIOD)
+        raise TimeoutError(f"{account} does not register at {node}")
+
+    async def _try(self, node: str, account: str) -> Phone | None:
+        phone = await self._phone(node, account)
+        try:
+            if (await phone.register()).final == 200:
+                return phone
+        except TimeoutError:
+            pass
+        phone.close()
+        return None
+
+    async def _phone(self, node: str, account: str) -> Phone:
+        own = next(self._fresh)
+        phone = Phone((self.ground.ip(node), 5060), own, 5060, account, SECRET)
+        return await phone.open(lambda ip, port: self.ground.bound(ip, port, "phones1"))
+
+    @property
+    def _fresh(self) -> Iterator[str]:
+        if not hasattr(self, "_addresses"):
+            self._addresses = iter(self.ground.addresses(1500, "phones1"))
+        return self._addresses
+
+    def _tenant(self, number: int, home: str) -> dict[str, object]:
+        return {
+            "id": number,
+            "name": f"PBX {number}",
+            "domain": f"p{number}.bench.example",
+            "home": home,
+            "extensions": [{"number": str(2000 + at), "secret": SECRET} for at in range(self.extensions)],
+            "trunks": [{"name": f"trunk{number}", "host": self.ground.ip("carrier")}],
+            "emergency_trunks": [f"trunk{number}"],
+        }
+
+    def _ask(self, act: str, body: dict[str, str]) -> None:
+        request = self.lab.api(f"servers/{SOURCE}/maintenance/{act}")
+        request.method, request.data = "POST", json.dumps(body).encode()
+        urllib.request.urlopen(request).close()  # noqa: S310 - our own console's URL
+
+    def _told(self) -> Any:
+        with urllib.request.urlopen(self.lab.api(f"servers/{SOURCE}/maintenance")) as answer:  # noqa: S310
+            return json.load(answer)
+
+
+async def measure(bench: Bench, rounds: int) -> dict[str, list[Flip]]:
+    await bench.known()
+    unknown = [await bench.flip(prepared=False) for _ in range(rounds)]
+    await bench.flip(prepared=True)
+    return {"not known there before": unknown, "known there": [await bench.flip(prepared=True) for _ in range(rounds)]}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser()
+    parser.add_argument("lab")
+    parser.add_argument("--tenants", type=int, default=1000)
+    parser.add_argument("--extensions", type=int, default=10)
+    parser.add_argument("--rounds", type=int, default=5)
+    wanted = parser.parse_args()
+    bench = Bench(Lab(wanted.lab), wanted.tenants, wanted.extensions)
+    bench.fill()
+    for kind, flips in asyncio.run(measure(bench, wanted.rounds)).items():
+        figures = {
+            "the destination takes them in, from the plan's record": [flip.prepared for flip in flips],
+            "a phone of theirs is registered at the destination": [flip.registered for flip in flips],
+            "its call to 190 rings at the carrier": [flip.called for flip in flips],
+            "the console answers: the destination serves": [flip.answered for flip in flips],
+            "longest REGISTER of a phone of the destination's own": [max(flip.stalls) for flip in flips],
+        }
+        show(
+            f"{wanted.tenants:,} virtual PBXs × {wanted.extensions} extensions, {kind}, {wanted.rounds} flips",
+            [
+                ("from the request on", "median", "worst"),
+                *(
+                    (name, f"{statistics.median(took) * 1000:.0f} ms", f"{max(took) * 1000:.0f} ms")
+                    for name, took in figures.items()
+                ),
+            ],
+        )
+
+
+if __name__ == "__main__":
+    main()

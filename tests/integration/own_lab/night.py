@@ -1,0 +1,73 @@
+"""A whole night of maintenance, whatever engine keeps the registry: phones that follow by DNS, and come home by it."""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+import json
+import re
+import time
+from collections.abc import Callable
+from typing import Any
+
+from tests.integration.fleet import Lab
+from tests.integration.guard_ground import Ground
+from tests.integration.sip_phone import Phone
+
+PATIENCE = 180.0
+"""Seconds: a registration expires after 30, and a loaded machine takes its time."""
+SOURCE, DESTINATION = "node1", "node2"
+WAYS = ((("enter", SOURCE, DESTINATION), DESTINATION, SOURCE), (("leave", SOURCE), SOURCE, DESTINATION))
+"""What is asked, who serves then, and who has until then."""
+TALKING, LATE, CALLED = "1_209", "2_209", "4831210117"
+"""Who talks through the night, whose phone has not followed, and the number that a carrier calls at node1 alone."""
+
+
+async def night(lab: Lab, ground: Ground) -> None:
+    """Raises AssertionError where somebody would notice it."""
+    phones = {account.name for account in ground.plan.phones if account.node == SOURCE and account.pbx != 9}
+    await until(lambda: phones <= registered(lab, SOURCE))
+    talking = await caller(ground)
+    answer = await talking.reach("200")
+    await until(lambda: bool(talking.rtp_numbers))
+    for words, host, left in WAYS:
+        await asyncio.to_thread(lab.ext, SOURCE, "server", "maintenance", *words)
+        await until(lambda: status(lab)["seen"]["served"])
+        # Whose phone is still where it was calls 190, and a carrier that knows node1 alone is answered, all the while.
+        assert (await ring(lab, LATE, "190", left)).final == 200
+        assert (await ring(lab, "carrier", CALLED, SOURCE)).final == 200
+        await until(lambda host=host: phones <= registered(lab, host))  # type: ignore[misc]
+        assert (await ring(lab, "carrier", CALLED, SOURCE)).final == 200
+        await until(lambda: status(lab)["names"]["true"])
+    numbers = list(talking.rtp_numbers)
+    assert all((b - a) % 65536 == 1 for a, b in itertools.pairwise(numbers)), "not a packet of the call is missing"
+    talking.end(answer)
+    await asyncio.sleep(0)
+    talking.close()
+
+
+async def caller(ground: Ground) -> Phone:
+    """A phone whose call goes on."""
+    password = ground.plan.account(TALKING).password
+    made = Phone((ground.ip(SOURCE), 5060), ground.ip("phones1"), 7000, TALKING, password)
+    return await made.open(lambda ip, port: ground.bound(ip, port, "phones1"))
+
+
+async def ring(lab: Lab, who: str, number: str, node: str) -> Any:
+    return await asyncio.to_thread(lab.call, who, number, node=node, seconds=1)
+
+
+def registered(lab: Lab, node: str) -> set[str]:
+    return set(re.findall(r"^\s+Contact:\s+(\d+_\d+)/", lab.asterisk(node, "pjsip show contacts"), re.MULTILINE))
+
+
+def status(lab: Lab) -> dict[str, Any]:
+    told: dict[str, Any] = json.loads(lab.ext(SOURCE, "server", "maintenance", "status", SOURCE, "--json"))
+    return told
+
+
+async def until(happens: Callable[[], bool]) -> None:
+    ends = time.monotonic() + PATIENCE
+    while not await asyncio.to_thread(happens):
+        assert time.monotonic() < ends
+        await asyncio.sleep(0.5)

@@ -1,0 +1,31 @@
+"""A night of maintenance with the embedded registry; with etcd it is in ``test_lab_etcd``. Part of `make soak`."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import closing
+
+import pytest
+
+from tests.integration.conftest import free_ports
+from tests.integration.fleet import Lab, lab_command
+from tests.integration.guard_ground import Ground
+from tests.integration.own_lab.night import night
+from tests.integration.own_lab.reaper import reaped
+
+pytestmark = pytest.mark.skipif("ASTERISK_EXT_SOAK_SECONDS" not in os.environ, reason="a lab of its own: make soak")
+
+
+@pytest.fixture
+def lab() -> Iterator[Lab]:
+    name = f"own-{os.getpid()}"
+    with reaped(name):
+        done = lab_command("up", "--detach", "--name", name, "--nodes", "3", "--dns", "--port", str(free_ports(3)))
+        assert done.returncode == 0, done.stderr
+        yield Lab(name)
+
+
+async def test_nobody_notices_a_night_of_maintenance(lab: Lab) -> None:
+    with closing(Ground(lab.name)) as ground:
+        await night(lab, ground)
