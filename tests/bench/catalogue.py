@@ -19,8 +19,8 @@ SMALL: dict[str, tuple[str, ...]] = {
     "fleet_bans_simulated": ("--nodes", "5", "--bans", "2"),
     "maintenance_flip": ("--tenants", "20", "--rounds", "2"),
     "dns_flip": ("--names", "50", "--rounds", "2"),
-    "firewall_rules": ("--questions", "10", "--rounds", "1"),
-    "firewall_repair": ("--rounds", "1"),
+    "firewall_rules": ("--questions", "10", "--rounds", "1", "--countries", "UY", "PY", "BO", "--prefixes", "2000"),
+    "firewall_repair": ("--rounds", "1", "--countries", "UY", "PY", "BO"),
 }
 """With these arguments a bench takes seconds; without any it measures what docs/benchmarks.md tells."""
 ON_ONE_ASTERISK: dict[str, tuple[str, ...]] = {

@@ -12,7 +12,8 @@ import statistics
 import subprocess
 import tempfile
 import time
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -30,7 +31,7 @@ from firewall.kernel.source_sets import SourceSet
 from firewall.rules.guard_firewall import CONFIRMED
 from firewall.socket.client import GuardClient
 from tests.bench.firewall_countries import answering
-from tests.bench.firewall_rules import DRIVERS, fifty
+from tests.bench.firewall_rules import DRIVERS, THREE, fifty
 from tests.bench.guard_kernel import sources
 from tests.bench.table import show
 from tests.own_network import in_own_network
@@ -42,21 +43,23 @@ FLUSH = {"nftables": ["nft", "flush", "ruleset"], "iptables": ["iptables-legacy"
 def main() -> None:
     options = argparse.ArgumentParser()
     options.add_argument("--rounds", type=int, default=11)
-    rounds = options.parse_args().rounds
+    options.add_argument("--countries", nargs=3, default=THREE)
+    told = options.parse_args()
     rows: list[tuple[str, ...]] = [("by whom", "told as repaired, median", "worst")]
     with tempfile.TemporaryDirectory() as made:
         for driver in DRIVERS:
             place = Path(made) / driver
             place.mkdir()
-            in_own_network(lambda driver=driver, place=place: asyncio.run(_measure(driver, place, rounds)))  # type: ignore[misc]
+            measured = partial(_measure, driver, place, told.rounds, told.countries)
+            in_own_network(lambda measured=measured: asyncio.run(measured()))  # type: ignore[misc]
             took = json.loads((place / "took").read_text())
             rows.append((f"`{' '.join(FLUSH[driver])}`", _ms(statistics.median(took)), _ms(max(took))))
     show(f"Flushed by somebody else: {BANS:,} bans, 50 rules, three countries", rows)
 
 
-async def _measure(driver: str, place: Path, rounds: int) -> None:
+async def _measure(driver: str, place: Path, rounds: int, three: Sequence[str]) -> None:
     (place / "security").touch()
-    _fill(place)
+    _fill(place, three)
     settings = Settings(driver=driver, socket=f"{place}/guard.sock", state=str(place), log=f"{place}/security")
     stop, looking = asyncio.Event(), kernel_of(driver)
     running = asyncio.create_task(guard.run(Config(guard=settings, node=NodeSettings(state=str(place))), stop))
@@ -81,11 +84,11 @@ async def _measure(driver: str, place: Path, rounds: int) -> None:
     (place / "took").write_text(json.dumps(took))
 
 
-def _fill(place: Path) -> None:
+def _fill(place: Path, three: Sequence[str]) -> None:
     """What the guard remembers when it starts."""
     state, now = GuardState(place / "guard.sqlite"), time.time()
     with state.change():
-        state.put_firewall(CONFIRMED, msgspec.json.encode(Confirmed(Firewall(rules=fifty()), "ana", now)))
+        state.put_firewall(CONFIRMED, msgspec.json.encode(Confirmed(Firewall(rules=fifty(three)), "ana", now)))
         for source in sources(BANS):
             state.put_ban(Ban(source, now, now + 86_400, 4, "log"))
     state.close()

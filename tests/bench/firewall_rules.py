@@ -40,19 +40,18 @@ from tests.own_network import Outside, in_own_network
 DRIVERS = ("nftables", "iptables")
 PLAIN, SIP = "one plain rule", "5060"
 THREE = ("US", "BR", "DE")
-PREFIXES = 100_000
 FIVE = (*THREE, "AR", "GB")
 CALLER = (0xC6130000, 0xC6140000)
 """198.19.0.0/16"""
 
 
-def fifty() -> tuple[Rule, ...]:
+def fifty(three: Sequence[str] = THREE) -> tuple[Rule, ...]:
     """Fifty rules; the one that lets the caller in is last, behind three countries."""
     offices = tuple(
         Rule(id=f"o{i}", type="any_tcp", origins=(f"203.0.113.{i}",), ports=str(2000 + i)) for i in range(36)
     )
     scans = tuple(Rule(id=f"d{i}", type="any", verdict=Verdict.DENY, origins=(f"192.0.2.{i}",)) for i in range(10))
-    countries = tuple(Rule(id=f"c{code}", type="sip_udp", origins=(f"country:{code}",)) for code in THREE)
+    countries = tuple(Rule(id=f"c{code}", type="sip_udp", origins=(f"country:{code}",)) for code in three)
     return (*offices, *scans, *countries, Rule(id="last", type="sip_udp", origins=("198.19.0.0/16",)))
 
 
@@ -65,8 +64,10 @@ def main() -> None:
     options = argparse.ArgumentParser()
     options.add_argument("--questions", type=int, default=5000)
     options.add_argument("--rounds", type=int, default=41)
+    options.add_argument("--countries", nargs=3, default=THREE)
+    options.add_argument("--prefixes", type=int, default=100_000)
     told = options.parse_args()
-    _show_rates(told.rounds)
+    _show_rates(told.rounds, told.countries, told.prefixes)
     figures: list[tuple[str, ...]] = [
         ("driver", f"plan, {told.questions:,} questions", "apply of 200 rules, 5 countries")
     ]
@@ -79,10 +80,10 @@ def main() -> None:
     show("Plan and apply", figures)
 
 
-def _show_rates(rounds: int) -> None:
+def _show_rates(rounds: int, three: Sequence[str], prefixes: int) -> None:
     networks = {PLAIN: Network(with_rules(PLAIN_RULE))}
     networks |= {
-        f"{driver}, {who}, {how}": Network(_with_fifty(driver, on_list=on_list, known=known))
+        f"{driver}, {who}, {how}": Network(_with_fifty(driver, three, prefixes, on_list=on_list, known=known))
         for driver in DRIVERS
         for known, who in ((True, "a known phone"), (False, "strangers not limited"))
         for on_list, how in ((False, "let in by a network"), (True, "let in by the third list"))
@@ -95,24 +96,26 @@ def _show_rates(rounds: int) -> None:
     rows: list[tuple[str, ...]] = [("rules", "packets/s", "of one plain rule")]
     for (name, _), mine in rates.items():
         rows.append((name, f"{statistics.median(mine):,.0f}", f"{share(mine, rates[PLAIN, SIP]):.2f}"))
-    show(f"Datagrams to SIP's port, 20,000 bans, 50 rules, three countries' lists ({PREFIXES:,} prefixes)", rows)
+    show(f"Datagrams to SIP's port, 20,000 bans, 50 rules, three countries' lists ({prefixes:,} prefixes)", rows)
 
 
-def padding(countries: CountryLists) -> list[Range]:
-    """What the longest three lists lack of so many prefixes, each by itself."""
-    lacking = PREFIXES - sum(countries.count(code, version) for code in THREE for version in (4, 6))
+def padding(countries: CountryLists, three: Sequence[str], prefixes: int) -> list[Range]:
+    """What three lists lack of so many prefixes, each by itself."""
+    lacking = prefixes - sum(countries.count(code, version) for code in three for version in (4, 6))
     return [((10 << 24) + (number << 9), (10 << 24) + (number << 9) + 256) for number in range(lacking)]
 
 
-def _with_fifty(driver: str, *, on_list: bool, known: bool) -> Callable[[Outside], Answer]:
+def _with_fifty(
+    driver: str, three: Sequence[str], prefixes: int, *, on_list: bool, known: bool
+) -> Callable[[Outside], Answer]:
     """The caller is let in by the last rule, or by the last country's list: all the others are looked up before."""
 
     def prepare(outside: Outside) -> Answer:
         kernel, countries = kernel_of(driver), CountryLists.open()
-        firewall = Firewall(rules=fifty()[:-1] if on_list else fifty())
+        firewall = Firewall(rules=fifty(three)[:-1] if on_list else fifty(three))
         kernel.apply(Ruleset(confirmed=filter_of(firewall), strangers=Strangers() if known else None))
-        listed, last = contents(firewall, countries), country_list(THREE[-1])
-        more = [CALLER, *padding(countries)] if on_list else padding(countries)
+        listed, last = contents(firewall, countries), country_list(three[-1])
+        more = [*padding(countries, three, prefixes), *([CALLER] if on_list else [])]
         listed = {**listed, last: {**listed[last], 4: merged([*listed[last][4], *more])}}
         kernel.lists.load(listed)
         kernel.restore({SourceSet.BAN: sources(20_000), SourceSet.KNOWN: {PHONE: 3600.0} if known else {}})
