@@ -170,7 +170,7 @@ class Fleet(Protocol):
     def maintenance(self) -> Map: ...
 
     def reports(self) -> dict[str, Report]:
-        """What each node last said; a large fleet's are up to a minute old where nobody has looked."""
+        """What each node last said; a large fleet's are some minutes old where nobody has looked."""
         ...
 
     async def look(self) -> None:

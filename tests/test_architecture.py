@@ -35,6 +35,7 @@ MAY_IMPORT = {
     "asterisk_ext/config_section.py": (),
     "asterisk_ext/version.py": (),
     "asterisk_ext/tasks.py": (),
+    "asterisk_ext/garbage.py": (),
     "asterisk_ext/schedule.py": ("asterisk_ext.domain",),
     "asterisk_ext/services": COMMON,
     "asterisk_ext/registry": (*COMMON, "asterisk_ext.config", "asterisk_ext.registry", "asterisk_ext.trust"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import tomllib
 
 import pytest
 
@@ -25,3 +26,14 @@ def test_every_refusal_says_what_to_do() -> None:
 def test_the_operators_pages_exist_in_both_languages() -> None:
     english = {path.name for path in (ROOT / "docs/en").iterdir()}
     assert english == {path.name for path in (ROOT / "docs/pt-BR").iterdir()}
+
+
+def test_the_readme_says_why_each_package_is_needed() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    wanted = [
+        *project["dependencies"],
+        *(each for group in project["optional-dependencies"].values() for each in group),
+    ]
+    told = (ROOT / "README.md").read_text().partition("## Dependencies")[2]
+    named = {name for line in re.findall(r"^\| ([^|]+) \|", told, re.MULTILINE) for name in line.split(", ")}
+    assert {re.split("[<>=]", package)[0] for package in wanted} - named == set()

@@ -22,6 +22,8 @@ CONFIG = click.option(
     default=None,
     help="Settings file; default /etc/asterisk-ext/config.toml.",
 )
+YOUNG = 10_000
+"""Objects, a megabyte, that may wait to be looked at for circular garbage."""
 JSON = click.option("--json", "as_json", is_flag=True, help="One JSON object a line.")
 
 
@@ -38,8 +40,10 @@ def run(config_path: Path | None) -> None:
     import logging
     import signal
 
+    from asterisk_ext.garbage import search_seldom
     from firewall.guard import run as run_guard
 
+    search_seldom(YOUNG)
     logging.basicConfig(level=logging.INFO, format="%(levelname)s %(name)s: %(message)s")
 
     async def main() -> None:

@@ -14,6 +14,7 @@ import uvloop
 
 from asterisk_ext import config, runtime
 from asterisk_ext.cli.options import settings
+from asterisk_ext.garbage import search_seldom
 from asterisk_ext.membership import IDENTITY
 from asterisk_ext.trust import door, identity
 from dialplan import base_config, last_good
@@ -25,6 +26,8 @@ TURN = 0.0005
 """Seconds after which a thread lets the event loop have the interpreter: a request takes several turns, and waits for
 each where thousands of virtual PBXs are being projected.
 """
+YOUNG = 50_000
+"""Objects, some megabytes, that may wait to be looked at."""
 
 
 @click.group()
@@ -38,6 +41,7 @@ def run(settings: Path) -> None:
     """Run the node service until SIGTERM: the gate, live calls, the tenants' projection and the console."""
     logging.basicConfig(level=logging.INFO, format="%(levelname)s %(name)s: %(message)s")
     sys.setswitchinterval(TURN)
+    search_seldom(YOUNG)
     uvloop.run(runtime.run(config.load(settings)))
 
 

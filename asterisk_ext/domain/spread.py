@@ -10,7 +10,7 @@ from zlib import crc32
 A_SECOND = 200.0
 """So many nodes begin to follow the registry in a second, who have a copy to go by meanwhile."""
 
-HEARD_A_SECOND = 40.0
+HEARD_A_SECOND = 5.0
 """So many nodes ask for everybody's reports in a second, while nobody looks at them there."""
 
 

@@ -11,8 +11,8 @@ from asterisk_ext.domain.server import LATE_AFTER
 from asterisk_ext.ports import Clock
 from asterisk_ext.services.fleet_calls import Members
 
-OLDEST = 60.0
-"""Seconds: a large fleet is listened to now and then only."""
+OLDEST = 300.0
+"""Seconds: where nobody looks, a large fleet is listened to now and then only."""
 EVERY = 10.0
 
 

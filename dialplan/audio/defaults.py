@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import cache
 from importlib.resources import files
 from pathlib import Path
 
@@ -44,6 +45,7 @@ def default_announcements(sounds: str, language: str) -> Mapping[Audio, Announce
     }
 
 
+@cache
 def shipped_recordings() -> Mapping[str, Shipped]:
     """The defaults as the console shows them, by ``domain.audio.Place.key``."""
     found = {}

@@ -116,16 +116,17 @@ class GuardFirewall:
         self._kernel.apply(self.ruleset())  # default deny at once; long lists take a second more
         self._load()
 
-    async def repair(self, bans: Callable[[], object]) -> None:
-        """Put everything into the kernel again, lists too, after a foreign change; ``bans`` puts those back.
+    async def repair(self, bans: Callable[[], object], lists: Collection[str] | None = None) -> None:
+        """Put everything into the kernel again after a foreign change; ``bans`` puts those back, ``lists`` are those
+        that were changed as well (None: any of them).
 
         The rules come first, with empty lists where those were lost: default deny holds for the second that lists take.
         """
         async with self._busy:
             await asyncio.to_thread(self._kernel.apply, self.ruleset())
             bans()
-            self._loaded.forget()
-            await asyncio.to_thread(self._load)
+            self._loaded.forget(lists)
+            await asyncio.to_thread(self._loaded.fill, self._used())
 
     async def reload(self, lists: Collection[str] | None) -> Collection[str]:
         """Put lists that somebody else has changed into the kernel again, all of them where None; says which it has."""
@@ -207,8 +208,7 @@ class GuardFirewall:
             self._state.forget_firewall(PENDING)
         self.confirmed = confirmed
         self._forget_pending("confirmed")
-        async with self._busy:
-            await asyncio.to_thread(self._load)
+        await self._tidy()
         return confirmed
 
     async def roll_back(self, how: str = "rolled_back") -> None:
@@ -216,8 +216,7 @@ class GuardFirewall:
         if self.pending is None:
             raise NOT_ON_TRIAL.refuse()
         self._forget_pending(how)
-        async with self._busy:
-            await asyncio.to_thread(self._load)
+        await self._tidy()
 
     def endorse(self, digest: str) -> None:
         self._endorsed.add(digest)
@@ -231,8 +230,7 @@ class GuardFirewall:
         self.confirmed = replace(self.confirmed, firewall=replace(before, needs=needs))
         if self.confirmed.at:
             self._state.put_firewall(CONFIRMED, msgspec.json.encode(self.confirmed))
-        async with self._busy:
-            await asyncio.to_thread(self._load)
+        await self._tidy()
 
     def composed(self, candidate: Candidate) -> Firewall:
         """The whole firewall of a candidate; refuses what is wrong about it, with its field."""
@@ -289,9 +287,12 @@ class GuardFirewall:
         self._state.forget_firewall(PENDING)
         self._publish(f"firewall_{how}", {"digest": gone.digest if gone else ""})
 
+    def _used(self) -> list[Firewall]:
+        return [self.confirmed.firewall, *([self.pending.firewall] if self.pending else [])]
+
     def _load(self) -> None:
         """Lists, rules, then away with the lists that no rule names."""
-        used = [self.confirmed.firewall, *([self.pending.firewall] if self.pending else [])]
+        used = self._used()
         self._loaded.fill(used)
         self._kernel.apply(self.ruleset())
         if self._loaded.drop_unused(used):

@@ -71,11 +71,11 @@ class Repairs:
             self._look_later(LOOK_SECONDS)
 
     async def _repair(self) -> None:
-        """The rules, then the bans, then the lists: whatever is told of those up to now is dealt with by that."""
+        """The rules, then the bans, then the lists that were changed too, up to now."""
         self._kernel.drain_changes()
-        self._kernel.changed_lists()
+        lists = self._kernel.changed_lists()
         try:
-            await self._firewall.repair(lambda: self._engine.repair(lost=True))
+            await self._firewall.repair(lambda: self._engine.repair(lost=True), lists)
         finally:
             self._look_later(LOOK_SECONDS)
         self._tell(rules=True)

@@ -217,6 +217,10 @@ EMPTIED = {
     "iptables": ["ipset", "flush", "axt_country_br4"],
 }
 
+FLUSH = {"nftables": ["nft", "flush", "ruleset"], "iptables": ["iptables-legacy", "-F"]}
+LOST_WITH_THE_RULES = {"nftables": None, "iptables": set[str]()}
+"""ipsets stay where they are."""
+
 
 def test_one_list_that_somebody_empties_is_noticed_and_only_that_one(on_node: OnNode) -> None:
     def body(node: Node) -> None:
@@ -237,6 +241,9 @@ def test_one_list_that_somebody_empties_is_noticed_and_only_that_one(on_node: On
         node.lists.load({name: content for name, content in lists.items() if name == "country_br"})
         node.kernel.drain_changes()
         assert not node.kernel.changed_lists()
+        subprocess.run(FLUSH[driver], check=True)
+        node.kernel.drain_changes()
+        assert node.kernel.changed_lists() == LOST_WITH_THE_RULES[driver]
 
     on_node(body)
 

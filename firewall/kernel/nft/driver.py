@@ -12,9 +12,10 @@ from os import uname
 from socket import AF_INET, AF_INET6, inet_ntop, inet_pton
 
 from asterisk_ext.domain.address_list import Network
+from firewall.kernel.nft.changes import ChangeSocket
 from firewall.kernel.nft.fingerprint import Fingerprints
 from firewall.kernel.nft.intervals import NftLists
-from firewall.kernel.nft.netlink import ChangeSocket, ElementSocket
+from firewall.kernel.nft.netlink import ElementSocket
 from firewall.kernel.nft.turns import Turns
 from firewall.kernel.port import KERNEL_REFUSED
 from firewall.kernel.ruleset import TABLE, Ruleset, to_nft

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import os
 import signal
+import subprocess
 import time
 from collections.abc import Callable, Iterator
 from contextlib import closing
 
 import pytest
 
+from asterisk_ext.lab.enter import command_line
+from asterisk_ext.lab.topology import ETCD_PORT
 from tests.integration.conftest import free_ports
 from tests.integration.fleet import Lab, lab_command
 from tests.integration.guard_ground import Ground
@@ -83,3 +86,13 @@ def test_a_fleet_on_etcd_goes_on_when_a_server_of_the_cluster_dies_and_lets_no_o
     refused = lab.run("node3", "asterisk-ext", "server", "token", "node1")
     assert (refused.returncode, refused.stderr.partition(":")[0]) == (1, "registry.denied")
     assert states(lab, "node3")["node1"] == "in_maintenance"
+
+
+def test_a_removed_servers_open_connections_with_the_cluster_end(lab: Lab) -> None:
+    address = {row["server"]["name"]: row["server"]["ip"] for row in lab.told("node2", "server", "list")}
+    connect = f"exec 3<>/dev/tcp/{address['node2']}/{ETCD_PORT}; cat <&3"
+    with subprocess.Popen(command_line(lab.name, "node3", ("bash", "-c", connect))) as connected:
+        shown = ("ss", "-Htn", "state", "established", "sport", "=", f":{ETCD_PORT}", "dst", address["node3"])
+        until(lambda: bool(lab.run("node2", *shown).stdout))
+        until(lambda: lab.run("node2", "asterisk-ext", "server", "remove", "node3").returncode == 0)
+        connected.wait(180)

@@ -6,7 +6,7 @@ import asyncio
 import json
 import os
 import re
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Collection, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -29,6 +29,7 @@ from firewall.guard_state import GuardState
 from firewall.kernel.fake import FakeKernel
 from firewall.log.tail import Position
 from firewall.metrics import metrics_text
+from firewall.node.firewall import NodeFirewall
 from firewall.rules.answers import FirewallAnswers
 from firewall.rules.gone import Gone
 from firewall.socket.api import SocketApi, Stream
@@ -46,6 +47,8 @@ class Guard:
         self.directory = directory
         self.kernel = FakeKernel(lambda: self.now)
         self.told: list[tuple[str, Any]] = []
+        self.ended: list[tuple[str, ...]] = []
+        """Whose connections were ended."""
         self._start()
 
     def again(self) -> None:
@@ -59,6 +62,10 @@ class Guard:
             policy, self.kernel, self.state, lambda: self.now, lambda kind, details: self.told.append((kind, details))
         )
         self.engine.restore()
+
+    def end(self, addresses: Collection[str]) -> int:
+        self.ended.append(tuple(addresses))
+        return len(addresses)
 
     def fail(self, address: str, *numbers: int, transport: str = "UDP") -> None:
         for number in numbers:
@@ -184,7 +191,8 @@ async def served(guard: Guard, node_service_uid: int = -1) -> AsyncIterator[Guar
     config = Config(guard=GuardSettings(administrators=("203.0.113.80",)))
     firewall = firewall_of(config, guard.kernel, guard.state, stream, countries)
     firewall.start()
-    gone = Gone(len)
+    gone = Gone(guard.end)
+    ending = asyncio.create_task(gone.run())
     answers = Answers(guard.engine, follower, held, countries, config, FirewallAnswers(firewall, guard.engine, gone))
     api = SocketApi(guard.directory / "guard.sock", node_service_uid, answers.answer, stream)
 
@@ -197,8 +205,20 @@ async def served(guard: Guard, node_service_uid: int = -1) -> AsyncIterator[Guar
     try:
         yield GuardClient(guard.directory / "guard.sock")
     finally:
+        ending.cancel()
         await api.close()
         firewall.close()
+
+
+async def test_a_server_that_the_node_service_tells_of_no_more_loses_its_connections(guard: Guard) -> None:
+    async with served(guard) as client:
+        firewall = NodeFirewall(client)
+        await firewall.set_needs(["198.18.1.2", "198.18.1.3"], [])
+        await firewall.set_needs(["198.18.1.2"], [])
+        async with asyncio.timeout(20):
+            while not guard.ended:  # noqa: ASYNC110
+                await asyncio.sleep(0.01)
+    assert guard.ended[0] == ("198.18.1.3",)
 
 
 async def test_the_socket_bans_lists_explains_and_lifts(guard: Guard) -> None:

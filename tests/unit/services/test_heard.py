@@ -8,6 +8,7 @@ from asterisk_ext.domain.server import Report
 from asterisk_ext.domain.spread import pause
 from asterisk_ext.services import records
 from asterisk_ext.services.heard import KEEN, Heard
+from asterisk_ext.services.reporting import PERIOD
 
 NEVER = 3600.0
 OLD, NEW = {"node2": (1.0, records.encode(Report(calls=1)))}, {"node2": (9.0, records.encode(Report(calls=2)))}
@@ -59,6 +60,6 @@ async def test_a_registry_that_is_away_makes_one_look_wait_and_no_further_one() 
         await heard.look()
 
 
-def test_a_fleet_of_a_hundred_is_listened_to_without_rest() -> None:
-    assert pause(100) <= 2.5
-    assert pause(1000) == 25
+def test_a_fleet_of_a_dozen_is_listened_to_without_rest_and_of_a_thousand_every_few_minutes() -> None:
+    assert pause(12) <= PERIOD
+    assert pause(1000) == 200

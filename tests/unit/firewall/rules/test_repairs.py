@@ -12,6 +12,7 @@ import pytest
 
 from asterisk_ext.tasks import Tasks
 from firewall.bans.engine import BanEngine
+from firewall.kernel.port import KERNEL_REFUSED
 from firewall.rules.repairs import Repairs
 from firewall.socket.api import Stream
 from tests.unit.firewall.rules.test_guard_firewall import SIP, World
@@ -81,5 +82,14 @@ async def test_when_everything_is_gone_it_comes_back_as_one_repair(world: World,
         world.lists.flush("country_br")
         assert await told.said.get() == ("repaired", {"rules": True})
         assert world.lists.loaded["country_br"][4]
+
+    await watched(body)
+
+
+async def test_lists_that_are_still_there_are_not_loaded_again(world: World, watched: Watched) -> None:
+    async def body(told: Told) -> None:
+        world.lists.broken = KERNEL_REFUSED.refuse(reason="it was asked to load lists")
+        world.kernel.flush()
+        assert await told.said.get() == ("repaired", {"rules": True})
 
     await watched(body)
