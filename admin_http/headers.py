@@ -1,10 +1,10 @@
-"""Security headers on every answer of the console."""
+"""Headers on every answer: security, and of the API how old what it rests on may be."""
 
 from __future__ import annotations
 
 from aiohttp import web
 
-from admin_http.keys import is_mounted
+from admin_http.keys import SERVICES, is_mounted
 
 POLICY = "; ".join(
     (
@@ -28,6 +28,8 @@ HEADERS = {
     "Cross-Origin-Resource-Policy": "same-origin",
     "Permissions-Policy": "camera=(), microphone=(), geolocation=()",
 }
+DATA_AGE = "Data-Age"
+"""Seconds since this server's copy of the registry was last known to be current."""
 
 
 async def add_headers(request: web.Request, response: web.StreamResponse) -> None:
@@ -36,6 +38,9 @@ async def add_headers(request: web.Request, response: web.StreamResponse) -> Non
         return
     for name, value in HEADERS.items():
         response.headers.setdefault(name, value)
+    if request.path.startswith("/api/"):
+        services = request.app[SERVICES]
+        response.headers[DATA_AGE] = f"{services.fleet.age(services.clock()):.1f}"
     if request.path.startswith("/static/"):
         fresh = "public, max-age=31536000, immutable" if "v" in request.query else "no-cache"
         response.headers["Cache-Control"] = fresh

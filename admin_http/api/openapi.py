@@ -9,6 +9,7 @@ from typing import Any
 import msgspec
 
 from admin_http.api.route import ROOT, Route
+from admin_http.headers import DATA_AGE
 from admin_http.identity import FOREIGN, NO_PROOF
 from admin_http.problems import INTERNAL, INVALID, LOGIN_NEEDED, ProblemDetails
 from admin_http.sessions import COOKIE
@@ -35,7 +36,8 @@ def document(routes: Sequence[Route], version: str) -> Json:
         "info": {
             "title": "asterisk-ext",
             "version": version or "0",
-            "description": "One console over a fleet of Asterisk nodes. Errors are RFC 9457 problem details.",
+            "description": "One console over a fleet of Asterisk nodes. Errors are RFC 9457 problem details. "
+            f"{DATA_AGE}: seconds since the server's copy of the registry was last known to be current.",
             "license": {"name": "GPL-2.0-or-later", "identifier": "GPL-2.0-or-later"},
         },
         "servers": [{"url": ROOT}],

@@ -52,6 +52,8 @@ class Plan:
     by: str = ""
     at: float = 0.0
     """When it was asked for, epoch seconds."""
+    former: str = ""
+    """Who served them in the maintenance before, from where not all phones had come home."""
     starts: float = 0.0
     """Before this nothing moves, epoch seconds; the destination takes them in meanwhile. 0: at once."""
     reason: str = ""

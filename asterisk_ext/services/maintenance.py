@@ -120,14 +120,16 @@ class Maintenance:
         current = decode_map(item.value) if item else Map()
         self._check(current, actor, source, destination)
         before = await self._registry.get(plan_key(source))
-        if before and _is_beginning(decode(before.value, Plan)):
-            raise ALREADY.refuse(source=source, destination=decode(before.value, Plan).destination)
+        last = decode(before.value, Plan) if before else None
+        if last and _is_beginning(last):
+            raise ALREADY.refuse(source=source, destination=last.destination)
         report = self._fleet.reports().get(source)
         plan = Plan(
             source=source,
             destination=destination,
             by=actor.name,
             at=self._clock(),
+            former=last.destination if last and not last.closed and last.destination != destination else "",
             starts=starts,
             reason=reason,
             hang_up=hang_up,

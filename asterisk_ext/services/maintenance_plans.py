@@ -27,8 +27,13 @@ def plan_of(fleet: Fleet, source: str) -> Plan | None:
 
 def lingering(fleet: Fleet) -> dict[str, str]:
     """The servers whose virtual PBXs are on their way home or came there not long ago, each with the one that they
-    left: phones of theirs may still be there."""
-    return {plan.source: plan.destination for plan in plans(fleet) if plan.heading is Heading.HOME and not plan.closed}
+    left: phones of theirs may still be there. So it is of those that left again before all were home."""
+    found = {}
+    for plan in plans(fleet):
+        where = plan.destination if plan.heading is Heading.HOME else plan.former
+        if where and not plan.closed:
+            found[plan.source] = where
+    return found
 
 
 def lingering_at(node: str, fleet: Fleet) -> list[str]:

@@ -33,5 +33,6 @@ ON_ONE_ASTERISK: dict[str, tuple[str, ...]] = {
 ON_A_LAB: dict[str, tuple[str, ...]] = {
     "guard_on_asterisk": ("--attackers", "1", "--bursts", "1", "--seconds", "2"),
     "fleet_bans": ("--attacks", "1"),
+    "maintenance_on_asterisk": ("--tenants", "2", "--extensions", "1", "--rounds", "1"),
 }
 """The same; the name of a lab with a node for each kernel driver comes before."""

@@ -8,9 +8,7 @@ import socket
 import struct
 from collections import defaultdict
 from multiprocessing.connection import Connection
-from typing import NamedTuple, Self
-
-from tests.integration.one_asterisk.asterisk import OneAsterisk
+from typing import NamedTuple, Protocol, Self
 
 GAP = 0.040
 FRAME = 0.020
@@ -32,10 +30,16 @@ class Told(NamedTuple):
     """p99.9."""
 
 
+class Network(Protocol):
+    """Where the calls are."""
+
+    def socket(self, ip: str, port: int) -> socket.socket: ...
+
+
 class Hearing:
     """``with Hearing(…) as hearing``: whatever comes meanwhile is recorded; ``told`` afterwards."""
 
-    def __init__(self, one: OneAsterisk, ip: str, port: int) -> None:
+    def __init__(self, one: Network, ip: str, port: int) -> None:
         self._socket = one.socket(ip, port)
         self._socket.setsockopt(socket.SOL_SOCKET, _RECEIVE_BUFFER_FORCED, 1 << 26)
         self._socket.setsockopt(socket.SOL_SOCKET, _TIMESTAMP_NS, 1)

@@ -29,5 +29,10 @@ def test_the_bench_of_the_fleets_bans_tells_when_they_hold_and_are_lifted_everyw
     assert len(_rows(told)) == 2
 
 
+def test_the_bench_of_a_flip_tells_when_the_destination_serves_and_what_a_call_in_progress_hears(lab: Lab) -> None:
+    told = tell("maintenance_on_asterisk", lab.name, *ON_A_LAB["maintenance_on_asterisk"])
+    assert len(_rows(told)) == 12
+
+
 def _rows(told: str) -> list[str]:
     return [row.split(" | ")[0] for row in told.splitlines() if " ms" in row]

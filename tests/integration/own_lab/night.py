@@ -46,11 +46,12 @@ async def night(lab: Lab, ground: Ground) -> None:
     talking.close()
 
 
-async def caller(ground: Ground) -> Phone:
-    """A phone whose call goes on."""
+async def caller(ground: Ground, elsewhere: int = 0) -> Phone:
+    """A phone whose call goes on; its audio is heard by whoever has the port ``elsewhere``, if that is given."""
     password = ground.plan.account(TALKING).password
-    made = Phone((ground.ip(SOURCE), 5060), ground.ip("phones1"), 7000, TALKING, password)
-    return await made.open(lambda ip, port: ground.bound(ip, port, "phones1"))
+    own = elsewhere - 10000 if elsewhere else 7000
+    made = Phone((ground.ip(SOURCE), 5060), ground.ip("phones1"), own, TALKING, password)
+    return await made.open(lambda ip, port: ground.bound(ip, 0 if port == elsewhere else port, "phones1"))
 
 
 async def ring(lab: Lab, who: str, number: str, node: str) -> Any:

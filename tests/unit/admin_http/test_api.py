@@ -91,6 +91,15 @@ def test_answers_about_virtual_pbxs_have_no_place_for_a_secret() -> None:
     assert "secret" in schemas["Extension"]["properties"]
 
 
+async def test_every_answer_tells_the_age_of_what_it_rests_on(client: Client, token: Token, world: World) -> None:
+    headers = await token("viewer")
+    for seconds in (0.0, 40.0):
+        world.now += seconds
+        for path in ("/servers", "/pbx", "/bans", "/pbx/999"):
+            async with client.get(ROOT + path, headers=headers) as response:
+                assert float(response.headers["Data-Age"]) == pytest.approx(seconds, abs=1.0), path
+
+
 async def test_no_answer_holds_a_digest(client: Client, token: Token, world: World) -> None:
     stored = world.fleet.tenant(1).extensions[0].digest
     for path in ("/pbx", "/pbx/1"):

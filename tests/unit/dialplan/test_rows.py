@@ -6,8 +6,9 @@ from dataclasses import replace
 
 from asterisk_ext.domain.audio import Kind
 from asterisk_ext.domain.pbx import Mode, Pbx, Route, Strategy
-from dialplan.realtime_schema import TABLES
-from dialplan.rows import emergency, gathered, rows, tenant_rows
+from asterisk_ext.domain.ways import Way
+from dialplan.realtime_schema import AORS, TABLES
+from dialplan.rows import emergency, gathered, rows, tenant_rows, way_rows
 from tests.unit.dialplan.tenants import clinic, shop
 
 
@@ -204,3 +205,26 @@ def test_where_g729_is_allowed_the_records_order_of_codecs_decides() -> None:
         replace(clinic(), extensions=(extension,)), table="ps_endpoints"
     )
     assert "codec_prefs_incoming_offer" not in shown(clinic(), table="ps_endpoints")
+
+
+def test_a_way_is_where_calls_are_handed_to_and_where_else_an_account_is_rung() -> None:
+    led = {"node1": Way(serves="198.18.1.2:5062"), "node2": Way(also=("198.18.1.1:5062", "198.18.1.3:5062"))}
+    assert [row for _, row in way_rows(led)] == [
+        ("node1", "198.18.1.2:5062", ""),
+        (
+            "node2",
+            "",
+            "PJSIP/asterisk-ext-nodes/sip:r!@198.18.1.1:5062;transport=tls"
+            "&PJSIP/asterisk-ext-nodes/sip:r!@198.18.1.3:5062;transport=tls",
+        ),
+    ]
+
+
+def test_phones_that_are_to_follow_soon_register_for_a_minute_at_most() -> None:
+    longest = AORS.columns.index("maximum_expiration")
+
+    def of_phones(hurried: bool) -> set[str | None]:
+        placed = tenant_rows(clinic(), hurried=hurried)
+        return {row[longest] for table, row in placed if table is AORS and row[longest]}
+
+    assert (of_phones(False), of_phones(True)) == ({"3600"}, {"60"})

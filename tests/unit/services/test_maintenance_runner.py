@@ -14,7 +14,7 @@ from asterisk_ext.domain.pbx import Mode, Pbx
 from asterisk_ext.domain.server import LATE_AFTER
 from asterisk_ext.services import records
 from asterisk_ext.services.maintenance import Maintenance
-from asterisk_ext.services.maintenance_plans import expected_at, plan_of
+from asterisk_ext.services.maintenance_plans import expected_at, lingering, plan_of
 from asterisk_ext.services.maintenance_runner import MaintenanceRunner
 from tests.unit.services.conftest import NOW, World
 from tests.unit.services.test_fleet_calls import row
@@ -129,6 +129,17 @@ async def test_where_the_destination_dies_right_after_the_flip_it_is_not_called_
     assert (status.seen.answers, status.seen.served, status.safe) == (False, False, False)
     assert (await world.maintenance.leave(ROOT, "node1")).flipped
     assert world.fleet.maintenance().follow("node1") == "node1"
+
+
+async def test_who_leaves_again_before_all_phones_are_home_is_still_known_where_they_are(world: World) -> None:
+    await world.tenants.save(ROOT, TENANT)
+    await world.add_server(3, "node3")
+    await world.report("node3")
+    await world.maintenance.enter(ROOT, "node1", "node2")
+    await served(world)
+    await world.maintenance.leave(ROOT, "node1")
+    await world.maintenance.enter(ROOT, "node1", "node3")
+    assert lingering(world.fleet) == {"node1": "node2"}
 
 
 async def test_coming_home_to_a_server_that_does_not_answer_is_refused(world: World) -> None:
