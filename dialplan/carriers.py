@@ -48,7 +48,17 @@ def trunk_rows(pbx: Pbx, trunk: Trunk, common: dict[str, str]) -> Iterator[tuple
             **MEDIA,
         ),
     )
-    yield AORS, AORS.row(id=name, contact=carrier_uri(trunk), max_contacts="0", qualify_frequency="0")
+    # Nobody registers as a carrier, but Asterisk complains of an empty default at each look.
+    yield (
+        AORS,
+        AORS.row(
+            id=name,
+            contact=carrier_uri(trunk),
+            max_contacts="0",
+            qualify_frequency="0",
+            default_expiration="3600",
+        ),
+    )
     if trunk.username:
         # Without a realm: the carrier's own, whatever it is called.
         yield AUTHS, AUTHS.row(id=name, auth_type="userpass", username=trunk.username, password=trunk.secret)

@@ -52,11 +52,12 @@ def test_addresses_of_phones_and_trunks() -> None:
     phones = (
         "remove_existing=yes qualify_frequency=0 default_expiration=120 minimum_expiration=30 maximum_expiration=3600"
     )
+    carriers = "max_contacts=0 qualify_frequency=0 default_expiration=3600"
     assert shown(clinic(), table="ps_aors") == (
         f"id=1_200 max_contacts=1 {phones}\n"
         f"id=1_201 max_contacts=2 {phones}\n"
-        "id=1_trunk14 contact=sip:198.18.20.1:5060 max_contacts=0 qualify_frequency=0\n"
-        "id=1_trunk15 contact=sip:[2001:2::20:1]:5080;transport=tcp max_contacts=0 qualify_frequency=0"
+        f"id=1_trunk14 contact=sip:198.18.20.1:5060 {carriers}\n"
+        f"id=1_trunk15 contact=sip:[2001:2::20:1]:5080;transport=tcp {carriers}"
     )
 
 
