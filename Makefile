@@ -11,7 +11,7 @@ run: setup
 
 test: setup
 	@$(MAKE) --no-print-directory -j 2 lint collected
-	@.venv/bin/python -m pytest -n 10 --dist loadscope --no-loadscope-reorder
+	@.venv/bin/python -m pytest -n 7 --dist loadscope --no-loadscope-reorder
 
 # Prepares the tests' caches, which each worker would otherwise make for itself; what is wrong, the tests themselves tell.
 collected: setup
@@ -23,7 +23,7 @@ SOAK = .venv/soak
 
 soak: setup
 	@ASTERISK_EXT_SOAK_SECONDS=600 .venv/bin/python -m pytest -s -p no:cacheprovider tests/integration/one_asterisk/test_calls_under_load.py
-	@ASTERISK_EXT_SOAK_SECONDS=600 .venv/bin/python -m pytest -p no:cacheprovider tests/integration/own_lab/test_lab_night.py
+	@.venv/bin/python -m pytest -p no:cacheprovider tests/integration/own_lab/soak_night.py
 	@.venv/bin/python -m pytest --hypothesis-profile=soak -p no:cacheprovider tests/scenarios/security/test_hostile_text.py
 	@.venv/bin/python -m pip install --disable-pip-version-check --quiet --upgrade --require-hashes --target $(SOAK) -r tests/fuzz/requirements.lock
 	@mkdir -p $(SOAK)-corpus

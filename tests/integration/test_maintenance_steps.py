@@ -19,6 +19,11 @@ PATIENCE = 60.0
 
 @pytest.fixture(autouse=True)
 def at_home(lab: Lab) -> Iterator[None]:
+    """Both servers report, which may take a while after a test that froze one, and virtual PBXs go home afterwards."""
+    ends = time.monotonic() + PATIENCE
+    while any(row["state"] != "active" for row in lab.told("node1", "server", "list")):
+        assert time.monotonic() < ends, lab.told("node1", "server", "list")
+        time.sleep(0.2)
     yield
     if lab.told("node1", "server", "list")[0]["destination"]:
         lab.ext("node1", "server", "maintenance", "leave", "node1")

@@ -14,7 +14,7 @@ from asterisk_ext.domain.audio import Library
 from asterisk_ext.domain.pbx import Pbx
 from dialplan.audio.sound_folder import UNUSED, SoundsOnDisk
 from tests.integration.one_asterisk.asterisk import OneAsterisk
-from tests.integration.one_asterisk.lines import TENANTS, Line, assert_heard_whole, dial
+from tests.integration.one_asterisk.lines import TENANTS, UNHEARD, Line, assert_heard_whole, dial
 from tests.integration.sip_phone import Heard
 from tests.uploads import Made, converted, sweep
 
@@ -77,10 +77,10 @@ def library(made: dict[str, Made], defaults: dict[str, str], own: dict[int, dict
 
 
 def assert_heard(heard: Heard, recording: Made) -> None:
-    """All of it to the last sample, but for a frame that may pass before the caller's media is set up."""
+    """All of it to the last sample, but for frames that may pass before the caller's media is set up."""
     assert (heard.final, heard.cause) == (403, 21)
     assert 200 not in heard.statuses
-    assert len(recording.alaw) - len(heard.rtp) <= 320, (len(recording.alaw), len(heard.rtp))
+    assert len(recording.alaw) - len(heard.rtp) <= UNHEARD, (len(recording.alaw), len(heard.rtp))
     assert recording.alaw.endswith(heard.rtp)
 
 

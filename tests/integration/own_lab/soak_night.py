@@ -1,4 +1,7 @@
-"""A night of maintenance with the embedded registry; with etcd it is in ``test_lab_etcd``. Part of `make soak`."""
+"""A night of maintenance with the embedded registry; with etcd it is in ``test_lab_etcd``.
+
+It needs another lab of its own: ``make soak`` runs it.
+"""
 
 from __future__ import annotations
 
@@ -13,8 +16,6 @@ from tests.integration.fleet import Lab, lab_command
 from tests.integration.guard_ground import Ground
 from tests.integration.own_lab.night import night
 from tests.integration.own_lab.reaper import reaped
-
-pytestmark = pytest.mark.skipif("ASTERISK_EXT_SOAK_SECONDS" not in os.environ, reason="a lab of its own: make soak")
 
 
 @pytest.fixture
