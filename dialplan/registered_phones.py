@@ -64,16 +64,21 @@ class RegisteredPhones:
         self._program = program
         self._last: Mapping[int, int] = {}
         self._good_until = 0.0
+        self._wanted = 0
+        """How often a new count was asked for: one that began before is good for nobody later."""
 
     async def registered(self) -> Mapping[int, int]:
         now = asyncio.get_running_loop().time()
         if now >= self._good_until:
-            self._good_until = now + PERIOD
+            wanted = self._wanted
             listing = await self._printed("pjsip show contacts")
             self._last = self._last if listing is None else counted(accounts(listing))
+            if wanted == self._wanted:
+                self._good_until = now + PERIOD
         return self._last
 
     def recount(self) -> None:
+        self._wanted += 1
         self._good_until = 0.0
 
     async def contacts(self) -> list[Contact]:

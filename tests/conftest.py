@@ -22,8 +22,13 @@ settings.register_profile("soak", max_examples=3_000)
 FLEET = "tests/integration/test_"
 """How the paths of tests on a fleet begin; tests with an Asterisk or a lab of their own lie in folders below."""
 
-GUARDS = {"nftables": ("[nftables", "test_bans.py"), "iptables": ("[iptables", "test_bench.py")}
-"""Attacks on a guard wait for the kernel most of the time; those on each have a fleet to themselves."""
+FLEETS = {
+    "nftables": ("[nftables", "test_bans.py"),
+    "iptables": ("[iptables", "test_bench.py"),
+    "maintenance": ("test_maintenance", "test_fleet_view.py", "test_live_calls.py"),
+}
+"""Which tests have a fleet to themselves, by what their ids hold: attacks on a guard wait for the kernel most of the
+time, and maintenances for phones."""
 
 FIRST = (FLEET, "tests/integration/own_lab/", "tests/contract/", "tests/integration/one_asterisk/", "tests/bench/")
 """What takes the longest is dealt out first, so that no worker is left with it at the end; what mostly waits (contract)
@@ -40,7 +45,7 @@ class Fleets(LoadScopeScheduling):  # type: ignore[misc]  # xdist has no types
     def _split_scope(self, nodeid: str) -> str:
         if not nodeid.startswith(FLEET):
             return nodeid.split("::")[0]
-        return next((f"fleet {name}" for name, marks in GUARDS.items() if any(m in nodeid for m in marks)), "fleet")
+        return next((f"fleet {name}" for name, marks in FLEETS.items() if any(m in nodeid for m in marks)), "fleet")
 
 
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> Fleets:

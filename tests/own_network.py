@@ -26,10 +26,11 @@ Socket = socket.socket
 def in_own_network(body: Callable[[], None]) -> None:
     """Fork, enter new network and mount namespaces with loopback up, run ``body``; its failure is the test's."""
     reader, writer = os.pipe()
+    # What other tests left to be collected may wait for threads of theirs, which a forked process does not have; and
+    # Python may look for garbage as soon as it has forked.
+    gc.disable()
     child = os.fork()
     if child == 0:
-        # What other tests left to be collected may wait for threads of theirs, which a forked process does not have.
-        gc.disable()
         os.close(reader)
         failure = ""
         try:
@@ -39,6 +40,7 @@ def in_own_network(body: Callable[[], None]) -> None:
             failure = traceback.format_exc()
         os.write(writer, failure.encode()[-60_000:])
         os._exit(ENDED)
+    gc.enable()
     os.close(writer)
     with os.fdopen(reader) as pipe:
         failure = pipe.read()

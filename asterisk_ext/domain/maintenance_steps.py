@@ -134,10 +134,12 @@ def _moved(plan: Plan, seen: Seen, now: float) -> Decision:
 
 def _have_come_home(plan: Plan, seen: Seen, now: float) -> bool:
     """Whether neither calls nor phones are left where they were: it goes on knowing them, and is asked for them, until
-    then. One that is silent is not waited for, nor where nothing had moved.
+    then. One that is silent is not waited for, nor where nothing had moved; but one that goes by an older map is.
     """
-    if seen.calls is None or not any(stage.step is Step.FLIP and stage.ended for stage in plan.before):
+    if not any(stage.step is Step.FLIP and stage.ended for stage in plan.before):
         return not seen.calls
+    if seen.calls is None:
+        return seen.behind is None
     flipped = plan.stage(Step.FLIP)
     since = now - flipped.ended if flipped and flipped.ended else 0.0
     return seen.calls == 0 and ((not seen.behind and since > RECOUNT) or since > LONGEST_REGISTRATION)

@@ -94,12 +94,12 @@ class Reporting:
         """Report for ever, at once when a flip is served; raises when the registry is lost, to be called again."""
         told = 0
         while True:
-            report = await self._report()
-            await registry.beat(self._node, LATE_AFTER, encode(report))
-            if report.map_revision != told:
+            if self._serving.map_revision != told:
                 # A maintenance on its way home ends when no phone is left: by no count from before.
                 self._phones.recount()
-                told = report.map_revision
+            report = await self._report()
+            await registry.beat(self._node, LATE_AFTER, encode(report))
+            told = report.map_revision
             at_most = until_moment(self._node, self._clock())
             await self._serving.moved_on(report.map_revision, at_most, report.prepared or ())
 

@@ -14,7 +14,7 @@ from asterisk_ext.domain import maintenance
 from asterisk_ext.domain.errors import Refusal
 from asterisk_ext.domain.maintenance import Entry, Map
 from asterisk_ext.domain.maintenance_plan import Heading, Plan, Step, given_up, turned
-from asterisk_ext.domain.maintenance_steps import MARKS, PATIENCE, Act, Seen, decide, is_safe, journalled
+from asterisk_ext.domain.maintenance_steps import MARKS, PATIENCE, RECOUNT, Act, Seen, decide, is_safe, journalled
 from asterisk_ext.domain.server import Server, Technology
 
 NAMES = ("a", "b", "c")
@@ -227,6 +227,26 @@ def test_a_way_home_to_a_server_that_is_silent_leaves_them_where_they_are_served
     plan = simulation.plans["a"]
     assert (plan.heading, plan.failed, plan.closed) == (Heading.AWAY, "maintenance.host_silent", False)
     assert (simulation.serving("a"), plan.journal) == (["b"], away)
+
+
+@pytest.mark.parametrize(
+    ("calls", "behind", "closed"),
+    [(None, 3, False), (None, 0, False), (0, 3, False), (0, 0, True), (None, None, True)],
+    ids=["by an older map", "by an older map, none counted", "phones there", "nobody there", "silent"],
+)
+def test_a_way_home_is_over_when_who_was_left_says_by_the_new_map_that_nobody_is_there(
+    calls: int | None, behind: int | None, closed: bool
+) -> None:
+    simulation = Simulation()
+    simulation.ask("a", "b")
+    simulation.run("a")
+    simulation.turn("a")
+    simulation.run("a", 3)
+    plan = simulation.plans["a"]
+    seen = Seen(pointer=None, answers=True, served=True, dns=True, calls=calls, behind=behind)
+    for now in (simulation.now, simulation.now + 2 * RECOUNT):
+        plan = journalled(plan, decide(plan, seen, now), seen, now)
+    assert plan.closed is closed
 
 
 def test_a_dns_server_that_is_down_delays_nothing_but_the_word_that_it_is_safe() -> None:
