@@ -11,7 +11,7 @@ run: setup
 
 test: setup
 	@$(MAKE) --no-print-directory -j 2 lint collected
-	@.venv/bin/python -m pytest -n 7 --dist loadscope --no-loadscope-reorder
+	@.venv/bin/python -m pytest -n 8 --dist loadscope --no-loadscope-reorder
 
 # Prepares the tests' caches, which each worker would otherwise make for itself; what is wrong, the tests themselves tell.
 collected: setup
