@@ -13,10 +13,13 @@ import time
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+import uvloop
 from aiohttp.test_utils import TestServer
 
 from admin_http.app import build
+from asterisk_ext.cli.node import YOUNG
 from asterisk_ext.domain.call_events import Changed, Created
+from asterisk_ext.garbage import search_seldom
 from asterisk_ext.services.fleet_calls import FleetCalls
 from asterisk_ext.services.live_calls import LiveCalls
 from asterisk_ext.tasks import Tasks
@@ -44,7 +47,9 @@ class Console:
         pid = os.fork()
         if pid == 0:
             try:
-                asyncio.run(_serve(place, calls, rate, tell))
+                # As the node service runs.
+                search_seldom(YOUNG)
+                uvloop.run(_serve(place, calls, rate, tell))
             finally:
                 os._exit(1)
         os.close(tell)
