@@ -29,8 +29,13 @@ def in_own_network(body: Callable[[], None]) -> None:
     # What other tests left to be collected may wait for threads of theirs, which a forked process does not have; and
     # Python may look for garbage as soon as it has forked.
     gc.disable()
+    # Ctrl-C ends the child at once: an exception could leave it somewhere among the parent's frames, for ever.
+    signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
     child = os.fork()
     if child == 0:
+        signal.signal(signal.SIGINT, signal.SIG_DFL)
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
+        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
         os.close(reader)
         failure = ""
         try:
@@ -40,6 +45,7 @@ def in_own_network(body: Callable[[], None]) -> None:
             failure = traceback.format_exc()
         os.write(writer, failure.encode()[-60_000:])
         os._exit(ENDED)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
     gc.enable()
     os.close(writer)
     with os.fdopen(reader) as pipe:
