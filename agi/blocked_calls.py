@@ -9,9 +9,10 @@ from __future__ import annotations
 
 import asyncio
 import sqlite3
+import threading
 from collections import deque
-from collections.abc import Iterable
-from contextlib import closing
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import astuple, fields
 from pathlib import Path
 from typing import Self
@@ -53,6 +54,7 @@ class BlockedCallLog:
         self._most_rows = most_rows
         self._waiting: deque[BlockedCall] = deque(maxlen=most_waiting)
         self._news = asyncio.Event()
+        self._turn = threading.Lock()
 
     @classmethod
     def of(cls, path: Path, clock: Clock, settings: Audio) -> Self:
@@ -93,18 +95,24 @@ class BlockedCallLog:
     async def forget(self, pbx: int) -> int:
         return await asyncio.to_thread(self._forget, pbx)
 
-    def _open(self) -> sqlite3.Connection:
-        self._path.touch(mode=0o600)
-        database = sqlite3.connect(self._path, timeout=5.0, isolation_level=None)
-        database.execute("PRAGMA journal_mode = WAL")
-        database.execute("PRAGMA synchronous = NORMAL")
-        database.execute("PRAGMA secure_delete = ON")
-        database.executescript(SCHEMA)
-        return database
+    @contextmanager
+    def _opened(self) -> Iterator[sqlite3.Connection]:
+        # One at a time: SQLite waits for nobody while a new file's journal is set up, and says that it is locked.
+        with self._turn:
+            self._path.touch(mode=0o600)
+            database = sqlite3.connect(self._path, timeout=5.0, isolation_level=None)
+            try:
+                database.execute("PRAGMA journal_mode = WAL")
+                database.execute("PRAGMA synchronous = NORMAL")
+                database.execute("PRAGMA secure_delete = ON")
+                database.executescript(SCHEMA)
+                yield database
+            finally:
+                database.close()
 
     def _write(self, calls: Iterable[BlockedCall]) -> None:
         oldest = self._clock() - self._days * DAY
-        with closing(self._open()) as database:
+        with self._opened() as database:
             database.execute("BEGIN IMMEDIATE")
             for call in calls:
                 _put(database, call)
@@ -114,7 +122,7 @@ class BlockedCallLog:
             database.execute("COMMIT")
 
     def _calls(self, wanted: Wanted) -> list[BlockedCall]:
-        with closing(self._open()) as database:
+        with self._opened() as database:
             rows = database.execute(
                 f"SELECT {', '.join(COLUMNS)} FROM blocked WHERE at >= ? AND at < ? AND (? IS NULL OR pbx = ?) "  # noqa: S608
                 "ORDER BY id DESC LIMIT ?",
@@ -123,7 +131,7 @@ class BlockedCallLog:
         return [_call(row) for row in rows]
 
     def _counts(self, pbx: int | None) -> list[BlockedCount]:
-        with closing(self._open()) as database:
+        with self._opened() as database:
             rows = database.execute(
                 "SELECT day, pbx, audio, calls, heard FROM tally WHERE ? IS NULL OR pbx = ? ORDER BY day DESC, pbx",
                 (pbx, pbx),
@@ -131,7 +139,7 @@ class BlockedCallLog:
         return [BlockedCount(*row) for row in rows]
 
     def _forget(self, pbx: int) -> int:
-        with closing(self._open()) as database:
+        with self._opened() as database:
             return database.execute("DELETE FROM blocked WHERE pbx = ?", (pbx,)).rowcount
 
 

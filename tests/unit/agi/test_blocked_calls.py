@@ -65,6 +65,15 @@ async def test_a_noted_call_is_read_back_by_the_next_life_of_the_service(path: P
     assert mode(path) & 0o077 == 0, "it names callers"
 
 
+async def test_whoever_looks_while_the_first_call_is_written_is_answered(tmp_path: Path, clock: Clock) -> None:
+    for number in range(100):
+        log = BlockedCallLog(tmp_path / f"{number}.sqlite3", clock)
+        log.note(CALL)
+        seen, counted, _ = await asyncio.gather(log.calls(Wanted()), log.counts(), log.write())
+        assert seen in ([], [CALL])
+        assert len(counted) in (0, 1)
+
+
 async def test_calls_are_listed_newest_first_by_tenant_and_by_page(path: Path, clock: Clock) -> None:
     log = BlockedCallLog(path, clock)
     for number in range(6):
