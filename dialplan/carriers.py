@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Iterator
+from itertools import islice
 
 from asterisk_ext.domain.pbx import Mode, Pbx, Trunk
 from dialplan.realtime_schema import AORS, AUTHS, ENDPOINTS, IDENTIFIES, Row, Table
@@ -79,7 +80,7 @@ def identity_rows(tenants: Iterable[Pbx]) -> Iterator[Placed]:
         return
     yield ENDPOINTS, _carriers()
     shared = {address for address, count in uses.items() if count > 1}
-    exact = list(_exact_identities(managed, shared))
+    exact = list(islice(_exact_identities(managed, shared), MOST_IDENTITIES + 1))
     rest = uses.keys() if len(exact) > MOST_IDENTITIES else shared
     if rest:
         yield IDENTIFIES, IDENTIFIES.row(id=CARRIERS, endpoint=CARRIERS, match=",".join(sorted(rest)))

@@ -29,7 +29,8 @@ from asterisk_ext.lab.asterisk_install import find
 from asterisk_ext.lab.services import FIRST
 from dialplan.audio.defaults import install_default_audios
 from dialplan.base_config import AriUser, BaseConfig, includes, render
-from dialplan.projection import Difference, Projection
+from dialplan.difference import Difference
+from dialplan.projection import Projection
 
 NODE, PHONES, CARRIER = "198.18.1.1", "198.18.10.1", "198.18.20.1"
 SOURCE = Path(__file__).resolve().parents[3]

@@ -8,7 +8,7 @@ from asterisk_ext.domain.audio import Kind
 from asterisk_ext.domain.pbx import Mode, Pbx, Route, Strategy
 from asterisk_ext.domain.ways import Way
 from dialplan.realtime_schema import AORS, TABLES
-from dialplan.rows import emergency, gathered, rows, tenant_rows, way_rows
+from dialplan.rows import Facts, emergency, gathered, rows, tenant_rows, way_rows
 from tests.unit.dialplan.tenants import clinic, shop
 
 
@@ -172,7 +172,7 @@ AUDIOS = {Kind.PARTIAL: ["aa", "bb"], Kind.NEUTRAL: ["cc"], Kind.MUSIC: ["dd", "
 
 
 def placed(pbx: Pbx, table: str) -> str:
-    found = gathered(tenant_rows(pbx, AUDIOS, "/sounds"))[table]
+    found = gathered(tenant_rows(Facts(pbx, AUDIOS), "/sounds"))[table]
     names = next(known.columns for known in TABLES if known.name == table)
     return "\n".join(
         " ".join(f"{name}={value}" for name, value in zip(names, row, strict=True) if value is not None)
@@ -225,7 +225,7 @@ def test_phones_that_are_to_follow_soon_register_for_a_minute_at_most() -> None:
     longest = AORS.columns.index("maximum_expiration")
 
     def of_phones(hurried: bool) -> set[str | None]:
-        placed = tenant_rows(clinic(), hurried=hurried)
+        placed = tenant_rows(Facts(clinic(), hurried=hurried))
         return {row[longest] for table, row in placed if table is AORS and row[longest]}
 
     assert (of_phones(False), of_phones(True)) == ({"3600"}, {"60"})
