@@ -49,7 +49,7 @@ def trunk_rows(pbx: Pbx, trunk: Trunk, common: dict[str, str]) -> Iterator[tuple
             **MEDIA,
         ),
     )
-    # Nobody registers as a carrier, but Asterisk complains of an empty default at each look.
+    # Nobody registers as a carrier, but Asterisk complains of each empty one at each look.
     yield (
         AORS,
         AORS.row(
@@ -58,6 +58,8 @@ def trunk_rows(pbx: Pbx, trunk: Trunk, common: dict[str, str]) -> Iterator[tuple
             max_contacts="0",
             qualify_frequency="0",
             default_expiration="3600",
+            minimum_expiration="60",
+            maximum_expiration="7200",
         ),
     )
     if trunk.username:

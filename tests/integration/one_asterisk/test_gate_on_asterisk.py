@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 import signal
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import replace
@@ -79,6 +80,12 @@ async def test_phones_of_a_tenant_call_each_other(gate: OneAsterisk, line: Line)
 async def test_a_phone_that_is_not_registered_is_absent_for_the_moment(gate: OneAsterisk, line: Line) -> None:
     heard = await (await line.phone("1_200")).call("201")
     assert (heard.final, heard.cause) == (480, 20)
+
+
+def test_no_queue_but_that_of_sip_itself_keeps_asterisk_from_answering_a_call(gate: OneAsterisk) -> None:
+    """By default the events for the console, more than it reads, leave every call without an answer, 190 too."""
+    shown = gate.cli("pjsip show settings")
+    assert re.search(r"taskprocessor_overload_trigger\s*:\s*pjsip_only", shown), shown
 
 
 async def test_a_ring_group_rings_all_its_phones(gate: OneAsterisk, line: Line) -> None:
