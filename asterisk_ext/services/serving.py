@@ -106,7 +106,7 @@ class Serving:
         led = ways(self._node, wanted.current, known, wanted.lingering, wanted.addresses, wanted.silent)
         soon = {pbx.id for pbx in known if pbx.home in wanted.hurried}
         await asyncio.to_thread(self._project, known, elsewhere, led, soon)
-        self.tenants = count_served(self._node, wanted.current, tenants)
+        self.tenants = count_served(self._node, wanted.current, self._fleet.homes())
         self._given = wanted
 
     def _wanted(self) -> _Wanted:
