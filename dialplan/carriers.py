@@ -41,6 +41,7 @@ def trunk_rows(pbx: Pbx, trunk: Trunk, common: dict[str, str]) -> Iterator[tuple
             allow=allowed(trunk.codecs),
             codec_prefs_incoming_offer=preference(trunk.codecs),
             identify_by="ip",
+            media_encryption="sdes" if trunk.srtp else None,
             deny="0.0.0.0/0.0.0.0,::/0" if addresses else None,
             permit=",".join(addresses) or None,
             trust_id_inbound="yes",

@@ -14,7 +14,7 @@ from typing import Any
 DATABASE = "asterisk_ext"
 """Name of the database in ``res_config_sqlite3.conf``."""
 
-VERSION = 5
+VERSION = 6
 """Kept in ``user_version`` of the file: another number means another schema, and the file is built anew.
 
 Its ``application_id`` is the number of endpoints that it was given: what has been emptied by another hand is known so.
@@ -55,6 +55,7 @@ ENDPOINTS = Table(
         "id", "context", "tenantid", "accountcode", "aors", "auth", "outbound_auth", "set_var", "allow", "callerid",
         "language", "moh_suggest", "identify_by", "deny", "permit", "direct_media", "rtp_symmetric", "force_rport",
         "rewrite_contact", "webrtc", "trust_id_inbound", "allow_subscribe", "from_user", "codec_prefs_incoming_offer",
+        "media_encryption",
     ),
 )  # fmt: skip
 AUTHS = Table("ps_auths", "ps_auths", ("id", "auth_type", "username", "realm", "md5_cred", "password"))

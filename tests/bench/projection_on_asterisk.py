@@ -6,7 +6,7 @@ The whole node service runs beside the Asterisk. A virtual PBX is new: until its
 status is another: until a call obeys. A server enters maintenance: until a phone of the virtual PBXs that come all at
 once can register. Meanwhile others' REGISTERs and requests to the API are answered: how long the slowest took.
 
-Of a status it is told from when on calls obey: one is dialled every 10 ms, by one phone after the other, until some
+Of a status it is told from when on calls obey: one is dialled every 25 ms, by one phone after the other, until some
 after the API's answer; what counts is the first of which no later one disobeys. A call dialled after the API has
 answered must obey: how many did not is told too.
 """
@@ -37,7 +37,7 @@ OURS, NEW = 1, 50_000
 AFTERWARDS = 2.0
 """Seconds after a change in which what it left to do still counts."""
 OBEYED = (403, 487)
-APART = 0.01
+APART = 0.025
 """Seconds between two calls by which it is seen whether a status is obeyed."""
 AND_AFTER = 5
 """Calls after the API's answer."""
