@@ -17,7 +17,7 @@ import msgspec
 
 from asterisk_ext.config import Guard as Settings
 from asterisk_ext.domain.errors import Problem, Refusal
-from asterisk_ext.domain.firewall import Explanation, Firewall, explain, weakened
+from asterisk_ext.domain.firewall import Explanation, Firewall, Needs, explain, weakened
 from asterisk_ext.domain.firewall_trial import Answer, Candidate, Confirmed, CountryList, Pending, Plan, Question, State
 from firewall.countries.lists import CountryLists
 from firewall.guard_state import GuardState
@@ -53,7 +53,8 @@ NEEDS_ENDORSEMENT = Problem(
     "The rules were not applied: they would take away what the guard keeps ({lost}).",
     "As root on that server: asterisk-ext firewall endorse {digest}. Then apply again.",
 )
-CONFIRMED, PENDING = "confirmed", "pending"
+CONFIRMED, PENDING, TOLD = "confirmed", "pending", "told"
+"""Under which names the state keeps them; ``TOLD``: nodes and trunks while no rules were confirmed."""
 LONGEST_TRIAL = 3600.0
 MOST_QUESTIONS = 20_000
 
@@ -98,7 +99,9 @@ class GuardFirewall:
     def _remembered(self) -> Confirmed:
         kept = self._state.firewall(CONFIRMED)
         if kept is None:
-            return Confirmed(self._composer.usual())
+            usual, named = self._composer.usual(), self._state.firewall(TOLD)
+            nodes, trunks = msgspec.json.decode(named, type=tuple[list[str], list[str]]) if named else ([], [])
+            return Confirmed(replace(usual, needs=self._composer.needs(nodes, trunks)))
         confirmed = msgspec.json.decode(kept, type=Confirmed)
         told = confirmed.firewall.needs
         needs = self._composer.needs(told.nodes, told.trunks)
@@ -222,15 +225,29 @@ class GuardFirewall:
         self._endorsed.add(digest)
 
     async def need(self, nodes: Sequence[str], trunks: Sequence[str]) -> None:
-        """Let new nodes and trunks in at once."""
-        before = self.confirmed.firewall
-        needs = self._composer.needs((*before.needs.nodes, *nodes), (*before.needs.trunks, *trunks))
-        if needs == before.needs:
-            return
-        self.confirmed = replace(self.confirmed, firewall=replace(before, needs=needs))
-        if self.confirmed.at:
-            self._state.put_firewall(CONFIRMED, msgspec.json.encode(self.confirmed))
-        await self._tidy()
+        """Let new nodes and trunks in at once, and addresses of nodes that have left the fleet no longer.
+
+        Addresses of trunks stay until rules are applied without them: a carrier's word is worth waiting for. Who names
+        no node at all knows nothing of the fleet yet.
+        """
+        async with self._busy:
+            before = self.confirmed.firewall
+            needs = self._needed(before, nodes, trunks)
+            pending = self.pending
+            tried = replace(pending.firewall, needs=self._needed(pending.firewall, nodes, trunks)) if pending else None
+            if needs == before.needs and (pending is None or tried == pending.firewall):
+                return
+            self.confirmed = replace(self.confirmed, firewall=replace(before, needs=needs))
+            if pending is not None and tried is not None:
+                self.pending = replace(pending, firewall=tried)
+            if self.confirmed.at:
+                self._state.put_firewall(CONFIRMED, msgspec.json.encode(self.confirmed))
+            else:
+                self._state.put_firewall(TOLD, msgspec.json.encode((needs.nodes, needs.trunks)))
+            await asyncio.to_thread(self._load)
+
+    def _needed(self, firewall: Firewall, nodes: Sequence[str], trunks: Sequence[str]) -> Needs:
+        return self._composer.needs(nodes or firewall.needs.nodes, (*firewall.needs.trunks, *trunks))
 
     def composed(self, candidate: Candidate) -> Firewall:
         """The whole firewall of a candidate; refuses what is wrong about it, with its field."""
