@@ -48,7 +48,8 @@ DENIED = Problem(
 )
 _RIGHTS_CHANGED = "auth store is old"
 """etcd refuses what it was asked before its users were changed, and has done nothing of it."""
-_ELSEWHERE = (grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.DEADLINE_EXCEEDED, grpc.StatusCode.CANCELLED)
+ELSEWHERE = (grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.DEADLINE_EXCEEDED, grpc.StatusCode.CANCELLED)
+"""What an endpoint that is away or silent ends a call with: another may answer."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,7 +129,7 @@ class Link:
                 if _RIGHTS_CHANGED in (error.details() or ""):
                     changes -= 1
                     continue
-                if error.code() not in _ELSEWHERE and "leader" not in (error.details() or ""):
+                if error.code() not in ELSEWHERE and "leader" not in (error.details() or ""):
                     raise UNREACHABLE.refuse() from error
                 unheard, rounds = unheard or writes, rounds - 1
                 self.move_on()

@@ -75,9 +75,7 @@ class GuardFirewall:
         countries: Countries,
     ) -> None:
         self._kernel = kernel
-        self._settings = settings
         self._base = base
-        self._console = console
         self._clock = clock
         self._publish = publish
         self._prove = prove
