@@ -35,6 +35,10 @@ FIRST = (FLEET, "tests/integration/own_lab/", "tests/contract/", "tests/integrat
 beside what needs the processor."""
 
 
+ALONE = "tests/bench/test_small"
+"""How the paths begin whose tests share nothing, and take long: each goes to whoever is free."""
+
+
 class Fleets(LoadScopeScheduling):  # type: ignore[misc]  # xdist has no types
     """A worker has a whole fleet, all of its tests and in order; elsewhere a file's tests stay together.
 
@@ -43,6 +47,8 @@ class Fleets(LoadScopeScheduling):  # type: ignore[misc]  # xdist has no types
     """
 
     def _split_scope(self, nodeid: str) -> str:
+        if nodeid.startswith(ALONE):
+            return nodeid
         if not nodeid.startswith(FLEET):
             return nodeid.split("::")[0]
         return next((f"fleet {name}" for name, marks in FLEETS.items() if any(m in nodeid for m in marks)), "fleet")

@@ -14,6 +14,7 @@ import subprocess
 import traceback
 from collections.abc import Callable
 from pathlib import Path
+from typing import Protocol, TypeVar
 
 CLONE_NEWNS, CLONE_NEWNET = 0x00020000, 0x40000000
 SIOCSIFFLAGS, IFF_UP, IPV6_FREEBIND = 0x8914, 0x1, 78
@@ -21,6 +22,13 @@ PR_SET_PDEATHSIG = 1
 ENDED = 77
 SETTINGS = Path("/proc/sys/net/ipv6/conf")
 Socket = socket.socket
+
+
+class Closable(Protocol):
+    def close(self) -> None: ...
+
+
+NodeT = TypeVar("NodeT", bound=Closable)
 
 
 def in_own_network(body: Callable[[], None]) -> None:
@@ -35,7 +43,7 @@ def in_own_network(body: Callable[[], None]) -> None:
     if child == 0:
         signal.signal(signal.SIGINT, signal.SIG_DFL)
         signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
-        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+        end_with_parent()
         os.close(reader)
         failure = ""
         try:
@@ -57,6 +65,24 @@ def in_own_network(body: Callable[[], None]) -> None:
     assert os.waitstatus_to_exitcode(status) == ENDED
 
 
+def bodies_on(make: Callable[[], NodeT]) -> Callable[[Callable[[NodeT], None]], None]:
+    """What runs a test's body on a node that ``make`` makes, in a network of the test's own."""
+
+    def run(body: Callable[[NodeT], None]) -> None:
+        def inside() -> None:
+            with contextlib.closing(make()) as node:
+                body(node)
+
+        in_own_network(inside)
+
+    return run
+
+
+def end_with_parent() -> None:
+    """For a process just forked: whatever ends its parent ends it."""
+    ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+
+
 class Outside:
     """Another network at the end of a cable: 198.18.0.0/15 and 2001:db8::/32 without the node's own addresses.
 
@@ -69,7 +95,7 @@ class Outside:
         ready, go = os.pipe()
         self._holder = os.fork()
         if self._holder == 0:
-            ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+            end_with_parent()
             _enter()
             os.write(go, b"x")
             # Whoever waits for the end of one of the parent's pipes must not wait for this process.

@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 from urllib.parse import quote
 
 import click
@@ -13,12 +14,14 @@ import msgspec
 
 from ari_apps.recording import read
 from asterisk_ext import config
-from asterisk_ext.cli.call_stream import Table, follow
 from asterisk_ext.cli.options import as_json, ask, settings, show_json, show_table
 from asterisk_ext.domain.call_rows import Row
 from asterisk_ext.domain.live_calls import LiveCalls
 from asterisk_ext.services.times import iso
 from asterisk_ext.tasks import Tasks
+
+if TYPE_CHECKING:
+    from asterisk_ext.cli.call_stream import Table
 
 
 @click.group()
@@ -43,6 +46,9 @@ def list_(settings: Path, watch: bool, as_json: bool) -> None:
 
 
 async def _watch(socket: str, as_json: bool) -> None:
+    # Only who watches waits until a client for the web is loaded.
+    from asterisk_ext.cli.call_stream import Table, follow
+
     table, changed = Table(), asyncio.Event()
     async with Tasks() as tasks:
         tasks.start("screen", _draw(table, changed, as_json))

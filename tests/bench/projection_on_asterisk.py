@@ -21,7 +21,7 @@ from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
 
-from asterisk_ext.cli.client import asked
+from asterisk_ext.cli.client import ask
 from tests.bench.meanwhile import Meanwhile, meanwhile
 from tests.bench.table import show
 from tests.integration.one_asterisk.asterisk import CARRIER, NODE, PHONES
@@ -157,7 +157,7 @@ class Measured:
         return await Phone((NODE, 5060), CARRIER, 5060, "4899990000").open(self._node.one.socket)
 
     async def _api(self, method: str, path: str, body: object = None) -> Any:
-        return await asked(self._node.socket, method, path, body)
+        return await asyncio.to_thread(ask, self._node.socket, method, path, body)
 
 
 if __name__ == "__main__":

@@ -23,7 +23,7 @@ from firewall.kernel.port import Kernel
 from firewall.kernel.ruleset import Ruleset
 from firewall.lists.address_lists import AddressLists, country_list, own_list
 from firewall.lists.ranges import Range, merged
-from tests.own_network import Outside, in_own_network
+from tests.own_network import Outside, bodies_on, end_with_parent, in_own_network
 
 TABLE = "lists"
 INSIDE, OUTSIDE = "198.19.0.20", "198.19.0.66"
@@ -81,17 +81,7 @@ class Node:
 
 @pytest.fixture(params=list(DRIVERS))
 def on_node(request: pytest.FixtureRequest) -> Callable[[Callable[[Node], None]], None]:
-    def run(body: Callable[[Node], None]) -> None:
-        def inside() -> None:
-            node = Node(request.param)
-            try:
-                body(node)
-            finally:
-                node.close()
-
-        in_own_network(inside)
-
-    return run
+    return bodies_on(lambda: Node(request.param))
 
 
 OnNode = Callable[[Callable[[Node], None]], None]
@@ -221,6 +211,7 @@ class Flood:
         self._reader, writer = os.pipe()
         self._process = os.fork()
         if self._process == 0:
+            end_with_parent()
             going = True
 
             def end(number: int, frame: object) -> None:

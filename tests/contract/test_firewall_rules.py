@@ -21,7 +21,7 @@ from firewall.kernel.ruleset import Ruleset
 from firewall.kernel.source_sets import SourceSet
 from firewall.lists.address_lists import country_list
 from firewall.rules.list_content import contents
-from tests.own_network import Outside, in_own_network
+from tests.own_network import Outside, bodies_on
 
 FRIENDS, ENEMIES = ("198.19.0.20", "2001:db8:1::20"), ("198.19.0.66", "2001:db8:2::66")
 BRAZILIANS = ("198.19.5.5", "2001:db8:5::5")
@@ -76,17 +76,7 @@ def _of(source: str) -> tuple[socket.AddressFamily, str]:
 
 @pytest.fixture(params=["nftables", "iptables"])
 def on_node(request: pytest.FixtureRequest) -> Callable[[Callable[[Node], None]], None]:
-    def run(body: Callable[[Node], None]) -> None:
-        def inside() -> None:
-            node = Node(request.param)
-            try:
-                body(node)
-            finally:
-                node.close()
-
-        in_own_network(inside)
-
-    return run
+    return bodies_on(lambda: Node(request.param))
 
 
 OnNode = Callable[[Callable[[Node], None]], None]

@@ -49,6 +49,8 @@ from firewall.lists.steps import Step, steps
 ELEM_FLAGS: Final = 3
 INTERVAL_END: Final = 1
 RANGES_A_STEP: Final = 1000
+NEW_RANGES_A_STEP: Final = 4000
+"""Where there was no list the rules judge nobody by it yet, and are waited for."""
 PAUSE_SECONDS: Final = 0.001
 _END_FLAG = attribute(ELEM_FLAGS, struct.pack(">I", INTERVAL_END))
 
@@ -179,7 +181,7 @@ def _ranges_of(edges: Iterable[int], limit: int) -> Iterator[Range]:
 def _steps_of_new(ranges: Iterable[Range]) -> Iterator[Step]:
     """Where nothing was before, nothing has to be compared."""
     listed = iter(ranges)
-    while part := list(islice(listed, RANGES_A_STEP)):
+    while part := list(islice(listed, NEW_RANGES_A_STEP)):
         yield Step(new=part)
 
 

@@ -7,19 +7,9 @@ from collections.abc import Callable
 import pytest
 
 from tests.contract.kernel.node import DRIVERS, Node
-from tests.own_network import in_own_network
+from tests.own_network import bodies_on
 
 
 @pytest.fixture(params=list(DRIVERS))
 def on_node(request: pytest.FixtureRequest) -> Callable[[Callable[[Node], None]], None]:
-    def run(body: Callable[[Node], None]) -> None:
-        def inside() -> None:
-            node = Node(request.param)
-            try:
-                body(node)
-            finally:
-                node.close()
-
-        in_own_network(inside)
-
-    return run
+    return bodies_on(lambda: Node(request.param))
