@@ -54,10 +54,12 @@ async def mute(context: ssl.SSLContext | None = None, first: bytes = b"") -> Asy
 
 
 class Cable:
-    """Carries connections to ``port``, both ways and each byte, until it is ``cut``: then none of them, in silence."""
+    """Carries connections to ``port``, from the address ``source`` of this machine, until it is ``cut``: then nothing
+    of them, in silence."""
 
-    def __init__(self, port: int) -> None:
+    def __init__(self, port: int, source: str = "127.0.0.1") -> None:
         self._to = port
+        self._source = source
         self._whole = asyncio.Event()
         self._whole.set()
         self._pouring: set[asyncio.Task[None]] = set()
@@ -82,7 +84,7 @@ class Cable:
 
     async def _carry(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await self._whole.wait()
-        theirs, ours = await asyncio.open_connection("127.0.0.1", self._to)
+        theirs, ours = await asyncio.open_connection("127.0.0.1", self._to, local_addr=(self._source, 0))
         for way in ((reader, ours), (theirs, writer)):
             task = asyncio.create_task(self._pour(*way))
             self._pouring.add(task)

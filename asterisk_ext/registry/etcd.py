@@ -16,6 +16,7 @@ from aetcd import rpc
 from asterisk_ext.ports import CONFLICT, MOVED, MOVED_MARK, UNREACHABLE, Change, Clock, Gap, Item
 from asterisk_ext.registry.etcd_keys import BEATS, BLOBS, ITEMS, ROOT, end_of
 from asterisk_ext.registry.etcd_link import ELSEWHERE, HAS_LEADER, Link
+from asterisk_ext.registry.etcd_room import make_room
 from asterisk_ext.registry.etcd_users import Users
 from asterisk_ext.registry.etcd_watch import CompactedError, Cursor, events
 
@@ -55,6 +56,10 @@ class EtcdRegistry:
             if error.code() not in ELSEWHERE:
                 raise
             raise UNREACHABLE.refuse() from error
+
+    async def make_room(self) -> None:
+        """Have a cluster that was full take writes again; refuses ``registry.unreachable``."""
+        await make_room(self._link)
 
     async def get(self, key: str) -> Item | None:
         answer = await self._range(ITEMS + key)
