@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 import time
@@ -14,7 +15,7 @@ from typing import Any
 
 from asterisk_ext.lab import probes
 from asterisk_ext.lab.call_probe import Happened
-from asterisk_ext.lab.enter import command_line
+from asterisk_ext.lab.enter import PATH, command_line
 from asterisk_ext.lab.register_probe import Tried
 
 COMMAND = [sys.executable, "-m", "asterisk_ext.cli.main", "lab"]
@@ -39,7 +40,8 @@ class Lab:
     def run(self, machine: str, *command: str) -> subprocess.CompletedProcess[str]:
         """`lab exec`, without a second interpreter."""
         line = command_line(self.name, machine, command)
-        return subprocess.run(line, capture_output=True, text=True, check=False)
+        environment = {**os.environ, "PATH": PATH}
+        return subprocess.run(line, capture_output=True, text=True, env=environment, check=False)
 
     def ext(self, node: str, *words: str, given: str = "") -> str:
         """What `asterisk-ext` prints, run as root on a node; raises on a refusal."""
@@ -86,7 +88,7 @@ class Lab:
 
     def asterisk(self, node: str, command: str) -> str:
         """What Asterisk's command line answers on a node."""
-        done = self.run(node, "/usr/local/bin/asterisk", "-rx", command)
+        done = self.run(node, "asterisk", "-rx", command)
         assert done.returncode == 0, done.stderr
         return done.stdout
 
