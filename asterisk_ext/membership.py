@@ -22,6 +22,7 @@ from asterisk_ext.registry import engine
 from asterisk_ext.registry.switch import Switch
 from asterisk_ext.services import consoles
 from asterisk_ext.services.joining import Admitting, Signer
+from asterisk_ext.services.leftovers import Leftovers
 from asterisk_ext.services.records import certificate_key
 from asterisk_ext.services.registry_life import begin
 from asterisk_ext.services.reporting import PERIOD
@@ -79,6 +80,8 @@ class Membership:
         if self.succession is not None:
             tasks.keep("who keeps the registry", self.succession.run)
             tasks.keep("audios for a promotion", self.succession.stand_by)
+        if self.authority is not None:
+            tasks.keep("what nodes may not leave", Leftovers(self.registry, self.copy, lambda: self._keeps).run)
         if self.authority is not None and isinstance(self.registry, engine.Judge):
             judge = self.registry
             tasks.keep("rights in the registry's cluster", lambda: self._admit(judge))

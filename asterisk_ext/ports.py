@@ -73,6 +73,12 @@ UNSURE = Problem(
     "The fleet's registry did not answer in time; whether the change was made is not known.",
     "Look at what it is now before you try again.",
 )
+FULL = Problem(
+    "registry.full",
+    507,
+    "The registry's cluster has no room left; nothing was changed. Calls and bans go on.",
+    "If a server wrote too much, remove it; then `asterisk-ext registry make-room` on the server with serve = true.",
+)
 SILENT = Problem(
     "server.silent",
     503,

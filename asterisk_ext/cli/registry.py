@@ -20,7 +20,7 @@ from asterisk_ext.domain.registry_life import Life
 from asterisk_ext.membership import AUTHORITY, IDENTITY
 from asterisk_ext.ports import MOVED_MARK, Registry
 from asterisk_ext.registry.embedded import EmbeddedRegistry
-from asterisk_ext.registry.engine import DATABASE, Judge, open_engine, open_etcd
+from asterisk_ext.registry.engine import DATABASE, Judge, Roomy, open_engine, open_etcd
 from asterisk_ext.services import registry_life
 from asterisk_ext.store import LocalCopy
 from asterisk_ext.trust import cluster
@@ -45,6 +45,12 @@ NOT_AN_ADDRESS = Problem(
     422,
     "Nothing was made: {address!r} is no IP address.",
     "Give the addresses at which that etcd server is reached.",
+)
+HAS_ROOM = Problem(
+    "registry.has_room",
+    409,
+    "Nothing was done: the fleet's registry is a file of {node}, which uses its room again by itself.",
+    "Look whether that server's disk is full.",
 )
 
 
@@ -121,6 +127,17 @@ def accept(settings: Path) -> None:
     click.echo(f"accepted as epoch {life.epoch}; {len(lost)} records differ from what this server knew")
 
 
+@registry.command("make-room")
+@settings
+def make_room(settings: Path) -> None:
+    """Have an etcd cluster that is full (registry.full) take changes again: its past is forgotten.
+
+    Remove the server that filled it before, if one did. Each of the cluster's servers is silent for some seconds.
+    """
+    asyncio.run(_make_room_there(config.load(settings)))
+    click.echo("the cluster takes changes again")
+
+
 def destination_of(to: str) -> list[str]:
     """The endpoints of a cluster, none for the embedded engine; refuses ``registry.bad_destination``."""
     if to == "embedded":
@@ -142,6 +159,13 @@ async def _accept(whole: config.Config) -> tuple[Life, list[str]]:
         with closing(LocalCopy(Path(whole.node.state) / "copy.sqlite3", time.time)) as copy:
             lost = registry_life.lost(copy.items(""), (await kept.snapshot(""))[0])
             return await registry_life.renew(kept, copy.life), lost
+
+
+async def _make_room_there(whole: config.Config) -> None:
+    async with _kept_here(whole) as kept:
+        if not isinstance(kept, Roomy):
+            raise HAS_ROOM.refuse(node=whole.node.name)
+        await kept.make_room()
 
 
 @asynccontextmanager

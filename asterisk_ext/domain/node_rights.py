@@ -58,8 +58,20 @@ def check_console(node: str, what: str, consoles: Collection[str]) -> None:
 
 def check_size(node: str, key: str, size: int) -> None:
     """Of what a node that is no console writes; refuses ``registry.too_much``."""
-    if size > LARGEST or len(key) > LARGEST // 1000:
+    if is_too_large(key, size):
         raise TOO_MUCH.refuse(node=node, what=key[:80])
+
+
+def is_too_large(key: str, size: int) -> bool:
+    return size > LARGEST or len(key) > LARGEST // 1000
+
+
+def writer_of(key: str) -> str | None:
+    """The node that alone writes there; None: not a node's own."""
+    for place in (EVIDENCE, AUDIT, *FIREWALL):
+        if key.startswith(place):
+            return key.removeprefix(place).partition("/")[0]
+    return None
 
 
 def check_beat(node: str, of: str) -> None:

@@ -66,6 +66,10 @@ async def _start(plan: Plan, supervisor: Supervisor, node: Host) -> None:
     await supervisor.until(running, partial(supervisor.succeeds, node.name, ask), READY_SECONDS)
 
 
+ROOM = 512 * 1024 * 1024
+"""Bytes of the cluster's database: whoever fills it fills each server's copy too, which is in memory."""
+
+
 def _command(topology: Topology, node: Host) -> tuple[str, ...]:
     members = ",".join(f"{other.name}=https://{other.ipv4}:{PEERS}" for other in topology.nodes)
     clients, peers = f"https://{node.ipv4}:{ETCD_PORT}", f"https://{node.ipv4}:{PEERS}"
@@ -74,5 +78,6 @@ def _command(topology: Topology, node: Host) -> tuple[str, ...]:
         *("--listen-client-urls", clients, "--advertise-client-urls", clients),
         *("--listen-peer-urls", peers, "--initial-advertise-peer-urls", peers),
         *("--initial-cluster", members, "--auto-compaction-mode=periodic", "--auto-compaction-retention=1h"),
+        f"--quota-backend-bytes={ROOM}",
         *cluster.options(Path(PLACE) / "tls"),
     )

@@ -35,6 +35,13 @@ class Judge(Protocol):
     async def admit(self, keeper: str, nodes: Iterable[str], consoles: Collection[str]) -> None: ...
 
 
+@runtime_checkable
+class Roomy(Protocol):
+    """An engine whose room somebody has to make when it is used up."""
+
+    async def make_room(self) -> None: ...
+
+
 def open_engine(settings: Settings, state: Path, identity: Identity | None, clock: Callable[[], float]) -> Registry:
     """``identity`` is what the node presents to the registry's servers; without one only its own file is opened."""
     if settings.engine == "etcd":

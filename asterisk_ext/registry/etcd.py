@@ -15,7 +15,8 @@ from aetcd import rpc
 
 from asterisk_ext.ports import CONFLICT, MOVED, MOVED_MARK, UNREACHABLE, Change, Clock, Gap, Item
 from asterisk_ext.registry.etcd_keys import BEATS, BLOBS, ITEMS, ROOT, end_of
-from asterisk_ext.registry.etcd_link import HAS_LEADER, Link
+from asterisk_ext.registry.etcd_link import ELSEWHERE, HAS_LEADER, Link
+from asterisk_ext.registry.etcd_room import make_room
 from asterisk_ext.registry.etcd_users import Users
 from asterisk_ext.registry.etcd_watch import CompactedError, Cursor, events
 
@@ -45,10 +46,20 @@ class EtcdRegistry:
     async def admit(self, keeper: str, nodes: Iterable[str], consoles: Collection[str]) -> None:
         """Give each of ``nodes`` its rights in the cluster, and nobody else any; ``keeper`` administers it.
 
-        Nothing is done where the cluster cannot know who asks: there is no TLS.
+        Nothing is done where the cluster cannot know who asks: there is no TLS. Refuses ``registry.unreachable``.
         """
-        if self._link.is_known:
+        if not self._link.is_known:
+            return
+        try:
             await Users(self._link).keep(keeper, nodes, consoles)
+        except grpc.aio.AioRpcError as error:
+            if error.code() not in ELSEWHERE:
+                raise
+            raise UNREACHABLE.refuse() from error
+
+    async def make_room(self) -> None:
+        """Have a cluster that was full take writes again; refuses ``registry.unreachable``."""
+        await make_room(self._link)
 
     async def get(self, key: str) -> Item | None:
         answer = await self._range(ITEMS + key)

@@ -11,7 +11,7 @@ import grpc
 from aetcd.rpc import rpc_pb2_grpc as stubs
 
 from asterisk_ext.domain.errors import Problem
-from asterisk_ext.ports import UNREACHABLE, UNSURE
+from asterisk_ext.ports import FULL, UNREACHABLE, UNSURE
 
 T = TypeVar("T")
 
@@ -48,7 +48,9 @@ DENIED = Problem(
 )
 _RIGHTS_CHANGED = "auth store is old"
 """etcd refuses what it was asked before its users were changed, and has done nothing of it."""
-_ELSEWHERE = (grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.DEADLINE_EXCEEDED, grpc.StatusCode.CANCELLED)
+_NO_ROOM = "database space exceeded"
+ELSEWHERE = (grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.DEADLINE_EXCEEDED, grpc.StatusCode.CANCELLED)
+"""What an endpoint that is away or silent ends a call with: another may answer."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,6 +107,10 @@ class Link:
     def auth(self) -> Any:
         return stubs.AuthStub(self._channels[self._current])
 
+    def each_server(self) -> list[Any]:
+        """What each server of the cluster does for itself alone."""
+        return [stubs.MaintenanceStub(channel) for channel in self._channels]
+
     def move_on(self) -> None:
         """Use the next endpoint from now on."""
         if self._identity and (fresh := self._identity()) != self._presented:
@@ -115,8 +121,8 @@ class Link:
     async def ask(self, call: Callable[[Any], Awaitable[T]], *, writes: bool = False) -> tuple[T, bool]:
         """The answer of the first endpoint that gives one, and whether an earlier one may have acted unheard.
 
-        Refuses ``registry.denied``, ``registry.unreachable``, or ``registry.unsure`` where a write may have been made
-        all the same.
+        Refuses ``registry.denied``, ``registry.full``, ``registry.unreachable``, or ``registry.unsure`` where a write
+        may have been made all the same.
         """
         unheard, rounds, changes = False, self.patient_rounds, CHANGES
         while rounds and changes:
@@ -125,10 +131,12 @@ class Link:
             except grpc.aio.AioRpcError as error:
                 if error.code() is grpc.StatusCode.PERMISSION_DENIED:
                     raise DENIED.refuse() from error
+                if _NO_ROOM in (error.details() or ""):
+                    raise FULL.refuse() from error
                 if _RIGHTS_CHANGED in (error.details() or ""):
                     changes -= 1
                     continue
-                if error.code() not in _ELSEWHERE and "leader" not in (error.details() or ""):
+                if error.code() not in ELSEWHERE and "leader" not in (error.details() or ""):
                     raise UNREACHABLE.refuse() from error
                 unheard, rounds = unheard or writes, rounds - 1
                 self.move_on()

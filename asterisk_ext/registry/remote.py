@@ -21,9 +21,13 @@ T = TypeVar("T")
 
 PATIENCE = aiohttp.ClientTimeout(total=5, connect=2)
 CARRYING = aiohttp.ClientTimeout(total=60, connect=2, sock_read=10)
-"""An audio is some megabytes, perhaps over a slow line."""
+"""An audio is some megabytes, and so is a replay of the whole registry, perhaps over a slow line."""
 WATCHING = aiohttp.ClientTimeout(total=None, connect=2, sock_read=3 * wire.KEEPALIVE)
 """A watch that has said nothing for three keepalives is dead."""
+LARGE = 512 * 1024
+"""Bytes from which what is sent is read by a thread: it would hold up everything else."""
+LONGEST_LINE = 64 * 1024 * 1024
+"""Bytes of one change: a list of addresses may be a single record."""
 _NOT_SENT = (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError, aiohttp.ClientResponseError)
 """Nothing was written: there was no connection, or it was refused."""
 
@@ -34,7 +38,9 @@ class RemoteRegistry:
     def __init__(self, url: str, context: ssl.SSLContext | bool = True, keeper: str | None = None) -> None:
         """``context`` presents this node's certificate; ``keeper`` is the name that the server must prove."""
         self._url = url.rstrip("/") + wire.PREFIX
-        self._session = aiohttp.ClientSession(timeout=PATIENCE, connector=aiohttp.TCPConnector(ssl=context))
+        self._session = aiohttp.ClientSession(
+            connector=aiohttp.TCPConnector(ssl=context), timeout=PATIENCE, read_bufsize=LONGEST_LINE
+        )
         self._keeper = keeper
 
     async def close(self) -> None:
@@ -44,7 +50,8 @@ class RemoteRegistry:
         return await self._ask("GET", "/item", Item | None, params={"key": key})  # type: ignore[arg-type]
 
     async def snapshot(self, prefix: str) -> tuple[list[Item], int]:
-        answer = await self._ask("GET", "/snapshot", wire.Snapshot, params={"prefix": prefix})
+        data = await self._send("GET", "/snapshot", {"prefix": prefix}, b"", CARRYING)
+        answer = msgspec.json.decode(data, type=wire.Snapshot)
         return answer.items, answer.revision
 
     async def create(self, key: str, value: bytes) -> int:
@@ -117,7 +124,8 @@ class RemoteRegistry:
     async def _ask(
         self, method: str, path: str, kind: type[T] | None, params: dict[str, str] | None = None, body: object = None
     ) -> T:
-        answer = await self._send(method, path, params, msgspec.json.encode(body) if body is not None else b"")
+        data = msgspec.json.encode(body) if body is not None else b""
+        answer = await self._send(method, path, params, data if len(data) < LARGE else io.BytesIO(data))
         return msgspec.json.decode(answer, type=kind) if kind is not None else None  # type: ignore[return-value]
 
     async def _send(
@@ -126,12 +134,12 @@ class RemoteRegistry:
         path: str,
         params: dict[str, str] | None,
         data: bytes | io.BytesIO,
-        timeout: aiohttp.ClientTimeout = PATIENCE,  # noqa: ASYNC109 - aiohttp's own
+        patience: aiohttp.ClientTimeout | None = None,
     ) -> bytes:
-        url = self._url + path
+        url, patience = self._url + path, patience or PATIENCE
         try:
             async with self._session.request(
-                method, url, params=params, data=data, timeout=timeout, server_hostname=self._keeper
+                method, url, params=params, data=data, timeout=patience, server_hostname=self._keeper
             ) as response:
                 if response.status in (CONFLICT.status, NOT_YOURS.status, TOO_MUCH.status):
                     raise _refused(await response.json())

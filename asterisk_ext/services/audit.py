@@ -4,10 +4,15 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from itertools import islice
+
+import msgspec
 
 from asterisk_ext.domain.access import Act, Actor, require
+from asterisk_ext.domain.node_rights import writer_of
 from asterisk_ext.ports import Clock, Fleet, Item, Registry
+from asterisk_ext.services import consoles
 from asterisk_ext.services.records import AUDIT, decode, encode
 from asterisk_ext.services.times import iso
 
@@ -41,12 +46,27 @@ class Audit:
         return await self._registry.create(key, encode(entry))
 
     def latest(self, actor: Actor, count: int = 50) -> list[Entry]:
-        """The newest entries first."""
+        """The newest entries first; what another server wrote that is no console bears its name, and undoes nothing.
+
+        Whoever has stolen a server may write there what he likes: what cannot be read, or is of a time to come, hides
+        no other entry.
+        """
         require(actor, Act.SEE_AUDIT)
-        items = sorted(self._fleet.items(AUDIT), key=_when, reverse=True)
-        return [decode(item.value, Entry) for item in items[:count]]
+        now = f"{int(self._clock() * 1000):015d}"
+        items = sorted(self._fleet.items(AUDIT), key=lambda item: (min(_stamp(item), now), item.revision), reverse=True)
+        return list(islice((entry for item in items if (entry := self._read(item))), count))
+
+    def _read(self, item: Item) -> Entry | None:
+        try:
+            entry = decode(item.value, Entry)
+        except (msgspec.MsgspecError, ValueError):
+            return None
+        node = writer_of(item.key) or ""
+        if node == self._node or consoles.may(self._fleet, node):
+            return entry
+        return replace(entry, who=f"{entry.who} ({node})", undo="")
 
 
-def _when(item: Item) -> tuple[str, int]:
+def _stamp(item: Item) -> str:
     """By the writers' clocks, to the millisecond: revisions are another registry's once it was moved."""
-    return item.key.rpartition("/")[2].partition("-")[0], item.revision
+    return item.key.rpartition("/")[2].partition("-")[0]

@@ -31,5 +31,5 @@ class FirewallGuard(Protocol):
         ...
 
     async def set_needs(self, nodes: Sequence[str], trunks: Sequence[str]) -> None:
-        """Nodes and trunks of the registry: new ones are let in at once."""
+        """Nodes and trunks of the registry: new ones are let in at once, and who is no node any more is not."""
         ...

@@ -16,15 +16,19 @@ class Friends:
         self._firewall = firewall
 
     async def run(self) -> None:
-        """Tell the guard whenever the copy has changed, for ever; raises when the guard does not answer."""
-        told: list[str] | None = None
+        """Tell the guard whenever the copy has changed, for ever; raises when the guard does not answer.
+
+        A copy that was never filled says nothing: the guard keeps what it was told before.
+        """
+        await self._fleet.after(0)
+        told: object = None
         while True:
             revision = self._fleet.revision
-            friends = addresses(self._fleet)
-            if friends != told:
+            friends, needs = addresses(self._fleet), needs_of(self._fleet)
+            if (friends, needs) != told:
                 await self._guard.set_fleet(friends)
-                await self._firewall.set_needs(*needs_of(self._fleet))
-                told = friends
+                await self._firewall.set_needs(*needs)
+                told = (friends, needs)
             await self._fleet.after_touch(revision, NEVER_BAN, SERVERS, TENANTS)
 
 

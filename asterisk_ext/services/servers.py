@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import logging
 from dataclasses import dataclass, replace
 
 from asterisk_ext.domain import maintenance
 from asterisk_ext.domain.access import Act, Actor, require
+from asterisk_ext.domain.errors import Refusal
 from asterisk_ext.domain.server import (
     EXISTS,
     HOSTS_TENANTS,
@@ -17,9 +19,11 @@ from asterisk_ext.domain.server import (
     check,
     state,
 )
-from asterisk_ext.ports import Clock, Fleet, Registry
+from asterisk_ext.ports import FULL, Clock, Fleet, Registry
 from asterisk_ext.services.audit import Audit
 from asterisk_ext.services.records import certificate_key, encode, join_key, server_key, withdrawn_key
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -114,8 +118,14 @@ class Servers:
             raise IS_DESTINATION.refuse(server=name, source=row.visitors_from[0])
         await self._registry.delete(server_key(name), self._revision(name))
         await self._shut_out(name)
-        await self._withdraw(name)
-        await self._note(actor, name, done="removed")
+        try:
+            await self._withdraw(name)
+            await self._note(actor, name, done="removed")
+        except Refusal as refusal:
+            # A stolen server may have used up all room: removing it must not fail by that.
+            if refusal.problem is not FULL:
+                raise
+            log.warning("%s was removed by %s; the registry has no room to note it", name, actor.name)
 
     async def _withdraw(self, name: str) -> None:
         """What it told of bans counts no more, not even for another record of its name."""

@@ -13,8 +13,6 @@ from contextlib import suppress
 from dataclasses import replace
 from ipaddress import ip_address
 
-import msgspec
-
 from asterisk_ext.config import Guard as Settings
 from asterisk_ext.domain.errors import Problem, Refusal
 from asterisk_ext.domain.firewall import Explanation, Firewall, explain, weakened
@@ -25,6 +23,7 @@ from firewall.kernel.filter import filter_of
 from firewall.kernel.port import Kernel
 from firewall.kernel.ruleset import Ruleset
 from firewall.rules.candidate import Composer, Countries, digest_of
+from firewall.rules.kept_rules import KeptRules, needs_after
 from firewall.rules.list_content import in_countries
 from firewall.rules.loaded_lists import LoadedLists
 from firewall.rules.other_managers import found
@@ -53,7 +52,6 @@ NEEDS_ENDORSEMENT = Problem(
     "The rules were not applied: they would take away what the guard keeps ({lost}).",
     "As root on that server: asterisk-ext firewall endorse {digest}. Then apply again.",
 )
-CONFIRMED, PENDING = "confirmed", "pending"
 LONGEST_TRIAL = 3600.0
 MOST_QUESTIONS = 20_000
 
@@ -77,32 +75,21 @@ class GuardFirewall:
         countries: Countries,
     ) -> None:
         self._kernel = kernel
-        self._state = state
-        self._settings = settings
         self._base = base
-        self._console = console
         self._clock = clock
         self._publish = publish
         self._prove = prove
         self._keeper = countries
         self._loaded = LoadedLists(kernel.lists, countries)
         self._composer = Composer(settings, console, countries)
+        self._kept = KeptRules(state, self._composer)
         self._busy = asyncio.Lock()
         self._timer: asyncio.TimerHandle | None = None
         self._tidying: asyncio.Future[None] | None = None
         self._endorsed: set[str] = set()
         self._ended = ""
-        self.confirmed = self._remembered()
+        self.confirmed = self._kept.confirmed()
         self.pending: Pending | None = None
-
-    def _remembered(self) -> Confirmed:
-        kept = self._state.firewall(CONFIRMED)
-        if kept is None:
-            return Confirmed(self._composer.usual())
-        confirmed = msgspec.json.decode(kept, type=Confirmed)
-        told = confirmed.firewall.needs
-        needs = self._composer.needs(told.nodes, told.trunks)
-        return replace(confirmed, firewall=replace(confirmed.firewall, needs=needs))
 
     @property
     def countries(self) -> CountryLists:
@@ -110,9 +97,8 @@ class GuardFirewall:
 
     def start(self) -> None:
         """Bring the confirmed rules into the kernel; a trial that a restart interrupted is over."""
-        if self._state.firewall(PENDING) is not None:
+        if self._kept.forget_trial():
             self._ended = "restarted"
-            self._state.forget_firewall(PENDING)
         self._kernel.apply(self.ruleset())  # default deny at once; long lists take a second more
         self._load()
 
@@ -184,7 +170,7 @@ class GuardFirewall:
             await asyncio.to_thread(self._loaded.fill, [self.confirmed.firewall, firewall])
             now = self._clock()
             pending = Pending(firewall, digest, by, now, now + seconds)
-            self._state.put_firewall(PENDING, msgspec.json.encode(pending))
+            self._kept.try_out(pending)
             self.pending = pending
             try:
                 await asyncio.to_thread(self._kernel.apply, self.ruleset())
@@ -203,9 +189,7 @@ class GuardFirewall:
         if pending is None or pending.digest != digest or self._clock() >= pending.deadline:
             raise NOT_ON_TRIAL.refuse()
         confirmed = Confirmed(pending.firewall, pending.by, self._clock())
-        with self._state.change():
-            self._state.put_firewall(CONFIRMED, msgspec.json.encode(confirmed))
-            self._state.forget_firewall(PENDING)
+        self._kept.confirm(confirmed)
         self.confirmed = confirmed
         self._forget_pending("confirmed")
         await self._tidy()
@@ -222,15 +206,22 @@ class GuardFirewall:
         self._endorsed.add(digest)
 
     async def need(self, nodes: Sequence[str], trunks: Sequence[str]) -> None:
-        """Let new nodes and trunks in at once."""
-        before = self.confirmed.firewall
-        needs = self._composer.needs((*before.needs.nodes, *nodes), (*before.needs.trunks, *trunks))
-        if needs == before.needs:
-            return
-        self.confirmed = replace(self.confirmed, firewall=replace(before, needs=needs))
-        if self.confirmed.at:
-            self._state.put_firewall(CONFIRMED, msgspec.json.encode(self.confirmed))
-        await self._tidy()
+        """Let new nodes and trunks in at once, and addresses of nodes that have left the fleet no longer."""
+
+        def with_them(firewall: Firewall) -> Firewall:
+            return replace(firewall, needs=needs_after(self._composer, firewall.needs, nodes, trunks))
+
+        async with self._busy:
+            before, pending = self.confirmed.firewall, self.pending
+            after = with_them(before)
+            tried = with_them(pending.firewall) if pending else None
+            if after == before and (pending is None or tried == pending.firewall):
+                return
+            self.confirmed = replace(self.confirmed, firewall=after)
+            if pending is not None and tried is not None:
+                self.pending = replace(pending, firewall=tried)
+            self._kept.keep(self.confirmed)
+            await asyncio.to_thread(self._load)
 
     def composed(self, candidate: Candidate) -> Firewall:
         """The whole firewall of a candidate; refuses what is wrong about it, with its field."""
@@ -284,7 +275,7 @@ class GuardFirewall:
             self._timer.cancel()
             self._timer = None
         gone, self.pending, self._ended = self.pending, None, how
-        self._state.forget_firewall(PENDING)
+        self._kept.forget_trial()
         self._publish(f"firewall_{how}", {"digest": gone.digest if gone else ""})
 
     def _used(self) -> list[Firewall]:

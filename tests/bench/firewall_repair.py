@@ -28,7 +28,7 @@ from firewall import guard
 from firewall.guard_state import Ban, GuardState
 from firewall.kernel.drivers import kernel_of
 from firewall.kernel.source_sets import SourceSet
-from firewall.rules.guard_firewall import CONFIRMED
+from firewall.rules.kept_rules import CONFIRMED
 from firewall.socket.client import GuardClient
 from tests.bench.firewall_countries import answering
 from tests.bench.firewall_rules import DRIVERS, THREE, fifty

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager
 from pathlib import Path
 
 import grpc
@@ -23,6 +22,7 @@ from firewall.kernel.tcp_end import end_connections
 from tests.contract.test_registry import PATIENT
 from tests.contract.test_stolen_node import CONSOLES_ONLY, NOBODYS, STOLEN
 from tests.etcd_servers import Cluster, cluster
+from tests.silence import Cable
 
 REMOVED_ADDRESS = "127.7.9.3"
 """Of this machine, and nobody else's meanwhile."""
@@ -152,8 +152,8 @@ async def test_a_removed_node_writes_and_reads_nothing_from_then_on(fleet: Fleet
 
 async def test_a_removed_nodes_open_watch_ends_with_its_connections_and_is_not_opened_again(fleet: Fleet) -> None:
     keeper, staying = fleet.reached_by("node1"), fleet.reached_by("node2")
-    async with carried(fleet.servers.endpoints[0], REMOVED_ADDRESS) as place:
-        removed = fleet.reached_by(STOLEN, place)
+    async with Cable(int(fleet.servers.endpoints[0].rpartition(":")[2]), REMOVED_ADDRESS) as cable:
+        removed = fleet.reached_by(STOLEN, f"https://127.0.0.1:{cable.port}")
         revision = await keeper.create("pbx/1", b"a")
         theirs, others = removed.watch("", revision), staying.watch("", revision)
         first = await keeper.create("pbx/2", b"b")
@@ -164,35 +164,6 @@ async def test_a_removed_nodes_open_watch_ends_with_its_connections_and_is_not_o
         with pytest.raises(Refusal):
             await anext(theirs)
         assert await anext(others) == Change("pbx/3", b"c", second)
-
-
-@asynccontextmanager
-async def carried(endpoint: str, source: str) -> AsyncIterator[str]:
-    """Where the endpoint is reached at, by connections that come from another address of this machine."""
-    host, _, port = endpoint.rpartition("/")[2].partition(":")
-
-    carrying: list[asyncio.Task[None]] = []
-
-    async def carry(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        theirs, ours = await asyncio.open_connection(host, int(port), local_addr=(source, 0))
-        carrying.extend(asyncio.create_task(pour(*way)) for way in ((reader, ours), (theirs, writer)))
-
-    async with await asyncio.start_server(carry, "127.0.0.1", 0) as server:
-        yield f"https://127.0.0.1:{server.sockets[0].getsockname()[1]}"
-    for task in carrying:
-        task.cancel()
-    await asyncio.wait(carrying)
-
-
-async def pour(source: asyncio.StreamReader, into: asyncio.StreamWriter) -> None:
-    try:
-        while data := await source.read(65536):
-            into.write(data)
-            await into.drain()
-    except ConnectionError:
-        return
-    finally:
-        into.close()
 
 
 async def test_a_node_that_is_no_console_any_more_loses_its_rights_at_once(fleet: Fleet) -> None:

@@ -17,7 +17,7 @@ from asterisk_ext.domain.firewall_rule import Rule
 from asterisk_ext.domain.firewall_trial import Confirmed, Pending
 from asterisk_ext.domain.firewall_types import Protocol
 from firewall.guard_state import Ban, GuardState
-from firewall.rules.guard_firewall import CONFIRMED, PENDING
+from firewall.rules.kept_rules import CONFIRMED, PENDING
 from tests.contract.test_firewall_rules import ENEMIES, FRIENDS, Node
 from tests.own_network import in_own_network
 

@@ -12,7 +12,7 @@ from collections.abc import Callable
 
 import pytest
 
-from asterisk_ext.domain.firewall import Firewall
+from asterisk_ext.domain.firewall import Firewall, Needs
 from asterisk_ext.domain.firewall_rule import Direction, Rule, Verdict
 from asterisk_ext.domain.firewall_types import TYPES, Protocol
 from firewall.kernel.drivers import kernel_of
@@ -281,5 +281,23 @@ def test_whoever_was_let_in_may_still_be_banned(on_node: OnNode) -> None:
         assert node.enters(BRAZILIANS[0], Protocol.UDP, 5060)
         node.kernel.put(SourceSet.BAN, {BRAZILIANS[0]: 60.0})
         assert not node.enters(BRAZILIANS[0], Protocol.UDP, 5060)
+
+    on_node(body)
+
+
+def test_a_server_that_leaves_the_fleet_is_not_let_in_any_more_and_the_others_are(on_node: OnNode) -> None:
+    def body(node: Node) -> None:
+        many = [Rule(id=f"{place}", type="any_udp", origins=(f"203.0.113.{place}",)) for place in range(1, 20)]
+
+        def apply(*nodes: str) -> None:
+            node.apply(Firewall(rules=tuple(many), needs=Needs(nodes=nodes)))
+
+        apply(*FRIENDS, *ENEMIES)
+        ways = [(source, protocol) for source in (*FRIENDS, *ENEMIES) for protocol in (Protocol.UDP, Protocol.TCP)]
+        assert all(node.enters(source, protocol, 8481) for source, protocol in ways)
+        apply(*FRIENDS)
+        assert [source for source, protocol in ways if node.enters(source, protocol, 8481)] == [
+            source for source in FRIENDS for _ in range(2)
+        ]
 
     on_node(body)

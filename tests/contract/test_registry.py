@@ -370,3 +370,10 @@ async def test_a_node_whose_clock_is_an_hour_off_tells_the_others_reports_by_its
     assert at == off
     await remote.close()
     await own.close()
+
+
+async def test_a_record_of_a_megabyte_is_read_and_watched_like_any_other(registry: Registry) -> None:
+    large = b"x" * 1_000_000
+    revision = await registry.create("firewall/list/large", large)
+    assert await anext(registry.watch("", revision - 1)) == Change("firewall/list/large", large, revision)
+    assert (await registry.snapshot("firewall/"))[0][0].value == large

@@ -91,3 +91,10 @@ def test_a_restored_backup_is_accepted_as_a_new_epoch_and_what_it_lacks_is_liste
     accepted = asked(tmp_path, "accept")
     assert accepted.exception is None, accepted.exc_info
     assert accepted.output == "lost: user/ana\naccepted as epoch 2; 1 records differ from what this server knew\n"
+
+
+def test_only_a_cluster_is_made_room_in(tmp_path: Path, servers: Cluster) -> None:
+    refused = asked(tmp_path, "make-room")
+    assert "registry.has_room" in str(getattr(refused.exception, "error_id", ""))
+    made = asked(tmp_path, "make-room", lines=f'engine = "etcd"\netcd = ["{servers.endpoints[0]}"]')
+    assert made.exit_code == 0, made.output

@@ -272,6 +272,21 @@ async def test_more_calls_than_the_tenant_may_have_are_refused_but_never_an_emer
     assert (await first).final == 487
 
 
+async def test_asterisk_s_own_maintenance_mode_would_refuse_190_before_it_asks_who_calls(
+    gate: OneAsterisk, line: Line
+) -> None:
+    await line.carrier()
+    phone = await line.phone("1_200")
+    gate.cli("pjsip set maintenance on 1_200")
+    try:
+        refused = await phone.call("190")
+        assert (refused.statuses, refused.last and refused.last.get("Retry-After")) == ([503], "300")
+        assert (await phone.register()).statuses == [503], "it could not even come back"
+    finally:
+        gate.cli("pjsip set maintenance off 1_200")
+    assert (await phone.call("190", talk=0.05)).final == 200
+
+
 @pytest.mark.parametrize(
     ("status", "number", "result"), [(Status.ACTIVE, "4833", "pass"), (Status.PARTIAL_BLOCK, "190", "pass")]
 )

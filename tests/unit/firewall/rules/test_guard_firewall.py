@@ -192,7 +192,7 @@ async def test_default_deny_and_derived_rules_are_weakened_only_with_roots_word(
     await world.apply(SIP, root=True)
 
 
-async def test_new_nodes_and_trunks_are_let_in_at_once_and_gone_ones_stay(world: World) -> None:
+async def test_new_nodes_and_trunks_are_let_in_at_once_and_gone_trunks_stay(world: World) -> None:
     await world.firewall.confirm(await world.apply(NOBODY))
     await world.firewall.need([], ["198.51.100.30"])
     trunk = Question("198.51.100.30", Protocol.UDP, 5060)
@@ -200,6 +200,42 @@ async def test_new_nodes_and_trunks_are_let_in_at_once_and_gone_ones_stay(world:
     await world.firewall.need([], [])
     world.again()
     assert world.firewall.explain(trunk).allowed
+
+
+NODE2, NODE3 = (Question(f"198.18.1.{number}", Protocol.TCP, 8481) for number in (2, 3))
+
+
+@pytest.mark.parametrize("confirmed", [False, True])
+async def test_a_node_is_let_in_until_it_has_left_the_fleet_also_over_a_restart(world: World, confirmed: bool) -> None:
+    world.settings = Settings()
+    world.again()
+    if confirmed:
+        await world.firewall.confirm(await world.apply(CONSOLE))
+    await world.firewall.need([NODE2.address, NODE3.address], [])
+    world.again()
+    assert [world.firewall.explain(node).allowed for node in (NODE2, NODE3)] == [True, True]
+    await world.firewall.need([NODE2.address], [])
+    assert [world.firewall.explain(node).allowed for node in (NODE2, NODE3)] == [True, False]
+    assert world.in_kernel.confirmed == filter_of(world.firewall.confirmed.firewall)
+    world.again()
+    assert [world.firewall.explain(node).allowed for node in (NODE2, NODE3)] == [True, False]
+
+
+async def test_a_node_that_leaves_while_rules_are_on_trial_is_let_in_by_neither(world: World) -> None:
+    await world.firewall.need([NODE2.address, NODE3.address], [])
+    digest = await world.apply(SIP, nodes=[NODE2.address, NODE3.address])
+    await world.firewall.need([NODE2.address], [])
+    assert not world.firewall.explain(NODE3).allowed
+    assert world.in_kernel.trial is not None
+    await world.firewall.confirm(digest)
+    assert not world.firewall.explain(NODE3).allowed
+    await world.firewall.confirm(await world.apply(CONSOLE, nodes=[NODE2.address]))
+
+
+async def test_who_names_no_node_at_all_shuts_nobody_out(world: World) -> None:
+    await world.firewall.need([NODE3.address], [])
+    await world.firewall.need([], [])
+    assert world.firewall.explain(NODE3).allowed
 
 
 async def test_a_plan_tells_before_and_after_and_whether_it_was_proved(world: World) -> None:
