@@ -26,7 +26,7 @@ from asterisk_ext.domain.audio import Kind, Library
 from asterisk_ext.domain.gate import Policy
 from asterisk_ext.domain.pbx import Pbx
 from asterisk_ext.lab.asterisk_install import find
-from asterisk_ext.lab.services import REAL_TIME
+from asterisk_ext.lab.precedence import before_others
 from dialplan.audio.defaults import install_default_audios
 from dialplan.base_config import AriUser, BaseConfig, includes, render
 from dialplan.difference import Difference
@@ -96,7 +96,7 @@ class OneAsterisk:
     def start_asterisk(self) -> None:
         """Start Asterisk and wait until it is fully up."""
         daemon = ("/usr/sbin/asterisk", "-f", "-U", "asterisk", "-G", "asterisk")
-        self._asterisk = self.spawn([*REAL_TIME, *self.chroot(), *daemon])
+        self._asterisk = self.spawn([*before_others(), *self.chroot(), *daemon])
         until = time.monotonic() + 30
         while time.monotonic() < until:
             if "fully booted" in self.cli("core waitfullybooted"):
