@@ -30,7 +30,7 @@ from asterisk_ext.services.pbx_parts import PbxParts
 from asterisk_ext.services.promotion import Promotion
 from asterisk_ext.services.servers import Servers
 from asterisk_ext.services.users import Users
-from asterisk_ext.services.virtual_pbx import VirtualPbxs
+from asterisk_ext.services.virtual_pbx import Obeyed, VirtualPbxs
 from asterisk_ext.version import VERSION
 from dialplan.audio.converter import ConverterClient
 from dialplan.audio.defaults import shipped_recordings
@@ -48,9 +48,10 @@ def services(
     runner: MaintenanceRunner,
     blocked: BlockedCallLog,
     member: Membership,
+    obeyed: Obeyed,
 ) -> Services:
     registry, copy, peers, clock = member.registry, member.copy, member.peers, member.clock
-    virtual_pbxs = VirtualPbxs(registry, copy, audit, clock)
+    virtual_pbxs = VirtualPbxs(registry, copy, audit, clock, obeyed)
     return Services(
         servers=Servers(registry, copy, audit, clock),
         maintenance=Maintenance(registry, copy, runner, clock, certified=certified_names),

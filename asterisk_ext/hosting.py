@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
@@ -40,6 +40,8 @@ class Hosting:
     carriers: Carriers
     reporting: Reporting
     blocked: BlockedCallLog
+    obeyed: Callable[[int], Awaitable[None]]
+    """Waits a short while until Asterisk does what a revision of the registry says of virtual PBXs."""
     keep: Callable[[Tasks], None]
     """Starts what keeps Asterisk right and follows it."""
     gate: AbstractAsyncContextManager[object]
@@ -64,7 +66,7 @@ async def hosting(
             calls.none(clock())
             count = calls.count_by_pbx
             reporting = Reporting(name, VERSION, absent, absent, absent, count, copy, bans, clock, hosts=False)
-            yield Hosting(calls, absent, absent, reporting, blocked, lambda tasks: None, nullcontext())
+            yield Hosting(calls, absent, absent, reporting, blocked, absent.obeyed, lambda tasks: None, nullcontext())
             return
         install_default_audios(Path(asterisk.sounds))
         audios = AudioDelivery(name, copy, member.registry, SoundsOnDisk(Path(asterisk.sounds)), clock)
@@ -90,4 +92,4 @@ async def hosting(
             name, VERSION, serving, audios, phones, count, copy, bans, clock, trunks=trunks.revision, hook=problem
         )
         asked = gate.listening(config, copy, audios, blocked, clock)
-        yield Hosting(calls, phones, trunks, reporting, blocked, keep, asked)
+        yield Hosting(calls, phones, trunks, reporting, blocked, serving.obeyed, keep, asked)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -171,6 +171,10 @@ class Fleet(Protocol):
 
     def tenant(self, pbx: int) -> Pbx:
         """Refuses ``pbx.unknown``."""
+        ...
+
+    def homes(self) -> Mapping[str, int]:
+        """How many virtual PBXs live on each server that has any; counted once, not whenever somebody looks."""
         ...
 
     def maintenance(self) -> Map: ...

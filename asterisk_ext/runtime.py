@@ -73,6 +73,7 @@ async def running(config: Config) -> AsyncIterator[None]:
                 runner=maintenances.runner,
                 blocked=asterisk.blocked,
                 member=member,
+                obeyed=asterisk.obeyed,
             )
         )
         member.serve(app)

@@ -7,7 +7,8 @@ import gc
 import logging
 import sqlite3
 from bisect import bisect_left, insort
-from collections.abc import Iterable, Iterator, Sequence
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from operator import attrgetter
 from pathlib import Path
@@ -42,6 +43,8 @@ class LocalCopy:
         self._items: dict[str, Item] = {}
         self._servers: dict[str, Server] = {}
         self._tenants: dict[int, Pbx] = {}
+        self._homes: Mapping[str, int] | None = None
+        """None where they are to be counted anew."""
         self._map = Map()
         self._heard = Heard(ticks or clock)
         self._news = asyncio.Event()
@@ -92,6 +95,11 @@ class LocalCopy:
         if pbx not in self._tenants:
             raise UNKNOWN_PBX.refuse(pbx=pbx)
         return self._tenants[pbx]
+
+    def homes(self) -> Mapping[str, int]:
+        if self._homes is None:
+            self._homes = Counter(pbx.home for pbx in self._tenants.values())
+        return self._homes
 
     def maintenance(self) -> Map:
         return self._map
@@ -199,7 +207,7 @@ class LocalCopy:
         ordered = sorted(items, key=attrgetter("key"))
         self._keys = [item.key for item in ordered]
         self._items = dict(zip(self._keys, ordered, strict=True))
-        self._servers, self._tenants, self._map = {}, {}, Map()
+        self._servers, self._tenants, self._homes, self._map = {}, {}, None, Map()
         with _uncollected():
             start, end = (bisect_left(self._keys, edge) for edge in (records.TENANTS, f"{records.TENANTS}\U0010ffff"))
             for place in range(start, end, AT_ONCE):
@@ -230,6 +238,7 @@ class LocalCopy:
         if item.key.startswith(records.TENANTS):
             pbx = records.decode_tenant(item.value)
             self._tenants[pbx.id] = pbx
+            self._homes = None
         elif item.key.startswith(records.SERVERS):
             server = records.decode_server(item.value)
             self._servers[server.name] = server
@@ -242,6 +251,7 @@ class LocalCopy:
         del self._keys[bisect_left(self._keys, key)]
         if key.startswith(records.TENANTS):
             self._tenants.pop(int(key.removeprefix(records.TENANTS)), None)
+            self._homes = None
         elif key.startswith(records.SERVERS):
             self._servers.pop(key.removeprefix(records.SERVERS), None)
         elif key == records.MAINTENANCE:

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Iterator
+from itertools import islice
 
 from asterisk_ext.domain.pbx import Mode, Pbx, Trunk
 from dialplan.realtime_schema import AORS, AUTHS, ENDPOINTS, IDENTIFIES, Row, Table
@@ -40,6 +41,7 @@ def trunk_rows(pbx: Pbx, trunk: Trunk, common: dict[str, str]) -> Iterator[tuple
             allow=allowed(trunk.codecs),
             codec_prefs_incoming_offer=preference(trunk.codecs),
             identify_by="ip",
+            media_encryption="sdes" if trunk.srtp else None,
             deny="0.0.0.0/0.0.0.0,::/0" if addresses else None,
             permit=",".join(addresses) or None,
             trust_id_inbound="yes",
@@ -48,7 +50,7 @@ def trunk_rows(pbx: Pbx, trunk: Trunk, common: dict[str, str]) -> Iterator[tuple
             **MEDIA,
         ),
     )
-    # Nobody registers as a carrier, but Asterisk complains of an empty default at each look.
+    # Nobody registers as a carrier, but Asterisk complains of each empty one at each look.
     yield (
         AORS,
         AORS.row(
@@ -57,6 +59,8 @@ def trunk_rows(pbx: Pbx, trunk: Trunk, common: dict[str, str]) -> Iterator[tuple
             max_contacts="0",
             qualify_frequency="0",
             default_expiration="3600",
+            minimum_expiration="60",
+            maximum_expiration="7200",
         ),
     )
     if trunk.username:
@@ -79,7 +83,7 @@ def identity_rows(tenants: Iterable[Pbx]) -> Iterator[Placed]:
         return
     yield ENDPOINTS, _carriers()
     shared = {address for address, count in uses.items() if count > 1}
-    exact = list(_exact_identities(managed, shared))
+    exact = list(islice(_exact_identities(managed, shared), MOST_IDENTITIES + 1))
     rest = uses.keys() if len(exact) > MOST_IDENTITIES else shared
     if rest:
         yield IDENTIFIES, IDENTIFIES.row(id=CARRIERS, endpoint=CARRIERS, match=",".join(sorted(rest)))

@@ -14,7 +14,8 @@ from asterisk_ext.domain.audio import Stems
 from asterisk_ext.domain.pbx import Pbx
 from asterisk_ext.domain.ways import Way
 from dialplan import last_good
-from dialplan.projection import SOUNDS, Difference, Projection
+from dialplan.difference import Difference
+from dialplan.projection import SOUNDS, Projection
 from dialplan.reckoning import NO_WAYS
 
 PAUSE = 1.0

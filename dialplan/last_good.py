@@ -37,6 +37,7 @@ def keep(path: Path, copy: Path) -> bool:
     """
     if fault(path):
         return False
+    _put_in(path)
     fresh = copy.with_name(f"{copy.name}.new")
     fresh.unlink(missing_ok=True)
     create_private(fresh)
@@ -74,6 +75,12 @@ def restore(path: Path, copy: Path) -> str:
             part.replace(part.with_name(part.name.replace(path.name, f"{path.name}.faulty", 1)))
     _put(fresh, path, like=copy)
     return found
+
+
+def _put_in(path: Path) -> None:
+    """What stands in the write-ahead log into the file itself, as far as no reader is in the way."""
+    with closing(sqlite3.connect(path)) as database:
+        database.execute("PRAGMA wal_checkpoint(PASSIVE)")
 
 
 def _parts(path: Path) -> list[Path]:

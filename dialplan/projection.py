@@ -11,13 +11,13 @@ import os
 import sqlite3
 import threading
 from collections.abc import Collection, Iterable, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 
 from asterisk_ext.domain.audio import Stems
 from asterisk_ext.domain.errors import Problem
 from asterisk_ext.domain.pbx import Pbx
 from asterisk_ext.domain.ways import Way
+from dialplan.difference import Difference, difference
 from dialplan.realtime_schema import ENDPOINTS, PBXS, TABLES, VERSION, Row, Rows, Table, statements
 from dialplan.reckoning import NO_WAYS, Reckoned, differing, reckon
 
@@ -41,42 +41,12 @@ AT_ONCE = 200
 """Rows of one statement. Between two statements this thread asks for the interpreter again, which the event loop has
 meanwhile: with a row each, thousands would wait for as many turns of the loop.
 """
+LOG_PAGES = 20_000
+"""Pages of the write-ahead log (80 MB) above which a change itself puts it into the file, which waits for the disk.
+Before, ``KeptProjection`` does it when nobody waits.
+"""
 SOUNDS = "/var/lib/asterisk-ext/sounds"
 """Where audios lie, as Asterisk sees it."""
-
-
-@dataclass(frozen=True, slots=True)
-class Difference:
-    """What an apply changed, or a comparison found: table → keys."""
-
-    added: dict[str, list[str]]
-    changed: dict[str, list[str]]
-    removed: dict[str, list[str]]
-
-    @property
-    def empty(self) -> bool:
-        return not (self.added or self.changed or self.removed)
-
-    @property
-    def size(self) -> int:
-        """Rows in all."""
-        return sum(len(keys) for part in (self.added, self.changed, self.removed) for keys in part.values())
-
-
-def difference(present: Rows, wanted: Rows) -> Difference:
-    """What leads from ``present`` to ``wanted``. Pure."""
-    added: dict[str, list[str]] = {}
-    changed: dict[str, list[str]] = {}
-    removed: dict[str, list[str]] = {}
-    for table in TABLES:
-        old, new = present[table.name], wanted[table.name]
-        fresh = [key for key in new if key not in old]
-        other = [key for key, row in new.items() if (before := old.get(key, row)) is not row and before != row]
-        gone = [key for key in old if key not in new] if len(old) + len(fresh) != len(new) else []
-        for found, keys in ((added, fresh), (changed, other), (removed, gone)):
-            if keys:
-                found[table.name] = sorted(keys)
-    return Difference(added, changed, removed)
 
 
 class Projection:
@@ -151,9 +121,10 @@ class Projection:
             _start_over(opened.database, wanted, elsewhere, confirmed)
         present, becomes = opened.differing(wanted)
         found = difference(present, becomes)
-        if not confirmed:
+        if not confirmed and PBXS.name in found.removed:
             _refuse_mass_removal(found, _count(opened.database, PBXS), elsewhere)
         _write(opened.database, found, becomes)
+        opened.count(found)
         opened.database.execute("COMMIT")
         opened.remember(wanted)
         return found
@@ -194,13 +165,25 @@ class _Open:
         self.inode = inode
         self._version = -1
         self._given: Reckoned | None = None
+        self._endpoints = 0
+        """As many as are there; going through thousands for each change would take longer than the change."""
 
     def differing(self, wanted: Reckoned) -> tuple[Rows, Rows]:
         """The rows that are there and those that are wanted, without such as are surely the same."""
         given = self._given
         if given and self._version == self._data_version() and given.is_disjoint and wanted.is_disjoint:
             return differing(given, wanted)
-        return _read(self.database), wanted.rows()
+        present = _read(self.database)
+        self._endpoints = len(present[ENDPOINTS.name])
+        return present, wanted.rows()
+
+    def count(self, written: Difference) -> None:
+        """Within the transaction: have the file itself say how many endpoints it was given."""
+        if written.empty:
+            return
+        name = ENDPOINTS.name
+        self._endpoints += len(written.added.get(name, ())) - len(written.removed.get(name, ()))
+        self.database.execute(f"PRAGMA application_id = {self._endpoints}")
 
     def is_older(self) -> bool:
         """Whether an earlier version of this product wrote the file."""
@@ -223,6 +206,7 @@ def _prepare(database: sqlite3.Connection, path: Path) -> None:
     """An empty file gets the tables; a file of a later version is refused."""
     database.execute("PRAGMA journal_mode = WAL")
     database.execute("PRAGMA synchronous = NORMAL")
+    database.execute(f"PRAGMA wal_autocheckpoint = {LOG_PAGES}")
     version = database.execute("PRAGMA user_version").fetchone()[0]
     if 0 < version <= VERSION:
         return
@@ -276,7 +260,6 @@ def _write(database: sqlite3.Connection, found: Difference, wanted: Rows) -> Non
                 f"INSERT OR REPLACE INTO {name} ({_columns(table)}) VALUES {', '.join([places] * len(rows))}",  # noqa: S608
                 [value for row in rows for value in row],
             )
-    database.execute(f"PRAGMA application_id = {_count(database, ENDPOINTS)}")
 
 
 def _count(database: sqlite3.Connection, table: Table) -> int:

@@ -7,12 +7,14 @@ product's own, read by the static dialplan with ``REALTIME_FIELD``.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from operator import itemgetter
+from typing import Any
 
 DATABASE = "asterisk_ext"
 """Name of the database in ``res_config_sqlite3.conf``."""
 
-VERSION = 5
+VERSION = 6
 """Kept in ``user_version`` of the file: another number means another schema, and the file is built anew.
 
 Its ``application_id`` is the number of endpoints that it was given: what has been emptied by another hand is known so.
@@ -30,12 +32,19 @@ class Table:
     name: str
     family: str
     columns: tuple[str, ...]
+    _blank: dict[str, str | None] = field(init=False, repr=False, compare=False)
+    _pick: itemgetter[Any] = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "_blank", dict.fromkeys(self.columns))
+        object.__setattr__(self, "_pick", itemgetter(*self.columns))
 
     def row(self, **values: str | None) -> Row:
         """A row by column name; raises KeyError for a column the table does not have."""
-        row = tuple(map(values.get, self.columns))
-        if len(row) - row.count(None) != len(values) - list(values.values()).count(None):
+        whole = self._blank | values
+        if len(whole) != len(self.columns):
             raise KeyError(f"{self.name} has no column {', '.join(sorted(values.keys() - set(self.columns)))}")
+        row: Row = self._pick(whole)
         return row
 
 
@@ -46,6 +55,7 @@ ENDPOINTS = Table(
         "id", "context", "tenantid", "accountcode", "aors", "auth", "outbound_auth", "set_var", "allow", "callerid",
         "language", "moh_suggest", "identify_by", "deny", "permit", "direct_media", "rtp_symmetric", "force_rport",
         "rewrite_contact", "webrtc", "trust_id_inbound", "allow_subscribe", "from_user", "codec_prefs_incoming_offer",
+        "media_encryption",
     ),
 )  # fmt: skip
 AUTHS = Table("ps_auths", "ps_auths", ("id", "auth_type", "username", "realm", "md5_cred", "password"))

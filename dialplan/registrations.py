@@ -11,9 +11,10 @@ import re
 import subprocess
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
+from jinja2 import Environment, PackageLoader, StrictUndefined, Template
 
 from asterisk_ext.domain.errors import Problem
 from asterisk_ext.domain.pbx import Mode, Pbx, Trunk
@@ -84,14 +85,19 @@ def render(wanted: Iterable[Registration]) -> str:
             value = getattr(item, field)
             if not pattern.fullmatch(value):
                 raise UNSAFE.refuse(field=field, name=item.name, value=value)
+    return _template().render(registrations=listed)
+
+
+@cache
+def _template() -> Template:
     environment = Environment(
         loader=PackageLoader("dialplan"),
         undefined=StrictUndefined,
         trim_blocks=True,
         keep_trailing_newline=True,
-        autoescape=False,  # noqa: S701 - this is Asterisk's file, not HTML; every value is checked above
+        autoescape=False,  # noqa: S701 - this is Asterisk's file, not HTML; ``render`` checks every value
     )
-    return environment.get_template("registrations.conf.j2").render(registrations=listed)
+    return environment.get_template("registrations.conf.j2")
 
 
 class Registrations:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from functools import lru_cache
+from typing import NamedTuple
 
 from asterisk_ext.domain.audio import Kind, Stems
 from asterisk_ext.domain.emergency import NEVER_OFF, dialled_forms
@@ -37,10 +38,19 @@ NODES = "asterisk-ext-nodes"
 NO_AUDIOS: Stems = {}
 
 
+class Facts(NamedTuple):
+    """All that the rows of one virtual PBX are reckoned from."""
+
+    pbx: Pbx
+    audios: Stems = NO_AUDIOS
+    hurried: bool = False
+    """Its phones register for a minute at most, so that they follow soon."""
+
+
 def rows(tenants: Iterable[Pbx]) -> Rows:
     """Every row that Asterisk needs to serve ``tenants``; the records must have passed ``domain.pbx.check``."""
     served = list(tenants)
-    return gathered([*identity_rows(served), *(placed for pbx in served for placed in tenant_rows(pbx))])
+    return gathered([*identity_rows(served), *(placed for pbx in served for placed in tenant_rows(Facts(pbx)))])
 
 
 def gathered(placed: Iterable[Placed]) -> dict[str, dict[str, Row]]:
@@ -51,11 +61,9 @@ def gathered(placed: Iterable[Placed]) -> dict[str, dict[str, Row]]:
     return wanted
 
 
-def tenant_rows(pbx: Pbx, audios: Stems = NO_AUDIOS, sounds: str = "", hurried: bool = False) -> list[Placed]:
-    """The rows that depend on this tenant alone; ``sounds`` is where Asterisk finds audios.
-
-    ``hurried``: its phones register for a minute at most, so that they follow soon.
-    """
+def tenant_rows(facts: Facts, sounds: str = "") -> list[Placed]:
+    """The rows that depend on this tenant alone; ``sounds`` is where Asterisk finds audios."""
+    pbx, audios = facts.pbx, facts.audios
     placed = [(PBXS, _pbx(pbx, audios))]
     music = audios.get(Kind.MUSIC, ())[:1] if pbx.music_class == "default" else ()
     for stem in music:
@@ -65,7 +73,7 @@ def tenant_rows(pbx: Pbx, audios: Stems = NO_AUDIOS, sounds: str = "", hurried: 
     common = _tenant(pbx)
     several = {extension.number for extension in pbx.extensions if extension.contacts > 1}
     for extension in pbx.extensions:
-        placed += _phone(pbx, extension, common, music_class(pbx) if music else pbx.music_class, hurried)
+        placed += _phone(pbx, extension, common, music_class(pbx) if music else pbx.music_class, facts.hurried)
         placed.append((NUMBERS, _number(pbx, extension.number, "extension", [extension.number], 60, several)))
     for trunk in pbx.trunks:
         placed += trunk_rows(pbx, trunk, common)

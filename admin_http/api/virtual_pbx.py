@@ -43,6 +43,7 @@ class TrunkView(msgspec.Struct, kw_only=True):
     username: str
     has_secret: bool
     register: bool
+    srtp: bool
     addresses: tuple[str, ...]
 
 
@@ -166,6 +167,7 @@ RECORD = (
     pbx_rules.NO_EMERGENCY_TRUNK,
     pbx_rules.TOO_MANY_FORMS,
     pbx_rules.NO_CREDENTIALS,
+    pbx_rules.OPEN_KEYS,
     pbx_rules.FOREIGN_CALLER_ID,
     pbx_claims.DID_TAKEN,
     pbx_claims.DOMAIN_TAKEN,

@@ -48,6 +48,7 @@ PARTS: dict[Kind, tuple[Field, ...]] = {
         Field("host", N_("Carrier's address"), hint=N_("An IP address or a DNS name."), required=True),
         Field("port", N_("Port"), "number"),
         Field("transport", N_("Transport"), "choice", choices=TRANSPORTS),
+        Field("srtp", N_("Audio encrypted (SRTP)"), "check", N_("Only over TLS, which carries the keys.")),
         Field("username", N_("User name"), hint=N_("Empty: the carrier knows us by our address.")),
         Field("password", N_("Password"), "password", N_("Empty: it stays as it is.")),
         Field("register", N_("Register with the carrier"), "check"),

@@ -133,7 +133,7 @@ def _page(
     request: web.Request,
     values: dict[str, str],
     refusal: Refusal | None = None,
-    remarks: list[str] | None = None,
+    remarks: list[pjsip_import.Remark] | None = None,
     proposed: bool = False,
 ) -> web.Response:
     services = request.app[SERVICES]

@@ -121,18 +121,18 @@ async def set_status(request: web.Request) -> web.StreamResponse:
     sent = await form(request, NewStatus)
     reason = ": ".join(text for text in (sent.reason, sent.note) if text)
     try:
-        after = await services.virtual_pbxs.set_status(actor, row.pbx.id, sent.status, reason)
+        await services.virtual_pbxs.set_status(actor, row.pbx.id, sent.status, reason)
     except Refusal as refusal:
         return _page(request, actor, row, sent.status, sent.note, refusal)
     strip = Strip(
-        said=SAID[after.status],
-        params={"pbx": after.name},
+        said=SAID[sent.status],
+        params={"pbx": row.pbx.name},
         at=services.clock(),
-        undo=RETURN[row.pbx.status] if row.pbx.status is not after.status else "",
-        action=f"/pbx/{after.id}/status",
+        undo=RETURN[row.pbx.status] if row.pbx.status is not sent.status else "",
+        action=f"/pbx/{row.pbx.id}/status",
         fields={"status": str(row.pbx.status), "reason": row.pbx.reason},
     )
-    raise done(session, strip, f"/pbx/{after.id}")
+    raise done(session, strip, f"/pbx/{row.pbx.id}")
 
 
 def number(request: web.Request) -> int:

@@ -15,6 +15,7 @@ from asterisk_ext.lab import enter, g711, probes
 from asterisk_ext.lab import plan as plans
 from asterisk_ext.lab import status as statuses
 from asterisk_ext.lab import up as life
+from asterisk_ext.lab.topology import DNS_TTL
 
 named = click.option("--name", default="lab", show_default=True, help="The lab's name on this machine.")
 
@@ -52,6 +53,13 @@ def lab() -> None:
     help="Where the fleet's registry is kept; etcd runs on every node.",
 )
 @click.option("--dns", is_flag=True, help="Phones register by names, at a DNS server that follows maintenances.")
+@click.option(
+    "--dns-ttl",
+    default=DNS_TTL,
+    show_default=True,
+    type=click.IntRange(1, 3600),
+    help="Seconds for which resolvers remember those names.",
+)
 def up(
     name: str,
     nodes: int,
@@ -62,11 +70,13 @@ def up(
     registry: Literal["embedded", "etcd"],
     technologies: tuple[str, ...],
     dns: bool,
+    dns_ttl: int,
 ) -> None:
     """Bring the lab up; without --detach it stays until Ctrl-C and then leaves nothing behind."""
     plan = plans.make(
         technologies=tuple(map(Technology, technologies)),
         dns=dns,
+        dns_ttl=dns_ttl,
         registry=registry,
         drivers=drivers,
         nodes=nodes,

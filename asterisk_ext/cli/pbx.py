@@ -150,7 +150,7 @@ def propose(file: IO[str], home: str, domain: str, output: Path | None) -> None:
     """
     found = pjsip_import.propose(pjsip_import.sections(file.read()), home=home, domain=domain)
     for remark in found.remarks:
-        click.echo(remark, err=True)
+        click.echo(str(remark), err=True)
     _write(output, tenant_file.encoded({"tenants": found.tenants}, "yaml"))
 
 

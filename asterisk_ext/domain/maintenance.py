@@ -109,10 +109,9 @@ def served_by(server: str, current: Map, tenants: Iterable[Pbx]) -> list[Pbx]:
     return sorted((pbx for pbx in tenants if pbx.home in homes), key=lambda pbx: pbx.id)
 
 
-def count_served(server: str, current: Map, tenants: Iterable[Pbx]) -> int:
-    """How many ``served_by`` would name."""
-    homes = current.homes_of(server)
-    return sum(pbx.home in homes for pbx in tenants)
+def count_served(server: str, current: Map, living: Mapping[str, int]) -> int:
+    """How many ``served_by`` would name, of so many as are ``living`` on each server."""
+    return sum(living.get(home, 0) for home in current.homes_of(server))
 
 
 def known_here(node: str, current: Map, tenants: Iterable[Pbx], expected: Collection[str] = ()) -> list[Pbx]:

@@ -72,6 +72,8 @@ class Trunk:
     """The password that goes with it."""
     register: bool = False
     """We register there; the carrier then sends calls to where we registered from."""
+    srtp: bool = False
+    """Audio is encrypted, by keys that come with the call (RFC 4568); the call itself goes over TLS then."""
     addresses: tuple[str, ...] = ()
     """From where the carrier calls, besides ``host``."""
 

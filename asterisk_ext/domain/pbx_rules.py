@@ -55,6 +55,12 @@ NO_CREDENTIALS = Problem(
     "The virtual PBX {pbx} was not saved: {trunk} is to register, and there is no {missing}.",
     "Give the user name and the password that the carrier issued.",
 )
+OPEN_KEYS = Problem(
+    "pbx.srtp_without_tls",
+    422,
+    "The virtual PBX {pbx} was not saved: {trunk} is to encrypt its audio, and its calls would carry the keys openly.",
+    "Choose TLS as its transport, or leave its audio as it is.",
+)
 FOREIGN_CALLER_ID = Problem(
     "pbx.foreign_caller_id",
     422,
@@ -186,6 +192,8 @@ def _check_trunks(pbx: Pbx) -> None:
             if (trunk.register or trunk.secret or trunk.username) and not value:
                 place = f"trunks[{at}].{'username' if name == 'user name' else 'secret'}"
                 raise NO_CREDENTIALS.refuse(field=place, pbx=pbx.id, trunk=trunk.name, missing=name)
+        if trunk.srtp and trunk.transport != "tls":
+            raise OPEN_KEYS.refuse(field=f"trunks[{at}].transport", pbx=pbx.id, trunk=trunk.name)
 
 
 def _check_routes(pbx: Pbx) -> None:

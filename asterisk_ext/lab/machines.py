@@ -36,7 +36,8 @@ def _furnish(node: Host, plan: Plan, install: Install) -> None:
     node_tree.make_directories(base, install)
     hosts = plan.technology(node.name).hosts
     driver = plan.driver(node.name)
-    config = node_settings.settings(node, plan.topology, install, driver, plan.registry, hosts, plan.dns)
+    ttl = plan.dns_ttl if plan.dns else 0
+    config = node_settings.settings(node, plan.topology, install, driver, plan.registry, hosts, ttl)
     node_settings.write(node_tree.inside(base, "/etc/asterisk-ext"), config, plan, install)
     texts = asterisk_etc.render(node, plan, install, config)
     etc = node_tree.inside(base, "/etc/asterisk")

@@ -15,7 +15,7 @@ from asterisk_ext.lab.machines import SCRATCH
 from asterisk_ext.lab.plan import Plan
 from asterisk_ext.lab.reach import can_connect
 from asterisk_ext.lab.supervisor import Supervisor
-from asterisk_ext.lab.topology import DNS_PORT, DNS_TTL, ZONE, Topology, registration_name
+from asterisk_ext.lab.topology import DNS_PORT, ZONE, Topology, registration_name
 
 READY_SECONDS = 30.0
 KEY = "asterisk-ext"
@@ -41,11 +41,17 @@ def program() -> Path | None:
     return found if found.exists() else None
 
 
-def zone(topology: Topology) -> str:
+def command(settings_file: str) -> tuple[str, ...]:
+    """BIND in the foreground, with one thread."""
+    libraries = ":".join(str(path) for path in sorted(_unpacked().glob("usr/lib/*-linux-gnu")))
+    return ("env", f"LD_LIBRARY_PATH={libraries}", str(program()), "-g", "-n", "1", "-c", settings_file)
+
+
+def zone(topology: Topology, ttl: int) -> str:
     """The zone as it is before anything moves."""
     address = topology.host(MACHINE).ipv4
     return (
-        f"$ORIGIN {ZONE}.\n$TTL {DNS_TTL}\n@ SOA ns hostmaster 1 3600 600 86400 {DNS_TTL}\n@ NS ns\nns A {address}\n"
+        f"$ORIGIN {ZONE}.\n$TTL {ttl}\n@ SOA ns hostmaster 1 3600 600 86400 {ttl}\n@ NS ns\nns A {address}\n"
         + "".join(f"{node.name} A {node.ipv4}\n" for node in topology.nodes)
     )
 
@@ -67,13 +73,10 @@ def settings(plan: Plan) -> str:
 async def start(plan: Plan, supervisor: Supervisor) -> None:
     """Before the nodes; returns when it takes connections."""
     place = plan.scratch / MACHINE / PLACE
-    texts = {"named.conf": settings(plan), "zone": zone(plan.topology)}
+    texts = {"named.conf": settings(plan), "zone": zone(plan.topology, plan.dns_ttl)}
     private_files.write(place, texts, phones.NOBODY, phones.NOBODY)
-    libraries = ":".join(str(path) for path in sorted(_unpacked().glob("usr/lib/*-linux-gnu")))
-    command = ("env", f"LD_LIBRARY_PATH={libraries}", str(program()), "-g", "-n", "1", "-c")
-    running = await supervisor.start(
-        MACHINE, "dns", phones.as_nobody((*command, str(SCRATCH / PLACE / "named.conf"))), place.with_suffix(".log")
-    )
+    line = phones.as_nobody(command(str(SCRATCH / PLACE / "named.conf")))
+    running = await supervisor.start(MACHINE, "dns", line, place.with_suffix(".log"))
     listens = partial(can_connect, supervisor.holders[MACHINE], plan.topology.host(MACHINE).ipv4, DNS_PORT)
     await supervisor.until(running, listens, READY_SECONDS)
 

@@ -12,7 +12,7 @@ import msgspec
 from asterisk_ext import config
 from asterisk_ext.lab.asterisk_install import Install
 from asterisk_ext.lab.plan import Plan
-from asterisk_ext.lab.topology import CONSOLE_PORT, DNS_PORT, DNS_TTL, ZONE, Host, Kind, Topology
+from asterisk_ext.lab.topology import CONSOLE_PORT, DNS_PORT, ZONE, Host, Kind, Topology
 
 SIP_TCP = ("5060", "5061", "8088", "8089")
 """TLS at 5061, WebSocket at 8088 and 8089, where nothing listens unless a test has it so."""
@@ -27,9 +27,12 @@ def settings(
     driver: str = config.Guard().driver,
     engine: Literal["embedded", "etcd"] = "embedded",
     hosts: bool = True,
-    dns: bool = False,
+    dns_ttl: int = 0,
 ) -> config.Config:
-    """The first node holds the registry and serves it to the others; the second is a console like it."""
+    """The first node holds the registry and serves it to the others; the second is a console like it.
+
+    ``dns_ttl``: seconds for which resolvers remember the servers' names, 0 where the lab has no names.
+    """
     first, *others = topology.nodes
     friends = (*topology.nodes, *topology.of(Kind.CARRIER), *topology.of(Kind.OPERATOR))
     return config.Config(
@@ -52,15 +55,15 @@ def settings(
         ),
         countries=config.Countries(sources=(), schedule=""),
         admin_http=config.AdminHttp(host=node.ipv4, port=CONSOLE_PORT),
-        dns=_dns(topology) if dns and node == first else config.Dns(),
+        dns=_dns(topology, dns_ttl) if dns_ttl and node == first else config.Dns(),
         asterisk=config.Asterisk(here=hosts),
         fleet=config.Fleet(host=node.ipv4),
     )
 
 
-def _dns(topology: Topology) -> config.Dns:
+def _dns(topology: Topology, ttl: int) -> config.Dns:
     server = topology.of(Kind.OPERATOR)[0].ipv4
-    return config.Dns(server=server, port=DNS_PORT, zone=ZONE, ttl=DNS_TTL)
+    return config.Dns(server=server, port=DNS_PORT, zone=ZONE, ttl=ttl)
 
 
 def write(place: Path, whole: config.Config, plan: Plan, install: Install) -> None:

@@ -34,6 +34,8 @@ class Plan(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True
     registry: Literal["embedded", "etcd"] = "embedded"
     dns: bool = False
     """Whether phones register by names at a DNS server of the lab's, and follow them."""
+    dns_ttl: int = topology.DNS_TTL
+    """Seconds for which resolvers remember the names."""
     dns_secret: str = ""
     technologies: tuple[Technology, ...] = ()
     """Of the nodes, in order; the rest are CORE SERVERs."""
@@ -101,6 +103,7 @@ def make(
     registry: Literal["embedded", "etcd"] = "embedded",
     technologies: tuple[Technology, ...] = (),
     dns: bool = False,
+    dns_ttl: int = topology.DNS_TTL,
 ) -> Plan:
     """A plan with fresh secrets. Refuses ``lab.no_host``."""
     planned = enumerate(topology.plan(nodes).nodes)
@@ -117,6 +120,7 @@ def make(
         registry=registry,
         technologies=technologies,
         dns=dns,
+        dns_ttl=dns_ttl,
         dns_secret=base64.b64encode(secrets.token_bytes(32)).decode(),
         accounts=sample.accounts(names, new_secret),
         users=sample.users(new_secret),

@@ -7,10 +7,8 @@ from dataclasses import dataclass
 from asterisk_ext.config import Audio, Guard
 from asterisk_ext.lab.asterisk_install import Install
 from asterisk_ext.lab.node_tree import ASTERISK_TREE, CONVERTER_UID, GUARD_UID
+from asterisk_ext.lab.precedence import before_others
 from asterisk_ext.lab.topology import CONSOLE_PORT
-
-FIRST = ("nice", "--adjustment=-10")
-"""Before everything else on the machine: audio waits for nobody, and neither does a ban."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,15 +64,16 @@ def as_user(uid: int, command: tuple[str, ...]) -> tuple[str, ...]:
 def _asterisk(install: Install) -> tuple[str, ...]:
     daemon = ("/usr/sbin/asterisk", "-f", "-C", "/etc/asterisk/asterisk.conf")
     if not install.own_tree:
-        return (*FIRST, *as_asterisk(install, daemon))
-    return (*FIRST, "chroot", f"--userspec={install.uid}:{install.gid}", "--groups=", str(ASTERISK_TREE), *daemon)
+        return (*before_others(), *as_asterisk(install, daemon))
+    user = ("chroot", f"--userspec={install.uid}:{install.gid}", "--groups=", str(ASTERISK_TREE))
+    return (*before_others(), *user, *daemon)
 
 
 def _guard(driver: str) -> tuple[str, ...]:
     """Its own user and two capabilities: the firewall's, and reading Asterisk's log; the legacy tables are spoken to
     through a raw socket."""
     capabilities = "-all,+net_admin,+dac_read_search" + (",+net_raw" if driver == "iptables" else "")
-    return (*FIRST, *_setpriv(GUARD_UID, GUARD_UID, capabilities, ("asterisk-ext", "guard", "run")))
+    return (*before_others(), *_setpriv(GUARD_UID, GUARD_UID, capabilities, ("asterisk-ext", "guard", "run")))
 
 
 def _converter() -> tuple[str, ...]:

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from asterisk_ext.lab import g711, phones, private_files, sipp
 from asterisk_ext.lab.machines import SCRATCH
 from asterisk_ext.lab.plan import Plan
+from asterisk_ext.lab.precedence import before_others
 from asterisk_ext.lab.sample import TENANTS, Account
 from asterisk_ext.lab.supervisor import Running, Supervisor
 from asterisk_ext.lab.topology import SIP_PORT, Host, Kind
@@ -23,7 +24,9 @@ async def start_phones(plan: Plan, supervisor: Supervisor, accounts: Sequence[Ac
     place = plan.scratch / host.name / "baresip"
     private_files.write(place, phones.files(host, accounts, plan.topology, plan.dns), phones.NOBODY, phones.NOBODY)
     log = plan.scratch / host.name / "baresip.log"
-    return await supervisor.start(host.name, "phones", phones.command(SCRATCH / place.name), log)
+    # A true phone shares its processor with no server.
+    command = (*before_others(), *phones.command(SCRATCH / place.name))
+    return await supervisor.start(host.name, "phones", command, log)
 
 
 async def start_carrier(plan: Plan, supervisor: Supervisor) -> Running:

@@ -65,7 +65,7 @@ INTERRUPTED = Problem(
 ENDED = Problem(
     "lab.ended", 500, "The lab {name} ended; nothing of it is left.", "Start it again if you did not end it yourself."
 )
-PROGRAMS = ("ip", "nsenter", "setpriv", "chroot", "nft", "openssl", "sipp", "baresip")
+PROGRAMS = ("ip", "nsenter", "setpriv", "chrt", "chroot", "nft", "openssl", "sipp", "baresip")
 
 
 def check_name(name: str) -> None:

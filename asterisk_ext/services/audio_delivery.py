@@ -19,9 +19,12 @@ from asterisk_ext.domain.pbx import Pbx
 from asterisk_ext.ports import Clock, Fleet, Registry
 from asterisk_ext.services.audio_library import library, revision
 from asterisk_ext.services.maintenance_plans import expected_at, lingering_at
+from asterisk_ext.services.records import AUDIO_USES, AUDIOS, MAINTENANCE, PLANS, TENANTS
 
 log = logging.getLogger(__name__)
 
+READ = (AUDIOS, AUDIO_USES, MAINTENANCE, PLANS, TENANTS)
+"""The kinds of records that this is decided by."""
 LOOK = 5.0
 """Seconds between two looks whether every file is still there."""
 
@@ -71,7 +74,7 @@ class AudioDelivery:
             await self.deliver()
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(LOOK):
-                    await self._fleet.after(seen)
+                    await self._fleet.after_touch(seen, *READ)
 
     async def deliver(self) -> None:
         """Once: bring what is missing, put it in force, sweep what nothing has asked for in a day."""

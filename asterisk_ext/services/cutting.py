@@ -7,6 +7,7 @@ from typing import Protocol
 
 from asterisk_ext.domain.pbx import Status
 from asterisk_ext.ports import Fleet
+from asterisk_ext.services.records import TENANTS
 
 
 class Calls(Protocol):
@@ -30,7 +31,7 @@ class Cutting:
             for pbx in sorted(now - blocked):
                 await self._calls.cut(pbx, self._support_lines)
             blocked = now
-            await self._fleet.after(revision)
+            await self._fleet.after_touch(revision, TENANTS)
 
     def _blocked(self) -> set[int]:
         return {pbx.id for pbx in self._fleet.tenants() if pbx.status is Status.TOTAL_BLOCK}

@@ -6,7 +6,7 @@ from asterisk_ext.domain.pbx import Trunk, is_address
 from asterisk_ext.guard_ports import Guard
 from asterisk_ext.ports import Fleet
 from asterisk_ext.services.firewall_guard import FirewallGuard
-from asterisk_ext.services.records import NEVER_BAN
+from asterisk_ext.services.records import NEVER_BAN, SERVERS, TENANTS
 
 
 class Friends:
@@ -29,7 +29,7 @@ class Friends:
                 await self._guard.set_fleet(friends)
                 await self._firewall.set_needs(*needs)
                 told = (friends, needs)
-            await self._fleet.after(revision)
+            await self._fleet.after_touch(revision, NEVER_BAN, SERVERS, TENANTS)
 
 
 def addresses(fleet: Fleet) -> list[str]:

@@ -84,7 +84,7 @@ class Maintenance:
         self._check(self._fleet.maintenance(), actor, source, destination)
         current, tenants = self._fleet.maintenance(), self._fleet.tenants()
         moved = maintenance.served_by(source, current, tenants)
-        served = maintenance.count_served(destination, current, tenants)
+        served = maintenance.count_served(destination, current, self._fleet.homes())
         servers = self._fleet.server(source), self._fleet.server(destination)
         return preview(*servers, moved, served, self._world())
 
@@ -134,7 +134,7 @@ class Maintenance:
             reason=reason,
             hang_up=hang_up,
             runner=self._runner.node,
-            tenants=maintenance.count_served(source, current, self._fleet.tenants()),
+            tenants=maintenance.count_served(source, current, self._fleet.homes()),
             registered=report.registered if report else 0,
             calls=report.calls if report else 0,
         )

@@ -40,6 +40,9 @@ class NoAsterisk:
     def recount(self) -> None:
         return None
 
+    async def obeyed(self, revision: int) -> None:
+        return None
+
     async def moved_on(self, revision: int, at_most: float, prepared: tuple[str, ...] = ()) -> None:
         """Wait until the map has another revision than this, or ``at_most`` seconds."""
         with contextlib.suppress(TimeoutError):

@@ -78,14 +78,16 @@ class PbxBlocks:
         unchanged = tuple(sorted(seen - {item.pbx for item in differing}))
         if dry_run:
             return Done(changed=tuple(item.pbx for item in differing), unchanged=unchanged)
-        changed, failed = [], {}
+        changed, failed, last = [], {}, 0
         for item in differing:
             try:
-                await self._virtual_pbxs.set_status(actor, item.pbx, item.status, item.reason)
+                ordered = await self._virtual_pbxs.order_status(actor, item.pbx, item.status, item.reason)
             except Refusal as refusal:
                 failed[item.pbx] = refusal.error_id
             else:
                 changed.append(item.pbx)
+                last = max(last, ordered)
+        await self._virtual_pbxs.obeyed(last)
         return Done(changed=tuple(changed), unchanged=unchanged, failed=failed)
 
 

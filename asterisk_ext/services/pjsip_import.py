@@ -23,12 +23,33 @@ CODECS = ("alaw", "ulaw", "g722", "g729", "gsm", "opus")
 Section = Mapping[str, str]
 
 
+LEFT_OUT = "{name}: left out, nothing tells its virtual PBX (tenantid, accountcode or a name as 1_200)"
+NO_NUMBER = "{name}: left out, its name has no extension number of 2 to 8 digits"
+NO_TRUNK = "virtual PBX {pbx}: it has no trunk, and none for emergency calls; import refuses it so"
+ADD = "virtual PBX {pbx}: add its DIDs, ring groups and routes, which stand in the dialplan"
+OTHER_REALM = "{name}: its password is kept as a digest of another realm than {realm}; a new one is made up"
+NO_PASSWORD = "{name}: it has no password; one is made up"
+BAD_CONTACT = "{name}: left out, its contact {contact} was not understood"
+REMARKS = (LEFT_OUT, NO_NUMBER, NO_TRUNK, ADD, OTHER_REALM, NO_PASSWORD, BAD_CONTACT)
+"""All of them, by their message ids."""
+
+
+@dataclass(frozen=True, slots=True)
+class Remark:
+    """What was left out or has to be added; ``text`` is a message id with places for ``params``."""
+
+    text: str
+    params: Mapping[str, str]
+
+    def __str__(self) -> str:
+        return self.text.format_map(self.params)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Proposal:
     tenants: list[dict[str, Any]]
     """As a file for import holds them."""
-    remarks: list[str] = field(default_factory=list)
-    """What was left out, what has to be added by hand."""
+    remarks: list[Remark] = field(default_factory=list)
 
 
 def sections(text: str) -> dict[tuple[str, str], dict[str, str]]:
@@ -63,16 +84,14 @@ def sections(text: str) -> dict[tuple[str, str], dict[str, str]]:
 def propose(found: Mapping[tuple[str, str], Section], *, home: str, domain: str) -> Proposal:
     """The virtual PBXs of a ``pjsip.conf``; ``home`` and ``domain`` are what that file cannot tell."""
     tenants: dict[int, dict[str, Any]] = {}
-    remarks: list[str] = []
+    remarks: list[Remark] = []
     for (name, kind), endpoint in found.items():
         if kind != "endpoint":
             continue
         number, extension = _whose(name, endpoint)
         aor = found.get((endpoint.get("aors", name).split(",")[0].strip(), "aor"), {})
         if not number:
-            remarks.append(
-                f"{name}: left out, nothing tells its virtual PBX (tenantid, accountcode or a name as 1_200)"
-            )
+            remarks.append(Remark(LEFT_OUT, {"name": name}))
             continue
         pbx = tenants.setdefault(number, _new(number, home, domain))
         if "contact" in aor:
@@ -82,12 +101,12 @@ def propose(found: Mapping[tuple[str, str], Section], *, home: str, domain: str)
         elif extension:
             pbx["extensions"].append(_extension(name, extension, endpoint, aor, found, remarks))
         else:
-            remarks.append(f"{name}: left out, its name has no extension number of 2 to 8 digits")
+            remarks.append(Remark(NO_NUMBER, {"name": name}))
     for number, pbx in tenants.items():
         pbx["emergency_trunks"] = [trunk["name"] for trunk in pbx["trunks"]]
         if not pbx["trunks"]:
-            remarks.append(f"virtual PBX {number}: it has no trunk, and none for emergency calls; import refuses it so")
-        remarks.append(f"virtual PBX {number}: add its DIDs, ring groups and routes, which stand in the dialplan")
+            remarks.append(Remark(NO_TRUNK, {"pbx": str(number)}))
+        remarks.append(Remark(ADD, {"pbx": str(number)}))
     return Proposal(tenants=[tenants[number] for number in sorted(tenants)], remarks=remarks)
 
 
@@ -118,7 +137,7 @@ def _extension(
     endpoint: Section,
     aor: Section,
     found: Mapping[tuple[str, str], Section],
-    remarks: list[str],
+    remarks: list[Remark],
 ) -> dict[str, Any]:
     auth = found.get((endpoint.get("auth", name).split(",")[0].strip(), "auth"), {})
     entry: dict[str, Any] = {
@@ -129,9 +148,9 @@ def _extension(
     if auth.get("password"):
         entry["secret"] = auth["password"]
     elif auth.get("md5_cred"):
-        remarks.append(f"{name}: its password is kept as a digest of another realm than {REALM}; a new one is made up")
+        remarks.append(Remark(OTHER_REALM, {"name": name, "realm": REALM}))
     else:
-        remarks.append(f"{name}: it has no password; one is made up")
+        remarks.append(Remark(NO_PASSWORD, {"name": name}))
     if endpoint.get("webrtc", "no").lower() in ("yes", "true", "on", "1"):
         entry["webrtc"] = True
     contacts = aor.get("max_contacts", "1")
@@ -146,11 +165,11 @@ def _trunk(
     aor: Section,
     found: Mapping[tuple[str, str], Section],
     place: int,
-    remarks: list[str],
+    remarks: list[Remark],
 ) -> dict[str, Any] | None:
     uri = URI.match(aor["contact"])
     if uri is None:
-        remarks.append(f"{name}: left out, its contact {aor['contact']!r} was not understood")
+        remarks.append(Remark(BAD_CONTACT, {"name": name, "contact": aor["contact"][:80]}))
         return None
     own = re.search(r"trunk([0-9]{1,6})$", name)
     entry: dict[str, Any] = {
@@ -161,6 +180,8 @@ def _trunk(
     }
     if (uri[3] or "").lower() in ("tcp", "tls"):
         entry["transport"] = uri[3].lower()
+        if entry["transport"] == "tls" and endpoint.get("media_encryption", "").lower() == "sdes":
+            entry["srtp"] = True
     auth = found.get((endpoint.get("outbound_auth", "").split(",")[0].strip(), "auth"), {})
     if auth.get("username") and auth.get("password"):
         entry |= {"username": auth["username"], "secret": auth["password"]}

@@ -16,7 +16,7 @@ from asterisk_ext.domain.maintenance import Map
 from asterisk_ext.domain.pbx import Pbx
 from asterisk_ext.domain.server import LATE_AFTER, Report
 from asterisk_ext.ports import Clock, Fleet
-from asterisk_ext.services.records import tenant_key
+from asterisk_ext.services.records import MAINTENANCE, PLANS, SERVERS, TENANTS, tenant_key
 
 DOWN_AFTER = 60.0
 """Seconds of silence."""
@@ -129,7 +129,7 @@ class Registering:
             if waiting or self._fleet.maintenance().sources_of(self._node):
                 await asyncio.sleep(PERIOD)
             else:
-                await self._fleet.after(revision)
+                await self._fleet.after_touch(revision, MAINTENANCE, PLANS, SERVERS, TENANTS)
 
     def _moved_alone(self) -> dict[int, int]:
         """The revisions of the records of virtual PBXs that have a former home."""

@@ -65,7 +65,7 @@ class Servers:
     def _row(self, server: Server) -> Row:
         now = self._clock()
         current = self._fleet.maintenance()
-        tenants = self._fleet.tenants()
+        living = self._fleet.homes()
         report = self._fleet.reports().get(server.name)
         entry = current.entries.get(server.name)
         return Row(
@@ -73,8 +73,8 @@ class Servers:
             state=self._state(server.name, report, entry is not None, now),
             report=report,
             silent_for=max(0.0, now - report.at) if report else 0.0,
-            home=sum(pbx.home == server.name for pbx in tenants),
-            served=maintenance.count_served(server.name, current, tenants),
+            home=living.get(server.name, 0),
+            served=maintenance.count_served(server.name, current, living),
             destination=current.follow(server.name) if entry else "",
             since=entry.since if entry else "",
             visitors_from=tuple(current.sources_of(server.name)),

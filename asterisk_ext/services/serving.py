@@ -51,10 +51,13 @@ class Serving:
         audios: AudioDelivery,
         node_port: int,
         period: float = 1.0,
+        patience: float = 1.0,
     ) -> None:
         """``node_port``: where the servers' Asterisks call each other; ``period``: seconds between two looks whether
-        what was projected is still there, and who is silent.
+        what was projected is still there, and who is silent; ``patience``: seconds that who changed something waits
+        for this server's Asterisk to obey.
         """
+        self._patience = patience
         self._node = node
         self._fleet = fleet
         self._projector = projector
@@ -72,7 +75,7 @@ class Serving:
         self._given: _Wanted | None = None
         self._former: tuple[int, frozenset[str]] = (-1, frozenset())
         """Homes that virtual PBXs were moved from, and the revision by which that is so."""
-        self._moved = asyncio.Event()
+        self._news = asyncio.Event()
 
     async def run(self) -> None:
         """Project whenever the copy has changed, or another file is where Asterisk was given its tenants; for ever.
@@ -87,12 +90,10 @@ class Serving:
             wanted = self._wanted()
             if wanted != self._given or self._projector.replaced():
                 await self._give(wanted)
-            self.revision = revision
-            prepared = tuple(source for source in wanted.expected if source in brought)
-            if (map_revision, prepared) != (self.map_revision, self.prepared):
-                self.map_revision, self.prepared = map_revision, prepared
-                self._moved.set()
-                self._moved = asyncio.Event()
+            self.revision, self.map_revision = revision, map_revision
+            self.prepared = tuple(source for source in wanted.expected if source in brought)
+            self._news.set()
+            self._news = asyncio.Event()
             await first(
                 self._fleet.after_touch(revision, *READ), self._audios.after(delivered), self._changed(wanted.silent)
             )
@@ -105,7 +106,7 @@ class Serving:
         led = ways(self._node, wanted.current, known, wanted.lingering, wanted.addresses, wanted.silent)
         soon = {pbx.id for pbx in known if pbx.home in wanted.hurried}
         await asyncio.to_thread(self._project, known, elsewhere, led, soon)
-        self.tenants = count_served(self._node, wanted.current, tenants)
+        self.tenants = count_served(self._node, wanted.current, self._fleet.homes())
         self._given = wanted
 
     def _wanted(self) -> _Wanted:
@@ -150,4 +151,11 @@ class Serving:
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(at_most):
                 while (self.map_revision, self.prepared) == (revision, prepared):
-                    await self._moved.wait()
+                    await self._news.wait()
+
+    async def obeyed(self, revision: int) -> None:
+        """Wait until Asterisk was given what the registry's ``revision`` says, at most ``patience`` seconds."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(self._patience):
+                while self.revision < revision:
+                    await self._news.wait()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -55,8 +55,19 @@ class Imported:
     """Those that were made up, by account; they are shown this once."""
 
 
+Obeyed = Callable[[int], Awaitable[None]]
+
+
+async def _at_once(revision: int) -> None:
+    return None
+
+
 class VirtualPbxs:
-    def __init__(self, registry: Registry, fleet: Fleet, audit: Audit, clock: Clock) -> None:
+    def __init__(
+        self, registry: Registry, fleet: Fleet, audit: Audit, clock: Clock, obeyed: Obeyed | None = None
+    ) -> None:
+        """``obeyed``: waits a short while until this server's Asterisk does what a revision of the registry says."""
+        self.obeyed = obeyed or _at_once
         self._registry = registry
         self._fleet = fleet
         self._audit = audit
@@ -99,7 +110,8 @@ class VirtualPbxs:
         written = await self._write(pbx, revision)
         if written:
             await self._note(actor, pbx, "", saved=pbx.name)
-        return written
+            await self.obeyed(written)
+        return bool(written)
 
     async def settle(self, actor: Actor, pbx: int) -> bool:
         """Have the former home of a virtual PBX forget it; False when there is none."""
@@ -108,7 +120,7 @@ class VirtualPbxs:
         written = await self._write(settled)
         if written:
             await self._note(actor, settled, "", saved=settled.name)
-        return written
+        return bool(written)
 
     async def import_file(self, actor: Actor, data: bytes, dry_run: bool = False) -> Imported:
         """Save every virtual PBX of a file; all records are checked before the first is written.
@@ -120,11 +132,12 @@ class VirtualPbxs:
         if dry_run:
             return Imported(changed=tuple(pbx.id for pbx, _ in differing), unchanged=unchanged)
         changed: list[Pbx] = []
+        last = 0
         failed: dict[int, str] = {}
         passwords: dict[str, str] = {}
         for pbx, made in differing:
             try:
-                await self._write(pbx)
+                last = max(last, await self._write(pbx))
             except Refusal as refusal:
                 failed[pbx.id] = refusal.error_id
             else:
@@ -133,6 +146,7 @@ class VirtualPbxs:
         if changed:
             names = ", ".join(str(pbx.id) for pbx in changed[:50])
             await self._note(actor, changed[0], "", imported=len(changed), these=names)
+            await self.obeyed(last)
         return Imported(
             changed=tuple(pbx.id for pbx in changed),
             unchanged=unchanged,
@@ -167,23 +181,27 @@ class VirtualPbxs:
         if calls:
             raise HAS_CALLS.refuse(pbx=pbx, calls=calls)
         known = self.revision(pbx)
-        await self._registry.delete(tenant_key(pbx), known if revision is None else revision)
+        removed = await self._registry.delete(tenant_key(pbx), known if revision is None else revision)
         await self._note(actor, tenant, "", removed=tenant.name)
+        await self.obeyed(removed)
 
-    async def _write(self, pbx: Pbx, revision: int | None = None) -> bool:
+    async def _write(self, pbx: Pbx, revision: int | None = None) -> int:
+        """The new revision; 0 where the record is so already."""
         item = self._fleet.item(tenant_key(pbx.id))
         known = item.revision if item else 0
         if revision in (None, known) and item is not None and item.value == encode(pbx):
-            return False
+            return 0
         revision = known if revision is None else revision
         if revision:
-            await self._registry.compare_and_set(tenant_key(pbx.id), encode(pbx), revision)
-        else:
-            await self._registry.create(tenant_key(pbx.id), encode(pbx))
-        return True
+            return await self._registry.compare_and_set(tenant_key(pbx.id), encode(pbx), revision)
+        return await self._registry.create(tenant_key(pbx.id), encode(pbx))
 
-    async def set_status(self, actor: Actor, pbx: int, status: Status, reason: str = "") -> Pbx:
+    async def set_status(self, actor: Actor, pbx: int, status: Status, reason: str = "") -> None:
         """Block or unblock; in force at the next call."""
+        await self.obeyed(await self.order_status(actor, pbx, status, reason))
+
+    async def order_status(self, actor: Actor, pbx: int, status: Status, reason: str = "") -> int:
+        """The same without waiting until it is ``obeyed``; the revision that says so, 0 where it was so already."""
         require(actor, Act.CHANGE_PBX)
         check_reason(pbx, reason)
         before = self._fleet.tenant(pbx)
@@ -191,12 +209,12 @@ class VirtualPbxs:
         if item is None:
             raise UNKNOWN.refuse(pbx=pbx)
         if before.status is status and before.reason == reason:
-            return before
+            return 0
         after = before.blocked(status, reason, iso(self._clock()))
-        await self._registry.compare_and_set(tenant_key(pbx), encode(after), item.revision)
+        ordered = await self._registry.compare_and_set(tenant_key(pbx), encode(after), item.revision)
         undo = f"pbx/{pbx}/status/{before.status}"
         await self._note(actor, after, undo, before=before.status, after=status, reason=reason)
-        return after
+        return ordered
 
     def _check(self, coming: Sequence[Pbx], kept: Sequence[Pbx]) -> None:
         """Every record by itself, with its fellows and with what is there."""

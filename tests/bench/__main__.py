@@ -6,23 +6,24 @@ import subprocess
 import sys
 from collections.abc import Sequence
 
-from tests.bench.catalogue import LAB, ON_A_LAB, ON_ONE_ASTERISK, SMALL
+from tests.bench.catalogue import LAB, ON_A_LAB, ON_A_NAMED_LAB, ON_ONE_ASTERISK, SMALL
 
 COMMAND = (sys.executable, "-m", "asterisk_ext.cli.main", "lab")
 
 
 def main(names: Sequence[str]) -> None:
-    for name in names or (*SMALL, *ON_ONE_ASTERISK, *ON_A_LAB):
+    for name in names or (*SMALL, *ON_ONE_ASTERISK, *ON_A_LAB, *ON_A_NAMED_LAB):
         print(f"\n# {name}", flush=True)
         if name in ON_A_LAB:
-            _on_a_lab(name)
+            _on_a_lab(name, "--driver", "nftables", "--driver", "iptables")
+        elif name in ON_A_NAMED_LAB:
+            _on_a_lab(name, "--dns", "--dns-ttl", "30")
         else:
             _run(name)
 
 
-def _on_a_lab(name: str) -> None:
-    drivers = ("--driver", "nftables", "--driver", "iptables")
-    subprocess.run([*COMMAND, "up", "--detach", "--name", LAB, "--port", "8190", *drivers], check=True)
+def _on_a_lab(name: str, *options: str) -> None:
+    subprocess.run([*COMMAND, "up", "--detach", "--name", LAB, "--port", "8190", *options], check=True)
     try:
         _run(name, LAB)
     finally:

@@ -24,7 +24,7 @@ from typing import Any
 from asterisk_ext import config
 from asterisk_ext.lab import sipp
 from tests.bench.blocked_load import Calls, answered, answering, blocked
-from tests.bench.rtp_gaps import Hearing
+from tests.bench.rtp_gaps import hearing
 from tests.bench.table import show
 from tests.integration.one_asterisk.asterisk import CARRIER, NODE, PHONES
 from tests.integration.one_asterisk.node_on_asterisk import NodeOnAsterisk, node_on_asterisk
@@ -182,11 +182,11 @@ def flood(node: NodeOnAsterisk, rate: int, seconds: float, hear: float) -> None:
 def whole_audios(node: NodeOnAsterisk, rate: int, seconds: float) -> None:
     count = int(rate * seconds)
     rows = [("4899990000", "", f"48320000{FIRST + 1:02}", NODE)]
-    with Hearing(node.one, CARRIER, HEARS) as hearing:
+    with hearing(node.one, CARRIER, HEARS) as heard:
         pace = ("-r", str(rate), "-m", str(count), "-l", "4000")
         scenario = blocked("trunk_call", media=str(HEARS))
         done = Calls(node.one, node.fresh_place("heard"), (CARRIER, 5060), NODE, scenario, rows, *pace).over()
-    told = hearing.told()
+    told = heard.told()
     show(
         f"{rate} blocked calls a second for {seconds:.0f} s, each hearing a whole audio",
         [

@@ -36,3 +36,7 @@ ON_A_LAB: dict[str, tuple[str, ...]] = {
     "maintenance_on_asterisk": ("--tenants", "2", "--extensions", "1", "--rounds", "1"),
 }
 """The same; the name of a lab with a node for each kernel driver comes before."""
+ON_A_NAMED_LAB: dict[str, tuple[str, ...]] = {
+    "phones_follow": ("--phones", "3", "--expiry", "30", "30", "--flips", "2", "--seconds", "40"),
+}
+"""The same, of a lab whose phones follow names, which are remembered for 30 s; they mostly wait, in `make soak`."""

@@ -28,8 +28,10 @@ from asterisk import agi as pyst2
 
 from agi.gate import Gate
 from agi.server import Server
+from asterisk_ext.cli.node import YOUNG
 from asterisk_ext.domain.gate import BlockedCall, GateFacts
 from asterisk_ext.domain.pbx import Status
+from asterisk_ext.garbage import search_seldom
 from tests.bench.table import show
 
 GREETING = (
@@ -85,6 +87,7 @@ async def serve_echo(ready: Callable[[int], None]) -> None:
 
 
 async def serve_gate(ready: Callable[[int], None]) -> None:
+    search_seldom(YOUNG)  # as the node service runs
     async with Server({"gate": Gate(Passing(), Nobody(), time.time)}, "127.0.0.1", 0) as server:
         ready(server.port)
         await asyncio.Event().wait()

@@ -26,7 +26,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from asterisk_ext.lab.enter import command_line
-from asterisk_ext.lab.services import FIRST
+from asterisk_ext.lab.precedence import before_others
 from tests.bench.peers import FAIL2BAN, peer
 from tests.bench.table import show
 from tests.integration.guard_ground import LOG, Ground, until
@@ -213,7 +213,8 @@ def _fail2ban(ground: Ground, node: str) -> Iterator[None]:
     (ground.file(node, "tmp/fail2ban") / "jail.local").write_text(JAIL)
     (ground.file(node, "tmp/fail2ban") / "jail.d").joinpath("defaults-debian.conf").unlink(missing_ok=True)
     files = ("-c", str(place), "-s", f"{place}/socket", "-p", f"{place}/pid")
-    command = (*FIRST, *peer("fail2ban-server"), "-f", *files, "--loglevel", "WARNING", "--logtarget", "STDERR")
+    logging = ("--loglevel", "WARNING", "--logtarget", "STDERR")
+    command = (*before_others(), *peer("fail2ban-server"), "-f", *files, *logging)
     ask = command_line(ground.plan.name, node, (*peer("fail2ban-client"), *files, "status", "asterisk"))
     # With an output of its own: what reads this bench's would otherwise wait for fail2ban's end too.
     with (ground.file(node, "tmp/fail2ban") / "told").open("wb") as told:

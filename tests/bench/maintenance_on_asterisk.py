@@ -18,9 +18,11 @@ import time
 import urllib.request
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
-from tests.bench.rtp_gaps import Hearing, Told
+from tests.bench.rtp_gaps import Told, hearing
+from tests.bench.rtp_passing import Passed, passing
 from tests.bench.table import show
 from tests.integration.fleet import Lab
 from tests.integration.guard_ground import Ground
@@ -174,7 +176,7 @@ class Bench:
 
 @dataclass
 class InLab:
-    """What ``Hearing`` needs of a network."""
+    """What ``hearing`` needs of a network."""
 
     ground: Ground
 
@@ -182,11 +184,12 @@ class InLab:
         return self.ground.bound(ip, port, "phones1")
 
 
-async def measure(bench: Bench, rounds: int) -> tuple[dict[str, list[Flip]], Told]:
-    """The flips, and what a call heard that went on at the source all the while."""
+async def measure(bench: Bench, rounds: int) -> tuple[dict[str, list[Flip]], Told, Passed]:
+    """The flips, what a call heard that went on at the source all the while, and how that server passed it on."""
     await bench.known()
     ip = bench.ground.ip("phones1")
-    with Hearing(InLab(bench.ground), ip, MEDIA) as hearing:
+    inside = partial(bench.ground.inside, SOURCE)
+    with hearing(InLab(bench.ground), ip, MEDIA) as heard, passing(inside, ip, MEDIA) as passed:
         talking = await caller(bench.ground, elsewhere=MEDIA)
         answer = await talking.reach("200")
         unknown = [await bench.flip(prepared=False) for _ in range(rounds)]
@@ -195,7 +198,7 @@ async def measure(bench: Bench, rounds: int) -> tuple[dict[str, list[Flip]], Tol
         talking.end(answer)
         await asyncio.sleep(0)
         talking.close()
-    return {"not known there before": unknown, "known there": known}, hearing.told()
+    return {"not known there before": unknown, "known there": known}, heard.told(), passed.told()
 
 
 def main() -> None:
@@ -208,7 +211,7 @@ def main() -> None:
     bench = Bench(Lab(wanted.lab), wanted.tenants, wanted.extensions)
     bench.fill()
     try:
-        rounds, told = asyncio.run(measure(bench, wanted.rounds))
+        rounds, told, passed = asyncio.run(measure(bench, wanted.rounds))
     finally:
         bench.empty()
     for kind, flips in rounds.items():
@@ -232,8 +235,22 @@ def main() -> None:
     show(
         "a call that went on at the source all the while",
         [
-            ("packets heard", "longest time between two", "over 40 ms"),
-            (f"{told.packets:,}", f"{told.longest_gap * 1000:.0f} ms", str(told.gaps)),
+            (
+                "packets heard",
+                "over 40 ms after the one before",
+                "longest: at the source",
+                "leaving it",
+                "heard",
+                "held by it",
+            ),
+            (
+                f"{told.packets:,}",
+                str(told.gaps),
+                f"{passed.longest_before * 1000:.0f} ms",
+                f"{passed.longest_after * 1000:.0f} ms",
+                f"{told.longest_gap * 1000:.0f} ms",
+                f"{passed.longest_held * 1000:.1f} ms",
+            ),
         ],
     )
 

@@ -26,10 +26,11 @@ from asterisk_ext.domain.audio import Kind, Library
 from asterisk_ext.domain.gate import Policy
 from asterisk_ext.domain.pbx import Pbx
 from asterisk_ext.lab.asterisk_install import find
-from asterisk_ext.lab.services import FIRST
+from asterisk_ext.lab.precedence import before_others
 from dialplan.audio.defaults import install_default_audios
 from dialplan.base_config import AriUser, BaseConfig, includes, render
-from dialplan.projection import Difference, Projection
+from dialplan.difference import Difference
+from dialplan.projection import Projection
 
 NODE, PHONES, CARRIER = "198.18.1.1", "198.18.10.1", "198.18.20.1"
 SOURCE = Path(__file__).resolve().parents[3]
@@ -95,7 +96,7 @@ class OneAsterisk:
     def start_asterisk(self) -> None:
         """Start Asterisk and wait until it is fully up."""
         daemon = ("/usr/sbin/asterisk", "-f", "-U", "asterisk", "-G", "asterisk")
-        self._asterisk = self.spawn([*FIRST, *self.chroot(), *daemon])
+        self._asterisk = self.spawn([*before_others(), *self.chroot(), *daemon])
         until = time.monotonic() + 30
         while time.monotonic() < until:
             if "fully booted" in self.cli("core waitfullybooted"):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 import signal
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import replace
@@ -79,6 +80,12 @@ async def test_phones_of_a_tenant_call_each_other(gate: OneAsterisk, line: Line)
 async def test_a_phone_that_is_not_registered_is_absent_for_the_moment(gate: OneAsterisk, line: Line) -> None:
     heard = await (await line.phone("1_200")).call("201")
     assert (heard.final, heard.cause) == (480, 20)
+
+
+def test_no_queue_but_that_of_sip_itself_keeps_asterisk_from_answering_a_call(gate: OneAsterisk) -> None:
+    """By default the events for the console, more than it reads, leave every call without an answer, 190 too."""
+    shown = gate.cli("pjsip show settings")
+    assert re.search(r"taskprocessor_overload_trigger\s*:\s*pjsip_only", shown), shown
 
 
 async def test_a_ring_group_rings_all_its_phones(gate: OneAsterisk, line: Line) -> None:
@@ -263,6 +270,21 @@ async def test_more_calls_than_the_tenant_may_have_are_refused_but_never_an_emer
     assert (await (await line.phone("1_202")).call("190", talk=0.05)).final == 200
     caller.hang_up()
     assert (await first).final == 487
+
+
+async def test_asterisk_s_own_maintenance_mode_would_refuse_190_before_it_asks_who_calls(
+    gate: OneAsterisk, line: Line
+) -> None:
+    await line.carrier()
+    phone = await line.phone("1_200")
+    gate.cli("pjsip set maintenance on 1_200")
+    try:
+        refused = await phone.call("190")
+        assert (refused.statuses, refused.last and refused.last.get("Retry-After")) == ([503], "300")
+        assert (await phone.register()).statuses == [503], "it could not even come back"
+    finally:
+        gate.cli("pjsip set maintenance off 1_200")
+    assert (await phone.call("190", talk=0.05)).final == 200
 
 
 @pytest.mark.parametrize(

@@ -29,8 +29,13 @@ TENANT = replace(
     trunks=(
         Trunk(name="trunk14", host=CARRIER, port=PORTS["TCP"], transport="tcp"),
         Trunk(name="trunk15", host=CARRIER, port=PORTS["TLS"], transport="tls"),
+        Trunk(name="trunk16", host=CARRIER, port=PORTS["TLS"], transport="tls", srtp=True),
     ),
-    routes=(Route(pattern="48.", trunks=("trunk14",)), Route(pattern="11.", trunks=("trunk15",))),
+    routes=(
+        Route(pattern="48.", trunks=("trunk14",)),
+        Route(pattern="11.", trunks=("trunk15",)),
+        Route(pattern="21.", trunks=("trunk16",)),
+    ),
     dids=(*BASE.dids, Did(number="4831210200", target="200")),
     emergency_trunks=("trunk15", "trunk14"),
 )
@@ -118,6 +123,17 @@ async def test_a_call_leaves_over_the_trunks_transport(asterisk: OneAsterisk, li
     (call,) = carrier.calls
     assert call.first.startswith(f"INVITE sip:{number}@")
     assert call.get("Via").startswith(f"SIP/2.0/{carrier.via} ")
+
+
+async def test_a_trunk_with_encrypted_audio_offers_its_keys_and_nothing_else(
+    asterisk: OneAsterisk, line: Line, carrier: StreamPhone
+) -> None:
+    if carrier.via == "TLS":
+        carrier.answer = 486
+        assert (await (await line.phone("1_200")).call("2133334444")).final == 486
+        (call,) = carrier.calls
+        assert "RTP/SAVP " in call.body
+        assert "a=crypto:1 " in call.body
 
 
 async def test_an_emergency_leaves_over_the_first_emergency_trunk_that_answers(

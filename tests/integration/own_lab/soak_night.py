@@ -11,6 +11,8 @@ from contextlib import closing
 
 import pytest
 
+from tests.bench.catalogue import ON_A_NAMED_LAB
+from tests.bench.test_small import assert_tells_figures, tell
 from tests.integration.conftest import free_ports
 from tests.integration.fleet import Lab, lab_command
 from tests.integration.guard_ground import Ground
@@ -18,7 +20,7 @@ from tests.integration.own_lab.night import night
 from tests.integration.own_lab.reaper import reaped
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def lab() -> Iterator[Lab]:
     name = f"own-{os.getpid()}"
     with reaped(name):
@@ -30,3 +32,7 @@ def lab() -> Iterator[Lab]:
 async def test_nobody_notices_a_night_of_maintenance(lab: Lab) -> None:
     with closing(Ground(lab.name)) as ground:
         await night(lab, ground)
+
+
+def test_the_bench_of_phones_that_follow_tells_how_many_have(lab: Lab) -> None:
+    assert_tells_figures(tell("phones_follow", lab.name, *ON_A_NAMED_LAB["phones_follow"]))

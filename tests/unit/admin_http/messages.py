@@ -10,6 +10,7 @@ from pathlib import Path
 from jinja2 import Environment, nodes
 
 from asterisk_ext.domain.errors import Problem
+from asterisk_ext.services.pjsip_import import REMARKS
 
 ROOT = Path(__file__).resolve().parents[3]
 PACKAGES = ("asterisk_ext", "agi", "ari_apps", "dialplan", "firewall", "admin_http")
@@ -67,4 +68,4 @@ def problems() -> Iterator[Problem]:
 
 def everything() -> set[Message]:
     texts = {text for problem in problems() for text in (problem.what, problem.remedy)}
-    return in_templates() | in_code() | texts
+    return in_templates() | in_code() | texts | set(REMARKS)

@@ -116,7 +116,7 @@ async def test_a_pjsip_conf_becomes_a_proposal_that_can_be_looked_at(visit: Visi
     status, page = await posted(browser, "/pbx/files/propose", PJSIP, home="FLN-CORE-01", domain="example.net")
     assert status == 200
     assert "pbx7.example.net" in page
-    assert "stranger: left out" in page
+    assert "stranger: ficou de fora" in page, "in the language of who looks"
     assert await world.truth() == before
 
 

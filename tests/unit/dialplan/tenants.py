@@ -8,7 +8,8 @@ from pathlib import Path
 
 from asterisk_ext.domain.pbx import Did, Extension, Pbx, RingGroup, Status, Trunk
 from asterisk_ext.domain.pbx_rules import check
-from dialplan.projection import Difference, Projection
+from dialplan.difference import Difference
+from dialplan.projection import Projection
 
 CARRIER = "198.18.20.1"
 

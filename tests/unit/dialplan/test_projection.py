@@ -15,6 +15,7 @@ import pytest
 from asterisk_ext.domain.errors import Refusal
 from asterisk_ext.domain.pbx import Pbx, Status
 from dialplan import projection as module
+from dialplan.last_good import fault
 from dialplan.projection import Projection
 from tests.unit.dialplan.tenants import clinic, compare, project, shop
 
@@ -202,4 +203,5 @@ def test_however_tenants_change_one_after_the_other_the_file_holds_what_it_would
         for tenants in steps:
             projection.apply(tenants)
             assert compare(path, tenants).empty
+            assert fault(path) == "", "the file says how many endpoints it was given"
             assert projection.apply(tenants).empty

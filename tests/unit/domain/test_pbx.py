@@ -88,6 +88,7 @@ def test_a_good_record_passes() -> None:
         (trunk(addresses=("sip.example.net",)), "pbx.invalid"),
         (trunk(register=True), "pbx.trunk_without_credentials"),
         (trunk(username="u"), "pbx.trunk_without_credentials"),
+        (trunk(srtp=True), "pbx.srtp_without_tls"),
         *((trunk(username=name, secret="s"), "pbx.invalid") for name in HOSTILE),
         *(
             (trunk(username="u", secret=secret), "pbx.invalid")

@@ -43,6 +43,7 @@ type = endpoint
 accountcode = 1
 aors = carrier1
 outbound_auth = carrier1
+media_encryption = sdes
 allow = g729
 allow = alaw
 [carrier1]
@@ -88,6 +89,7 @@ def test_phones_and_trunks_come_to_their_virtual_pbx() -> None:
             "host": "sip.carrier.example",
             "port": 5061,
             "transport": "tls",
+            "srtp": True,
             "codecs": ["g729", "alaw"],
             "username": "4831210114",
             "secret": "pa55",
@@ -99,7 +101,7 @@ def test_phones_and_trunks_come_to_their_virtual_pbx() -> None:
 
 
 def test_what_was_left_out_and_what_is_missing_is_said() -> None:
-    said = "\n".join(propose(sections(FILE), home="node1", domain="example.net").remarks)
+    said = "\n".join(str(remark) for remark in propose(sections(FILE), home="node1", domain="example.net").remarks)
     for part in ("stranger: left out", "205: its password is kept as a digest", "add its DIDs"):
         assert part in said
     assert "pa55" not in said

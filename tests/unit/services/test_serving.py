@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from asterisk_ext.domain.access import ROOT, Role
 from asterisk_ext.domain.audio import Stems
 from asterisk_ext.domain.maintenance import Entry, Map, known_here
 from asterisk_ext.domain.maintenance_steps import RECOUNT
-from asterisk_ext.domain.pbx import Mode, Pbx
+from asterisk_ext.domain.pbx import Mode, Pbx, Status
 from asterisk_ext.domain.server import LATE_AFTER
 from asterisk_ext.domain.ways import Way
 from asterisk_ext.services.audio_delivery import AudioDelivery
 from asterisk_ext.services.serving import Serving
+from asterisk_ext.services.virtual_pbx import VirtualPbxs
 from asterisk_ext.store import LocalCopy
 from asterisk_ext.tasks import Tasks
 from tests.unit.services.conftest import World
@@ -84,6 +87,45 @@ async def until(happens: Callable[[], bool]) -> None:
     async with asyncio.timeout(5):
         while not happens():  # noqa: ASYNC110 - a fake has no event
             await asyncio.sleep(0.01)
+
+
+class HeldProjector(FakeProjector):
+    """Asterisk takes what it is given only when it may."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.may = threading.Event()
+
+    def apply(self, tenants: Sequence[Pbx], **more: Any) -> object:
+        self.may.wait(60)
+        return super().apply(tenants, **more)
+
+
+async def test_who_changes_a_status_is_answered_when_asterisk_has_been_given_it(world: World) -> None:
+    await world.tenants.save(ROOT, TENANTS[0])
+    projector = HeldProjector()
+    audios = AudioDelivery("node1", world.fleet, world.registry, FolderInMemory(), world.clock)
+    serving = Serving("node1", world.fleet, projector, audios, PORT, patience=60)
+    tenants = VirtualPbxs(world.registry, world.fleet, world.audit, world.clock, serving.obeyed)
+    async with Tasks() as tasks:
+        tasks.start("serving", serving.run())
+        changing = asyncio.create_task(tenants.set_status(ROOT, 1, Status.TOTAL_BLOCK, "unpaid"))
+        await until(lambda: world.fleet.tenant(1).status is Status.TOTAL_BLOCK and bool(world.audit.latest(ROOT, 1)))
+        assert not changing.done()
+        projector.may.set()
+        async with asyncio.timeout(60):
+            await changing
+        assert projector.known, "it was given before the answer"
+
+
+async def test_an_asterisk_that_takes_nothing_is_not_waited_for_long(world: World) -> None:
+    await world.tenants.save(ROOT, TENANTS[0])
+    audios = AudioDelivery("node1", world.fleet, world.registry, FolderInMemory(), world.clock)
+    serving = Serving("node1", world.fleet, FakeProjector(), audios, PORT, patience=0.01)
+    tenants = VirtualPbxs(world.registry, world.fleet, world.audit, world.clock, serving.obeyed)
+    async with asyncio.timeout(60):
+        await tenants.set_status(ROOT, 1, Status.TOTAL_BLOCK, "unpaid")
+    assert world.fleet.tenant(1).status is Status.TOTAL_BLOCK
 
 
 async def test_a_flip_is_projected_and_then_acknowledged(world: World) -> None:
