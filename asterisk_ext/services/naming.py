@@ -9,11 +9,13 @@ from __future__ import annotations
 import contextlib
 import logging
 from asyncio import timeout
+from collections.abc import Awaitable
 from dataclasses import replace
 
 from asterisk_ext.domain.errors import Refusal
 from asterisk_ext.domain.maintenance_seen import NamesState
 from asterisk_ext.domain.names import differing, wanted
+from asterisk_ext.domain.node_rights import NOT_YOURS
 from asterisk_ext.name_ports import NAMES_WRONG, NameServer
 from asterisk_ext.ports import Clock, Fleet, Registry
 from asterisk_ext.services.maintenance_plans import hurried
@@ -54,7 +56,7 @@ class Naming:
     async def keep(self) -> NamesState | None:
         """Once: look, change what differs in one update, look again, and tell the fleet."""
         if self._server is None:
-            await self._forget()
+            await self._write(self._forget())
             return None
         map_revision, before = self._fleet.map_revision, await self._told()
         old_until = before.old_until if before else 0.0
@@ -72,7 +74,7 @@ class Naming:
             error=error,
             old_until=old_until,
         )
-        await self._tell(before, state)
+        await self._write(self._tell(before, state))
         return state
 
     async def _apply(self, server: NameServer) -> float:
@@ -95,6 +97,18 @@ class Naming:
     async def _changed(self, map_revision: int, names: dict[str, str], soon: frozenset[str]) -> None:
         while (self._fleet.map_revision, self._wanted(), hurried(self._fleet)) == (map_revision, names, soon):
             await self._fleet.after_touch(self._fleet.revision, MAINTENANCE, SERVERS, PLANS)
+
+    async def _write(self, act: Awaitable[None]) -> None:
+        """The registry may be another server's since that was promoted, and what the fleet is told of names with it.
+
+        The names themselves go on being moved from here, until that one has the key.
+        """
+        try:
+            await act
+        except Refusal as refusal:
+            if refusal.error_id != NOT_YOURS.error_id:
+                raise
+            log.warning("%s: %s", refusal.error_id, refusal.what)
 
     async def _told(self) -> NamesState | None:
         item = await self._registry.get(NAMES)

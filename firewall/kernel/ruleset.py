@@ -30,6 +30,7 @@ from firewall.kernel.strangers import (
     Strangers,
     by_family,
     nft_contacts,
+    nft_due,
     nft_long,
     nft_meetings,
     nft_rules,
@@ -208,7 +209,7 @@ def _early_out(rules: Ruleset) -> list[str]:
         *(f"udp sport {port} notrack accept" for port in rules.rtp if rules.is_untracked(port)),
         *nft_contacts(rules.sip_udp),
         *_no_answers_to_the_banned(rules),
-        *(nft_meetings(rules.sip_udp, rules.sip_tcp) if rules.strangers else []),
+        *([*nft_meetings(rules.sip_udp, rules.sip_tcp), *nft_due(rules.sip_tcp)] if rules.strangers else []),
         *(f"udp sport {port} notrack" for port in rules.sip_udp if rules.is_untracked(port)),
     ]
 

@@ -15,9 +15,11 @@ day, to whom Asterisk has not sent a request of its own, and who are on no never
   Each packet with data is a segment, were it a byte. Connections: two at once, then one in three seconds,
   or an office that comes at once would share the segments among so many that none gets anywhere.
 * UDP and streams take turns: after a packet of one, the other waits a second.
-* What is completed late escapes this: a TLS record, or segments whose first comes last, are held back in Asterisk or
-  in the kernel until they are whole. So a stranger's connection carries ``CONNECTION_BYTES`` in all, and nothing more
-  is sent over a stream to whoever is banned, which ends the answers to what came at once (``docs/benchmarks.md``).
+* What is completed late would escape this. Segments whose first comes last: with nftables a stranger's has to begin
+  where the node has acknowledged up to (``due``), so nothing waits in the kernel; ipsets cannot hold a sequence number.
+  A TLS record is held back in Asterisk until it is whole. So a stranger's connection carries
+  ``CONNECTION_BYTES`` in all, and nothing more is sent over a stream to whoever is banned, which ends the answers to
+  what came at once (``docs/benchmarks.md``).
 
 A phone needs two packets, and its success makes its whole address known: an office of 50 phones that come at once from
 a new address has the first of them in after some two seconds, and with it all. What is dropped is sent again (SIP over
@@ -65,9 +67,13 @@ SUCCESS = b"SIP/2.0 200 "
 CONTACT_SECONDS = 3600
 MOST_CONTACTS = 1 << 17
 MOST_MET = 1 << 16
+MOST_DUE = 1 << 18
+DUE_SECONDS = 30
+"""Longer than any usual TCP waits before it tells a segment again to somebody who still answers."""
 COUNTER = "strangers"
 STRANGERS_CHAINS = (
     "strangers_out",
+    "strangers_due",
     "strangers_data",
     "strangers_short",
     "strangers_tcp",
@@ -108,6 +114,11 @@ def nft_sets() -> list[str]:
             for v6, kind in both
         ),
         *(f"friend{6 if v6 else 4} {{ type {kind}; flags interval; }}" for v6, kind in both),
+        *(
+            f"due{6 if v6 else 4} {{ typeof ip{6 if v6 else ''} saddr . tcp sport . tcp sequence; size {MOST_DUE}; "
+            f"flags dynamic,timeout; timeout {DUE_SECONDS}s; }}"
+            for v6 in ADDRESS_TYPES
+        ),
         "watched { type nf_proto; flags timeout; }",
     ]
 
@@ -141,13 +152,21 @@ def nft_rules(strangers: Strangers) -> dict[str, list[str]]:
         "ip6 saddr @friend6 return",
         "meta nfproto != @watched return",
     ]
+    known = [
+        "oif lo return",
+        *(rule for spared in SPARED for rule in by_family("{daddr} @{name} return", spared)),
+        *by_family("{daddr} @{name} return", "met"),
+        "ip daddr @friend4 return",
+        "ip6 daddr @friend6 return",
+    ]
     return {
+        "strangers_due": [
+            *known,
+            "update @due4 { ip daddr . tcp dport . tcp ackseq }",
+            "update @due6 { ip6 daddr . tcp dport . tcp ackseq }",
+        ],
         "strangers_out": [
-            "oif lo return",
-            *(rule for spared in SPARED for rule in by_family("{daddr} @{name} return", spared)),
-            *by_family("{daddr} @{name} return", "met"),
-            "ip daddr @friend4 return",
-            "ip6 daddr @friend6 return",
+            *known,
             *by_family(f"{{daddr}} @{{name}} tcp option maxseg size set {NARROW_BYTES} return", SourceSet.NARROW),
             f"tcp option maxseg size set {SEGMENT_BYTES}",
         ],
@@ -167,6 +186,8 @@ def nft_rules(strangers: Strangers) -> dict[str, list[str]]:
         "strangers_data": [
             *lengths,
             *narrow,
+            f"ip saddr . tcp sport . tcp sequence != @due4 {drop}",
+            f"ip6 saddr . tcp sport . tcp sequence != @due6 {drop}",
             *waits["turn_udp"],
             *slower,
             *_limited("segment", f"{SEGMENTS_A_SECOND}/second burst 1 packets", drop),
@@ -208,6 +229,11 @@ def nft_contacts(sip_udp: Sequence[str]) -> list[str]:
         told + "update @contact4 { ip daddr . udp dport }",
         told + "update @contact6 { ip6 daddr . udp dport }",
     ]
+
+
+def nft_due(sip_tcp: Sequence[str]) -> list[str]:
+    """For packets that go out: where a stranger's next segment has to begin."""
+    return [f"tcp sport {{ {', '.join(sip_tcp)} }} jump strangers_due"] if sip_tcp else []
 
 
 def nft_meetings(sip_udp: Sequence[str], sip_tcp: Sequence[str]) -> list[str]:

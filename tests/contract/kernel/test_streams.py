@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import pytest
+
 from firewall.kernel.source_sets import SourceSet
 from firewall.kernel.strangers import CONNECTION_BYTES, CONNECTIONS_AT_ONCE, NARROW_BYTES, SEGMENT_BYTES, Strangers
 from tests.contract.kernel.node import (
@@ -18,6 +20,7 @@ from tests.contract.kernel.node import (
     received,
     until,
 )
+from tests.contract.kernel.segments import segments
 
 
 def test_over_a_stream_a_stranger_is_limited_by_segments_and_connections(on_node: OnNode) -> None:
@@ -82,5 +85,25 @@ def test_a_stranger_s_connection_carries_no_more_than_a_phone_needs_until_it_is_
             node.kernel.put(SourceSet.KNOWN, {ENEMY: 60.0})
             accepted.settimeout(10)
             assert accepted.recv(1) == b"x"
+
+    on_node(body)
+
+
+@pytest.mark.parametrize("on_node", ["nftables"], indirect=True)
+def test_a_stranger_s_segments_come_in_their_order_so_none_waits_for_its_beginning(on_node: OnNode) -> None:
+    def body(node: Node) -> None:
+        node.limit_strangers()
+        node.kernel.put(SourceSet.NARROW, {ENEMY: 60.0})
+        with segments(node, ENEMY) as (sender, accepted):
+
+            def comes(place: int, data: bytes) -> int:
+                sender.send(place, data)
+                return received(accepted)
+
+            assert comes(40, b"b" * 40) == 0
+            until(lambda: comes(0, b"a" * 40) == 40)
+            until(lambda: comes(40, b"b" * 40) == 40)
+            assert comes(90, b"d" * 40) == 0
+            until(lambda: comes(40, b"b" * 40 + b"c" * 10) == 10)
 
     on_node(body)

@@ -7,7 +7,8 @@ import itertools
 import json
 import re
 import time
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 from typing import Any
 
 from tests.integration.fleet import Lab
@@ -27,9 +28,11 @@ async def night(lab: Lab, ground: Ground) -> None:
     """Raises AssertionError where somebody would notice it."""
     phones = {account.name for account in ground.plan.phones if account.node == SOURCE and account.pbx != 9}
     await until(lambda: phones <= registered(lab, SOURCE))
-    talking = await caller(ground)
-    answer = await talking.reach("200")
-    await until(lambda: bool(talking.rtp_numbers))
+    async with unbroken_call(ground):
+        await _there_and_back(lab, phones)
+
+
+async def _there_and_back(lab: Lab, phones: set[str]) -> None:
     for words, host, left in WAYS:
         await asyncio.to_thread(lab.ext, SOURCE, "server", "maintenance", *words)
         await until(lambda: status(lab)["seen"]["served"])
@@ -39,6 +42,15 @@ async def night(lab: Lab, ground: Ground) -> None:
         await until(lambda host=host: phones <= registered(lab, host))  # type: ignore[misc]
         assert (await ring(lab, "carrier", CALLED, SOURCE)).final == 200
         await until(lambda: status(lab)["names"]["true"])
+
+
+@asynccontextmanager
+async def unbroken_call(ground: Ground) -> AsyncIterator[None]:
+    """A call that goes on at the source all the while; raises AssertionError where a packet of it is missing."""
+    talking = await caller(ground)
+    answer = await talking.reach("200")
+    await until(lambda: bool(talking.rtp_numbers))
+    yield
     numbers = list(talking.rtp_numbers)
     assert all((b - a) % 65536 == 1 for a, b in itertools.pairwise(numbers)), "not a packet of the call is missing"
     talking.end(answer)

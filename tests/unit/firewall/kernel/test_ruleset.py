@@ -53,6 +53,10 @@ add set inet asterisk_ext contact6_rate { type ipv6_addr . inet_service; size 65
 flags dynamic,timeout; timeout 1m; }
 add set inet asterisk_ext friend4 { type ipv4_addr; flags interval; }
 add set inet asterisk_ext friend6 { type ipv6_addr; flags interval; }
+add set inet asterisk_ext due4 { typeof ip saddr . tcp sport . tcp sequence; size 262144; \
+flags dynamic,timeout; timeout 30s; }
+add set inet asterisk_ext due6 { typeof ip6 saddr . tcp sport . tcp sequence; size 262144; \
+flags dynamic,timeout; timeout 30s; }
 add set inet asterisk_ext watched { type nf_proto; flags timeout; }
 add set inet asterisk_ext passed4 { type ipv4_addr . inet_service; size 16384; flags dynamic,timeout; timeout 60s; }
 add set inet asterisk_ext passed6 { type ipv6_addr . inet_service; size 16384; flags dynamic,timeout; timeout 60s; }
@@ -61,6 +65,7 @@ add counter inet asterisk_ext slowed
 add counter inet asterisk_ext strangers
 add counter inet asterisk_ext denied
 add chain inet asterisk_ext strangers_out
+add chain inet asterisk_ext strangers_due
 add chain inet asterisk_ext strangers_data
 add chain inet asterisk_ext strangers_short
 add chain inet asterisk_ext strangers_tcp
@@ -85,6 +90,7 @@ add chain inet asterisk_ext early_out { type filter hook output priority -300; p
 add chain inet asterisk_ext inbound { type filter hook input priority 0; policy drop; }
 add chain inet asterisk_ext outbound { type filter hook output priority 0; policy accept; }
 flush chain inet asterisk_ext strangers_out
+flush chain inet asterisk_ext strangers_due
 flush chain inet asterisk_ext strangers_data
 flush chain inet asterisk_ext strangers_short
 flush chain inet asterisk_ext strangers_tcp
@@ -284,6 +290,8 @@ meta nfproto ipv4 meta length > 256 counter name "strangers" drop
 meta nfproto ipv6 meta length > 276 counter name "strangers" drop
 ip saddr @narrow4 meta length > 100 counter name "strangers" drop
 ip6 saddr & ffff:ffff:ffff:ffff:: @narrow6 meta length > 120 counter name "strangers" drop
+ip saddr . tcp sport . tcp sequence != @due4 counter name "strangers" drop
+ip6 saddr . tcp sport . tcp sequence != @due6 counter name "strangers" drop
 ip saddr @turn_udp4 counter name "strangers" drop
 ip6 saddr & ffff:ffff:ffff:ffff:: @turn_udp6 counter name "strangers" drop
 ip saddr @narrow4 update @narrow_rate4 { ip saddr limit rate over 2/second burst 1 packets } \
