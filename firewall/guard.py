@@ -7,7 +7,7 @@ import logging
 import os
 import sys
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 
@@ -25,6 +25,7 @@ from firewall.bans.spared import HeldBack
 from firewall.countries.keeper import OFFERED, CountryKeeper
 from firewall.guard_state import GuardState
 from firewall.kernel.drivers import kernel_of
+from firewall.kernel.flow_end import end_flows
 from firewall.kernel.port import Kernel
 from firewall.kernel.ruleset import Ruleset
 from firewall.kernel.strangers import Strangers
@@ -89,7 +90,7 @@ async def run(config: Config, stop: asyncio.Event) -> None:
     engine.restore()
     reader = NoticeLogReader if settings.notices else SecurityLogReader
     follower = LogFollower(Path(settings.log), engine, state.place(), reader)
-    gone = Gone(end_connections, {*firewall.confirmed.firewall.needs.nodes}.difference(settings.fleet))
+    gone = Gone(_end, {*firewall.confirmed.firewall.needs.nodes}.difference(settings.fleet))
     answers = Answers(engine, follower, held, countries, config, FirewallAnswers(firewall, engine, gone))
     api = SocketApi(Path(settings.socket), settings.node_service_uid, answers.answer, stream)
     await api.open()
@@ -111,6 +112,10 @@ async def run(config: Config, stop: asyncio.Event) -> None:
     firewall.close()
     state.close()
     kernel.close()
+
+
+def _end(addresses: Collection[str]) -> int:
+    return end_connections(addresses) + end_flows(addresses)
 
 
 def capture_of(settings: Guard, engine: BanEngine) -> Capture | None:

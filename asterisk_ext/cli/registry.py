@@ -116,7 +116,7 @@ def etcd_certificate(settings: Path, addresses: tuple[str, ...], into: Path) -> 
 @registry.command()
 @settings
 def accept(settings: Path) -> None:
-    """Have every node follow this registry as it is: after a backup was restored, or one was emptied.
+    """Have every node follow this registry as it is: after a backup was restored, one was emptied, or a move broke off.
 
     Prints what this server's copy knew otherwise: those changes are lost.
     """
@@ -158,6 +158,7 @@ async def _accept(whole: config.Config) -> tuple[Life, list[str]]:
     async with _kept_here(whole) as kept:
         with closing(LocalCopy(Path(whole.node.state) / "copy.sqlite3", time.time)) as copy:
             lost = registry_life.lost(copy.items(""), (await kept.snapshot(""))[0])
+            await registry_life.stay(kept)
             return await registry_life.renew(kept, copy.life), lost
 
 

@@ -50,6 +50,13 @@ async def renew(registry: Registry, known: Life | None) -> Life:
     return life
 
 
+async def stay(registry: Registry) -> None:
+    """Take changes again where a move left its mark and was never heard of again."""
+    mark = await registry.get(MOVED_MARK)
+    if mark is not None:
+        await registry.delete(MOVED_MARK, mark.revision)
+
+
 def lost(copy: Iterable[Item], registry: Iterable[Item]) -> list[str]:
     """The keys that a server's copy holds otherwise than the registry: writes that the registry does not know."""
     there = {item.key: item.value for item in registry}

@@ -17,6 +17,7 @@ from asterisk_ext.domain.firewall_rule import Direction, Rule, Verdict
 from asterisk_ext.domain.firewall_types import TYPES, Protocol
 from firewall.kernel.drivers import kernel_of
 from firewall.kernel.filter import Filter, filter_of
+from firewall.kernel.flow_end import end_flows
 from firewall.kernel.ruleset import Ruleset
 from firewall.kernel.source_sets import SourceSet
 from firewall.lists.address_lists import country_list
@@ -299,5 +300,33 @@ def test_a_server_that_leaves_the_fleet_is_not_let_in_any_more_and_the_others_ar
         assert [source for source, protocol in ways if node.enters(source, protocol, 8481)] == [
             source for source in FRIENDS for _ in range(2)
         ]
+
+    on_node(body)
+
+
+def test_what_a_server_that_has_left_the_fleet_had_begun_does_not_go_on_over_udp_either(on_node: OnNode) -> None:
+    def body(node: Node) -> None:
+        def apply(*nodes: str) -> None:
+            node.apply(Firewall(needs=Needs(nodes=nodes)))
+
+        apply(*FRIENDS)
+        for left in FRIENDS:
+            family, own = _of(left)
+            with socket.socket(family, socket.SOCK_DGRAM) as here, node.outside.socket(left) as there:
+                here.bind((own, 4569))
+
+                def comes(here: socket.socket = here, there: socket.socket = there, own: str = own) -> bool:
+                    there.sendto(b"x", (own, 4569))
+                    return bool(select.select([here], [], [], 0.2)[0] and here.recv(10))
+
+                assert comes()
+                here.sendto(b"y", there.getsockname()[:2])
+                assert there.recv(10) == b"y"
+                apply(*(friend for friend in FRIENDS if friend != left))
+                assert comes()
+                assert end_flows([left]) == 1
+                assert not comes()
+                assert end_flows([left]) == 0
+            apply(*FRIENDS)
 
     on_node(body)

@@ -11,7 +11,9 @@ import pytest
 from click.testing import CliRunner, Result
 
 from asterisk_ext.cli.registry import registry as command
+from asterisk_ext.domain.errors import Refusal
 from asterisk_ext.domain.registry_life import Life
+from asterisk_ext.ports import MOVED, MOVED_MARK
 from asterisk_ext.registry.embedded import EmbeddedRegistry
 from asterisk_ext.services.records import LIFE, decode, encode
 from asterisk_ext.store import LocalCopy
@@ -98,3 +100,22 @@ def test_only_a_cluster_is_made_room_in(tmp_path: Path, servers: Cluster) -> Non
     assert "registry.has_room" in str(getattr(refused.exception, "error_id", ""))
     made = asked(tmp_path, "make-room", lines=f'engine = "etcd"\netcd = ["{servers.endpoints[0]}"]')
     assert made.exit_code == 0, made.output
+
+
+def test_a_registry_whose_move_was_killed_takes_changes_again_once_it_is_accepted(tmp_path: Path) -> None:
+    asyncio.run(filled(tmp_path / "registry.sqlite3"))
+
+    async def change(key: str) -> None:
+        embedded = EmbeddedRegistry(tmp_path / "registry.sqlite3", lambda: 0.0)
+        try:
+            await embedded.create(key, b"{}")
+        finally:
+            await embedded.close()
+
+    asyncio.run(change(MOVED_MARK))
+    with pytest.raises(Refusal) as refusal:
+        asyncio.run(change("pbx/1"))
+    assert refusal.value.problem is MOVED
+    accepted = asked(tmp_path, "accept")
+    assert "accepted as epoch 2" in accepted.output
+    asyncio.run(change("pbx/1"))

@@ -21,8 +21,8 @@ def clock() -> float:
     return 1_800_000_000.0
 
 
-def tenant(number: int) -> bytes:
-    pbx = Pbx(id=number, name="Padaria", domain="padaria.example.net", home="node1", mode=Mode.GATE_ONLY)
+def tenant(number: int, home: str = "node1") -> bytes:
+    pbx = Pbx(id=number, name="Padaria", domain="padaria.example.net", home=home, mode=Mode.GATE_ONLY)
     return records.encode(pbx)
 
 
@@ -64,6 +64,24 @@ async def test_a_deleted_record_leaves_the_copy(tmp_path: Path) -> None:
         await copy.reached(first)
         await copy.reached(await registry.delete(records.tenant_key(1), first))
         assert (copy.tenants(), copy.items("pbx/")) == ([], [])
+    copy.close()
+
+
+async def test_how_many_live_on_a_server_is_right_after_every_change(tmp_path: Path) -> None:
+    registry = FakeRegistry(clock)
+    copy = LocalCopy(tmp_path / "copy.sqlite", clock)
+    first = await registry.create(records.tenant_key(1), tenant(1))
+    async with Tasks() as tasks:
+        tasks.start("copy", copy.follow(registry))
+        await copy.reached(first)
+        assert copy.homes() == {"node1": 1}
+        await copy.reached(await registry.create(records.tenant_key(2), tenant(2, "node2")))
+        assert copy.homes() == {"node1": 1, "node2": 1}
+        moved = await registry.compare_and_set(records.tenant_key(1), tenant(1, "node2"), first)
+        await copy.reached(moved)
+        assert copy.homes() == {"node2": 2}
+        await copy.reached(await registry.delete(records.tenant_key(1), moved))
+        assert copy.homes() == {"node2": 1}
     copy.close()
 
 
