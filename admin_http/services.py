@@ -9,12 +9,12 @@ from typing import Protocol, Self
 
 from aiohttp import web
 
-from asterisk_ext.audio_ports import Shipped
 from asterisk_ext.config import Guard
 from asterisk_ext.domain.access import Actor
 from asterisk_ext.domain.call_media import Detail
 from asterisk_ext.domain.call_news import Difference, Snapshot
 from asterisk_ext.ports import Clock, Fleet
+from asterisk_ext.ports.audio import Shipped
 from asterisk_ext.services.audios import Audios
 from asterisk_ext.services.audit import Audit
 from asterisk_ext.services.bans import Bans

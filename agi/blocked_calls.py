@@ -43,7 +43,7 @@ LONGEST_TEXT = 80
 
 
 class BlockedCallLog:
-    """``ports.BlockedCallLog`` and the gate's observer, in a SQLite file."""
+    """``ports.audio.BlockedCallLog`` and the gate's observer, in a SQLite file."""
 
     def __init__(
         self, path: Path, clock: Clock, days: float = 90, most_rows: int = 500_000, most_waiting: int = 20_000

@@ -12,11 +12,11 @@ from pathlib import Path
 
 from admin_http.app import build
 from admin_http.listen import Secured, listening
-from asterisk_ext import console
+from asterisk_ext.composition import console
+from asterisk_ext.composition.hosting import hosting
+from asterisk_ext.composition.maintenances import Maintenances
+from asterisk_ext.composition.membership import membership
 from asterisk_ext.config import Config
-from asterisk_ext.hosting import hosting
-from asterisk_ext.maintenances import Maintenances
-from asterisk_ext.membership import membership
 from asterisk_ext.schedule import scheduled
 from asterisk_ext.services.audit import Audit
 from asterisk_ext.services.call_history import CallHistory

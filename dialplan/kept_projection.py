@@ -28,7 +28,7 @@ def copy_of(database: Path) -> Path:
 
 
 class KeptProjection:
-    """``asterisk_ports.Projector``; blocks on the files: call it in a thread."""
+    """``ports.asterisk.Projector``; blocks on the files: call it in a thread."""
 
     def __init__(self, database: Path, sounds: str = SOUNDS) -> None:
         self._database = database

@@ -11,7 +11,7 @@ from ipaddress import ip_address
 
 import msgspec
 
-from asterisk_ext.asterisk_ports import Contact
+from asterisk_ext.ports.asterisk import Contact
 
 CONTACT = re.compile(rb"^\s+Contact:\s+(\d+_\d+)/", re.MULTILINE)
 CONTACT_RECORD = re.compile(rb"^/registrar/contact/\S+?: (\{.*\})\s*$", re.MULTILINE)
@@ -58,7 +58,7 @@ def places(listing: bytes) -> list[Contact]:
 
 
 class RegisteredPhones:
-    """``asterisk_ports.PhoneBook``; keeps the last known numbers while Asterisk does not answer."""
+    """``ports.asterisk.PhoneBook``; keeps the last known numbers while Asterisk does not answer."""
 
     def __init__(self, program: str) -> None:
         self._program = program

@@ -101,7 +101,7 @@ def _template() -> Template:
 
 
 class Registrations:
-    """``asterisk_ports.Registrar`` for the include file at ``path``; ``command`` asks Asterisk and returns its words.
+    """``ports.asterisk.Registrar`` for the include file at ``path``; ``command`` asks Asterisk and returns its words.
 
     Blocks: call it in a thread.
     """

@@ -12,27 +12,11 @@ import pytest
 ROOT = Path(__file__).resolve().parent.parent
 OURS = ("asterisk_ext", "agi", "ari_apps", "dialplan", "firewall", "admin_http")
 EDGES = ("agi", "ari_apps", "dialplan", "firewall", "admin_http")
-COMMON = (
-    "asterisk_ext.services",
-    "asterisk_ext.ports",
-    "asterisk_ext.asterisk_ports",
-    "asterisk_ext.audio_ports",
-    "asterisk_ext.country_ports",
-    "asterisk_ext.guard_ports",
-    "asterisk_ext.name_ports",
-    "asterisk_ext.domain",
-)
+COMMON = ("asterisk_ext.services", "asterisk_ext.ports", "asterisk_ext.domain")
 MAY_IMPORT = {
     "asterisk_ext/domain": ("asterisk_ext.domain",),
-    "asterisk_ext/ports.py": ("asterisk_ext.domain", "asterisk_ext.guard_ports"),
-    "asterisk_ext/guard_ports.py": (),
-    "asterisk_ext/name_ports.py": ("asterisk_ext.domain",),
-    "asterisk_ext/country_ports.py": (),
-    "asterisk_ext/asterisk_ports.py": ("asterisk_ext.domain",),
-    "asterisk_ext/audio_ports.py": ("asterisk_ext.domain",),
-    "asterisk_ext/config.py": ("asterisk_ext.domain", "asterisk_ext.config_guard", "asterisk_ext.config_section"),
-    "asterisk_ext/config_guard.py": ("asterisk_ext.config_section",),
-    "asterisk_ext/config_section.py": (),
+    "asterisk_ext/ports": ("asterisk_ext.ports", "asterisk_ext.domain"),
+    "asterisk_ext/config": ("asterisk_ext.config", "asterisk_ext.domain"),
     "asterisk_ext/version.py": (),
     "asterisk_ext/tasks.py": (),
     "asterisk_ext/garbage.py": (),
@@ -40,12 +24,10 @@ MAY_IMPORT = {
     "asterisk_ext/services": COMMON,
     "asterisk_ext/registry": (*COMMON, "asterisk_ext.config", "asterisk_ext.registry", "asterisk_ext.trust"),
     "asterisk_ext/trust": (*COMMON, "asterisk_ext.trust"),
-    "asterisk_ext/copy_file.py": COMMON,
+    "asterisk_ext/store": (*COMMON, "asterisk_ext.store"),
+    "asterisk_ext/peer": (*COMMON, "asterisk_ext.peer"),
+    "asterisk_ext/names": COMMON,
     "asterisk_ext/own_program.py": COMMON,
-    "asterisk_ext/store.py": (*COMMON, "asterisk_ext.copy_file"),
-    "asterisk_ext/peer": (*COMMON, "asterisk_ext.peer_link"),
-    "asterisk_ext/name_server.py": COMMON,
-    "asterisk_ext/certified_names.py": COMMON,
     **{edge: (*COMMON, "asterisk_ext.config", "asterisk_ext.tasks", edge) for edge in EDGES},
 }
 FIREWALL_IMPORTS = {
@@ -61,18 +43,7 @@ FIREWALL_IMPORTS = {
     "guard_state.py": ("log",),
 }
 """Which of the firewall's folders may import which; ``guard.py`` puts them together."""
-KNOW_EVERYTHING = (
-    "asterisk_ext/runtime.py",
-    "asterisk_ext/console.py",
-    "asterisk_ext/maintenances.py",
-    "asterisk_ext/membership.py",
-    "asterisk_ext/trunks.py",
-    "asterisk_ext/gate.py",
-    "asterisk_ext/hosting.py",
-    "asterisk_ext/succession.py",
-    "asterisk_ext/cli",
-    "asterisk_ext/lab",
-)
+KNOW_EVERYTHING = ("asterisk_ext/runtime.py", "asterisk_ext/composition", "asterisk_ext/cli", "asterisk_ext/lab")
 TOP_LEVEL = {
     "pyproject.toml", "README.md", "CHANGELOG.md", "LICENSE", "Makefile", "requirements.lock",
     "asterisk_ext", "agi", "ari_apps", "dialplan", "firewall", "admin_http", "tests", "docs",
@@ -113,6 +84,13 @@ def test_inside_the_firewall_imports_point_one_way(place: str) -> None:
         if path.relative_to(ROOT).as_posix().startswith(f"firewall/{place}"):
             wrong = [name for name in imports(path) if within(name, ("firewall",)) and not within(name, allowed)]
             assert wrong == [], path
+
+
+def test_beside_the_folders_lies_only_what_all_of_them_use() -> None:
+    flat = {path.name for path in (ROOT / "asterisk_ext").glob("*.py")}
+    assert flat == {
+        "__init__.py", "runtime.py", "tasks.py", "schedule.py", "garbage.py", "own_program.py", "version.py"
+    }  # fmt: skip
 
 
 def test_the_firewall_s_files_lie_in_the_folder_of_their_subject() -> None:

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
 
-from asterisk_ext.audio_ports import Converted
 from asterisk_ext.domain.audio import Limits, Recording
+from asterisk_ext.ports.audio import Converted
 from dialplan.audio.conversion import FfmpegConverter
 
 FORMS = {

@@ -11,7 +11,7 @@ from admin_http.api.route import Route
 from admin_http.event_stream import serve
 from admin_http.services import Services
 from asterisk_ext.domain.access import Act, Actor, require
-from asterisk_ext.guard_ports import Banned, GuardEvent, Spared
+from asterisk_ext.ports.guard import Banned, GuardEvent, Spared
 from asterisk_ext.services.bans import NOT_AN_ADDRESS, NOT_LIFTED, Lifted
 
 

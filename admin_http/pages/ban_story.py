@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from admin_http.i18n import N_, Words
 from asterisk_ext.domain.pbx import Pbx
 from asterisk_ext.domain.security_event import FAILED, PROVEN, UNKNOWN
-from asterisk_ext.guard_ports import Attempt
+from asterisk_ext.ports.guard import Attempt
 
 SERVICES = {"PJSIP": "SIP"}
 LONGEST_ACCOUNT = 40

@@ -16,7 +16,7 @@ from admin_http.pages.frame import done, form, page, typed, visitor
 from admin_http.sessions import Strip
 from asterisk_ext.domain.access import Act, Actor, require
 from asterisk_ext.domain.errors import Refusal
-from asterisk_ext.guard_ports import Banned, Spared
+from asterisk_ext.ports.guard import Banned, Spared
 from asterisk_ext.services.bans import Lifted, Table
 
 _PEER = re.compile(r'RemoteAddress="(IPV[46]/[A-Z]+/[0-9A-Fa-f.:]+/[0-9]+)"')

@@ -12,9 +12,9 @@ from admin_http.i18n import N_
 from admin_http.keys import SERVICES, WORDS
 from admin_http.pages.frame import done, page, said, visitor
 from admin_http.sessions import Strip
-from asterisk_ext.country_ports import Country, CountryTable
 from asterisk_ext.domain.access import Actor
 from asterisk_ext.domain.errors import Refusal
+from asterisk_ext.ports.countries import Country, CountryTable
 from asterisk_ext.services.countries import SCHEDULE, Phase
 
 MOST_SHOWN = 500

@@ -14,8 +14,8 @@ import uvloop
 
 from asterisk_ext import config, runtime
 from asterisk_ext.cli.options import settings
+from asterisk_ext.composition.membership import IDENTITY
 from asterisk_ext.garbage import search_seldom
-from asterisk_ext.membership import IDENTITY
 from asterisk_ext.trust import door, identity
 from dialplan import base_config, last_good
 from dialplan.base_files import BaseFiles

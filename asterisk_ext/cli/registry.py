@@ -14,10 +14,10 @@ import click
 
 from asterisk_ext import config
 from asterisk_ext.cli.options import ask, settings
+from asterisk_ext.composition.membership import AUTHORITY, IDENTITY
 from asterisk_ext.domain.errors import Problem
 from asterisk_ext.domain.pbx import is_address
 from asterisk_ext.domain.registry_life import Life
-from asterisk_ext.membership import AUTHORITY, IDENTITY
 from asterisk_ext.ports import MOVED_MARK, Registry
 from asterisk_ext.registry.embedded import EmbeddedRegistry
 from asterisk_ext.registry.engine import DATABASE, Judge, Roomy, open_engine, open_etcd

@@ -11,12 +11,12 @@ import contextlib
 import hashlib
 import logging
 
-from asterisk_ext.audio_ports import SoundFolder
 from asterisk_ext.domain.audio import Kind, Library, Recording, Stems
 from asterisk_ext.domain.errors import Refusal
 from asterisk_ext.domain.maintenance import known_here
 from asterisk_ext.domain.pbx import Pbx
 from asterisk_ext.ports import Clock, Fleet, Registry
+from asterisk_ext.ports.audio import SoundFolder
 from asterisk_ext.services.audio_library import library, revision
 from asterisk_ext.services.maintenance_plans import expected_at, lingering_at
 from asterisk_ext.services.records import AUDIO_USES, AUDIOS, MAINTENANCE, PLANS, TENANTS

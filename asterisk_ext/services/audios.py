@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from asterisk_ext.audio_ports import Converter
 from asterisk_ext.domain.access import Act, Actor, require
 from asterisk_ext.domain.audio import (
     IN_USE,
@@ -22,6 +21,7 @@ from asterisk_ext.domain.audio import (
     place,
 )
 from asterisk_ext.ports import Clock, Fleet, Registry
+from asterisk_ext.ports.audio import Converter
 from asterisk_ext.services.audio_library import library, revision
 from asterisk_ext.services.audit import Audit
 from asterisk_ext.services.records import audio_key, audio_use_key, decode, encode

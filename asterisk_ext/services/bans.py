@@ -11,8 +11,8 @@ from asterisk_ext.domain.access import Act, Actor, require
 from asterisk_ext.domain.errors import Problem, Refusal
 from asterisk_ext.domain.server import Server
 from asterisk_ext.domain.shared_ban import Lift
-from asterisk_ext.guard_ports import Banned, Guard, GuardEvent, Spared
 from asterisk_ext.ports import Clock, Fleet, Peers, Registry
+from asterisk_ext.ports.guard import Banned, Guard, GuardEvent, Spared
 from asterisk_ext.services import consoles
 from asterisk_ext.services.audit import Audit
 from asterisk_ext.services.records import decode_lift, encode, lift_key

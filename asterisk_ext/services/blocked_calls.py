@@ -7,13 +7,13 @@ from collections.abc import Awaitable, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
-from asterisk_ext.audio_ports import BlockedCallLog
 from asterisk_ext.domain.access import Act, Actor, require
 from asterisk_ext.domain.blocked_calls import BlockedCount, Wanted
 from asterisk_ext.domain.errors import Refusal
 from asterisk_ext.domain.gate import BlockedCall
 from asterisk_ext.domain.server import Server
 from asterisk_ext.ports import Fleet, Peers
+from asterisk_ext.ports.audio import BlockedCallLog
 from asterisk_ext.services.audit import Audit
 
 T = TypeVar("T")

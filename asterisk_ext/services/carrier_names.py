@@ -9,8 +9,8 @@ from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping, 
 from dataclasses import replace
 from typing import Any
 
-from asterisk_ext.asterisk_ports import Projector
 from asterisk_ext.domain.pbx import Pbx, is_address
+from asterisk_ext.ports.asterisk import Projector
 
 PERIOD = 60.0
 """Seconds between look-ups; a new name is looked up at once."""
@@ -41,7 +41,7 @@ def with_addresses(pbx: Pbx, known: Mapping[str, Sequence[str]]) -> Pbx:
 
 
 class CarrierNames:
-    """``asterisk_ports.Projector`` before another one, which it gives the records with addresses in them."""
+    """``ports.asterisk.Projector`` before another one, which it gives the records with addresses in them."""
 
     def __init__(self, projector: Projector, resolve: Resolve = resolve) -> None:
         self._projector = projector

@@ -7,10 +7,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
-from asterisk_ext.country_ports import Country, CountryBuilder, CountryGuard, CountryTable, Fetched
 from asterisk_ext.domain.access import Act, Actor, require
 from asterisk_ext.domain.errors import Problem, Refusal
 from asterisk_ext.ports import Clock
+from asterisk_ext.ports.countries import Country, CountryBuilder, CountryGuard, CountryTable, Fetched
 from asterisk_ext.services.audit import Audit
 
 UNDER_WAY = Problem(

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-from asterisk_ext.asterisk_ports import PhoneBook
 from asterisk_ext.domain.access import Act, Actor, require
 from asterisk_ext.domain.errors import Problem, Refusal
 from asterisk_ext.domain.firewall import Explanation, derived, differences
@@ -13,6 +12,7 @@ from asterisk_ext.domain.firewall_rule import Rule
 from asterisk_ext.domain.firewall_trial import Candidate, Pending, Question
 from asterisk_ext.domain.server import Server
 from asterisk_ext.ports import SILENT, Clock, Fleet, Registry
+from asterisk_ext.ports.asterisk import PhoneBook
 from asterisk_ext.services.audit import Audit
 from asterisk_ext.services.firewall_drafts import Drafts
 from asterisk_ext.services.firewall_elsewhere import NOT_HERE, Elsewhere, Order, as_there

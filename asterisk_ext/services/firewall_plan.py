@@ -7,12 +7,12 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Protocol as Shape
 
-from asterisk_ext.asterisk_ports import Contact
 from asterisk_ext.domain.firewall import Decider, Difference
 from asterisk_ext.domain.firewall_trial import Answer, Plan, Question
 from asterisk_ext.domain.firewall_types import Protocol
 from asterisk_ext.domain.pbx import is_address
 from asterisk_ext.ports import Fleet
+from asterisk_ext.ports.asterisk import Contact
 from asterisk_ext.services.friends import addresses_of_trunks, trunks_of
 
 TRANSPORTS = {

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from asterisk_ext.domain.pbx import Trunk, is_address
-from asterisk_ext.guard_ports import Guard
 from asterisk_ext.ports import Fleet
+from asterisk_ext.ports.guard import Guard
 from asterisk_ext.services.firewall_guard import FirewallGuard
 from asterisk_ext.services.records import NEVER_BAN, SERVERS, TENANTS
 

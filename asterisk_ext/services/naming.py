@@ -16,8 +16,8 @@ from asterisk_ext.domain.errors import Refusal
 from asterisk_ext.domain.maintenance_seen import NamesState
 from asterisk_ext.domain.names import differing, wanted
 from asterisk_ext.domain.node_rights import NOT_YOURS
-from asterisk_ext.name_ports import NAMES_WRONG, NameServer
 from asterisk_ext.ports import Clock, Fleet, Registry
+from asterisk_ext.ports.names import NAMES_WRONG, NameServer
 from asterisk_ext.services.maintenance_plans import hurried
 from asterisk_ext.services.records import MAINTENANCE, NAMES, PLANS, SERVERS, decode, encode
 

@@ -5,12 +5,12 @@ from __future__ import annotations
 import asyncio
 import contextlib
 
-from asterisk_ext.asterisk_ports import Contact
 from asterisk_ext.ports import Fleet
+from asterisk_ext.ports.asterisk import Contact
 
 
 class NoAsterisk:
-    """``asterisk_ports.PhoneBook``, ``firewall_plan.Carriers``, and what ``Reporting`` tells: nobody is served here."""
+    """``ports.asterisk.PhoneBook``, ``firewall_plan.Carriers``, and what ``Reporting`` tells: nobody is served here."""
 
     tenants = 0
     missing: tuple[str, ...] = ()

@@ -10,12 +10,12 @@ import asyncio
 import logging
 from collections.abc import Iterable, Mapping
 
-from asterisk_ext.asterisk_ports import Registrar
 from asterisk_ext.domain.errors import Refusal
 from asterisk_ext.domain.maintenance import Map
 from asterisk_ext.domain.pbx import Pbx
 from asterisk_ext.domain.server import LATE_AFTER, Report
 from asterisk_ext.ports import Clock, Fleet
+from asterisk_ext.ports.asterisk import Registrar
 from asterisk_ext.services.records import MAINTENANCE, PLANS, SERVERS, TENANTS, tenant_key
 
 DOWN_AFTER = 60.0

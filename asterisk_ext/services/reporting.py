@@ -6,10 +6,10 @@ from collections import Counter
 from collections.abc import Callable, Mapping
 from typing import Protocol
 
-from asterisk_ext.asterisk_ports import PhoneBook
 from asterisk_ext.domain.server import LATE_AFTER, Report
 from asterisk_ext.domain.spread import share
 from asterisk_ext.ports import Clock, Fleet, Registry
+from asterisk_ext.ports.asterisk import PhoneBook
 from asterisk_ext.services.records import encode
 
 PERIOD = 2.5

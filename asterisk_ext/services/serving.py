@@ -12,12 +12,12 @@ import contextlib
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
-from asterisk_ext.asterisk_ports import Projector
 from asterisk_ext.domain.maintenance import Map, count_served, known_here
 from asterisk_ext.domain.pbx import Pbx
 from asterisk_ext.domain.server import LATE_AFTER
 from asterisk_ext.domain.ways import Way, sip_address, ways
 from asterisk_ext.ports import Fleet
+from asterisk_ext.ports.asterisk import Projector
 from asterisk_ext.services.audio_delivery import AudioDelivery
 from asterisk_ext.services.maintenance_plans import expected_at, hurried, lingering, lingering_at
 from asterisk_ext.services.records import MAINTENANCE, PLANS, SERVERS, TENANTS

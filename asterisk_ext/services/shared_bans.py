@@ -19,8 +19,8 @@ from asterisk_ext.domain.allowance import Allowance
 from asterisk_ext.domain.errors import Refusal
 from asterisk_ext.domain.security_event import PROVEN
 from asterisk_ext.domain.shared_ban import Evidence, Lift, Wanted, wanted
-from asterisk_ext.guard_ports import Banned, Guard
 from asterisk_ext.ports import Clock, Fleet, Item, Registry
+from asterisk_ext.ports.guard import Banned, Guard
 from asterisk_ext.services.records import EVIDENCE, LIFTS, WITHDRAWN, decode, decode_lift, encode, evidence_key
 from asterisk_ext.services.waiting import first
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 import asyncio
 import math
 
-from asterisk_ext.audio_ports import Converted
 from asterisk_ext.domain import audio_file
 from asterisk_ext.domain.audio import FORMATS, SHORTEST, TOO_LARGE, TOO_LONG, Limits, peaks
 from asterisk_ext.domain.errors import Problem
+from asterisk_ext.ports.audio import Converted
 from dialplan.audio import ffmpeg
 
 TOO_SHORT = Problem(

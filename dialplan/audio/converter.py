@@ -13,10 +13,10 @@ from pathlib import Path
 
 import msgspec
 
-from asterisk_ext.audio_ports import Converted, Converter
 from asterisk_ext.domain import audio, audio_file
 from asterisk_ext.domain.audio import Limits
 from asterisk_ext.domain.errors import Problem, Refusal
+from asterisk_ext.ports.audio import Converted, Converter
 from dialplan.audio import conversion, ffmpeg
 
 log = logging.getLogger(__name__)

@@ -7,9 +7,9 @@ from functools import cache
 from importlib.resources import files
 from pathlib import Path
 
-from asterisk_ext.audio_ports import Shipped
 from asterisk_ext.domain.audio import LANGUAGES, peaks
 from asterisk_ext.domain.gate import Announcement, Audio
+from asterisk_ext.ports.audio import Shipped
 
 ENDINGS = ("alaw", "ulaw", "g722")
 SAMPLES_A_SECOND = 8000

@@ -10,8 +10,8 @@ from typing import Any, TypeVar
 
 import msgspec
 
-from asterisk_ext.country_ports import Country, CountryTable, Fetched
 from asterisk_ext.domain.errors import Problem, Refusal
+from asterisk_ext.ports.countries import Country, CountryTable, Fetched
 from firewall.countries.build import UNREACHABLE
 from firewall.countries.check import GROWN, OLDER, SHRUNK
 from firewall.countries.delegated import BAD_FILE

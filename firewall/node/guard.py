@@ -8,7 +8,7 @@ from typing import Any
 
 import msgspec
 
-from asterisk_ext.guard_ports import Attempt, Banned, GuardEvent, Spared
+from asterisk_ext.ports.guard import Attempt, Banned, GuardEvent, Spared
 from firewall.socket.client import BanRow, GuardClient
 
 EXPLAINED = 100

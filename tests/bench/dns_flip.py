@@ -14,7 +14,7 @@ import time
 from pathlib import Path
 from typing import TypedDict
 
-from asterisk_ext.name_server import DnsServer
+from asterisk_ext.names.server import DnsServer
 from tests.bench.table import show
 from tests.dns_servers import ENVIRONMENT, HOST, KEY, NSUPDATE, PORT, SECRET, ZONE, running
 from tests.own_network import in_own_network

@@ -23,7 +23,7 @@ import uvloop
 from aiohttp import web
 
 from asterisk_ext.domain.server import Server, Technology
-from asterisk_ext.guard_ports import Attempt, Banned, GuardEvent
+from asterisk_ext.ports.guard import Attempt, Banned, GuardEvent
 from asterisk_ext.registry import wire
 from asterisk_ext.registry.embedded import EmbeddedRegistry
 from asterisk_ext.registry.remote import RemoteRegistry

@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 from playwright.async_api import expect
 
-from asterisk_ext.guard_ports import Attempt, Banned, Spared
+from asterisk_ext.ports.guard import Attempt, Banned, Spared
 from tests.browser.conftest import Look
 from tests.unit.admin_http.world import LINE, NOW, World
 

@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 from playwright.async_api import expect
 
-from asterisk_ext.asterisk_ports import Contact
 from asterisk_ext.domain.access import ROOT
 from asterisk_ext.domain.firewall_rule import Rule
+from asterisk_ext.ports.asterisk import Contact
 from tests.browser.conftest import Look
 from tests.unit.admin_http.world import World
 

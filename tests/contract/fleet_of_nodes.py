@@ -11,8 +11,8 @@ from typing import Any
 
 from asterisk_ext import config
 from asterisk_ext.cli.client import ask
+from asterisk_ext.composition.membership import IDENTITY
 from asterisk_ext.domain.errors import Refusal
-from asterisk_ext.membership import IDENTITY
 from asterisk_ext.runtime import running
 from asterisk_ext.trust import door, identity
 

@@ -13,8 +13,8 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
-from asterisk_ext.certified_names import certified_names
 from asterisk_ext.domain.server import Server, Technology
+from asterisk_ext.names.certified import certified_names
 
 HERE = Server(id=1, name="node1", technology=Technology.NODE, ip="127.0.0.1")
 

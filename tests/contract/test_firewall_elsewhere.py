@@ -18,8 +18,8 @@ from asterisk_ext.domain.firewall_rule import Rule, Verdict
 from asterisk_ext.domain.firewall_trial import Question
 from asterisk_ext.domain.firewall_types import Protocol
 from asterisk_ext.domain.server import Server
-from asterisk_ext.peer_firewall import PeerFirewalls
-from asterisk_ext.peer_link import PeerLink
+from asterisk_ext.peer.firewall import PeerFirewalls
+from asterisk_ext.peer.link import PeerLink
 from asterisk_ext.services import records
 from asterisk_ext.services.firewall_elsewhere import Order
 from asterisk_ext.tasks import Tasks

@@ -12,7 +12,7 @@ import pytest
 from asterisk_ext.domain.access import ROOT
 from asterisk_ext.domain.errors import Refusal
 from asterisk_ext.domain.names import Name
-from asterisk_ext.name_server import DnsServer
+from asterisk_ext.names.server import DnsServer
 from asterisk_ext.services.naming import Naming
 from tests.dns_servers import HOST, KEY, PORT, SECRET, ZONE, Server, running
 from tests.own_network import in_own_network

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from asterisk_ext import hosting
+from asterisk_ext.composition import hosting
 from asterisk_ext.domain.audio import Recording
 from asterisk_ext.domain.errors import Refusal
 from asterisk_ext.registry.embedded import EmbeddedRegistry

@@ -15,12 +15,13 @@ import pytest
 from aiohttp import web
 from pytest_aiohttp import AiohttpServer
 
+from asterisk_ext.composition.succession import Succession
 from asterisk_ext.domain.errors import Problem, Refusal
 from asterisk_ext.domain.join import Token
 from asterisk_ext.domain.registry_life import Life
 from asterisk_ext.domain.server import Server, Technology
 from asterisk_ext.peer import HttpPeers
-from asterisk_ext.peer_link import PeerLink
+from asterisk_ext.peer.link import PeerLink
 from asterisk_ext.ports import SILENT, UNREACHABLE, UNSURE, Registry
 from asterisk_ext.registry import etcd_watch, remote, wire
 from asterisk_ext.registry.embedded import EmbeddedRegistry
@@ -32,7 +33,6 @@ from asterisk_ext.registry.switch import Switch
 from asterisk_ext.services import registry_life
 from asterisk_ext.services.records import LIFE, encode
 from asterisk_ext.store import LocalCopy
-from asterisk_ext.succession import Succession
 from asterisk_ext.tasks import Tasks
 from asterisk_ext.trust import cluster as trust
 from asterisk_ext.trust import door, identity, seat

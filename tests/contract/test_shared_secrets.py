@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from asterisk_ext.membership import AUTHORITY
+from asterisk_ext.composition.membership import AUTHORITY
 from tests.contract.fleet_of_nodes import fleet
 
 KEY = re.compile(rb"-----BEGIN [A-Z ]*PRIVATE KEY-----(.+?)-----END", re.DOTALL)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 
-from asterisk_ext.guard_ports import GuardEvent
+from asterisk_ext.ports.guard import GuardEvent
 from tests.unit.admin_http.conftest import Client
 from tests.unit.admin_http.test_stream import event
 from tests.unit.admin_http.world import World

@@ -9,9 +9,9 @@ import pytest
 
 from admin_http.firewall_words import sentence
 from admin_http.i18n import Catalogues
-from asterisk_ext.asterisk_ports import Contact
 from asterisk_ext.domain.access import ROOT
 from asterisk_ext.domain.firewall_rule import Direction, Rule, Verdict
+from asterisk_ext.ports.asterisk import Contact
 from tests.unit.admin_http.conftest import Visitor
 from tests.unit.admin_http.world import ZONE, World
 

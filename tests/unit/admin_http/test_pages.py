@@ -15,7 +15,7 @@ from asterisk_ext.domain.access import ROOT
 from asterisk_ext.domain.emergency import DEFAULT_NUMBERS
 from asterisk_ext.domain.pbx import Status
 from asterisk_ext.domain.server import Report, State
-from asterisk_ext.guard_ports import Attempt, Banned, Spared
+from asterisk_ext.ports.guard import Attempt, Banned, Spared
 from asterisk_ext.services import records
 from asterisk_ext.services.records import encode
 from tests.unit.admin_http.conftest import Client, Visitor

@@ -18,8 +18,8 @@ from asterisk_ext.domain.call_rows import Row as Call
 from asterisk_ext.domain.errors import Problem
 from asterisk_ext.domain.pbx import Did, Extension, Pbx, RingGroup, Trunk, digest
 from asterisk_ext.domain.server import Report, Server, Technology
-from asterisk_ext.guard_ports import Attempt, Banned, GuardEvent, Spared
 from asterisk_ext.ports import UNREACHABLE, Clock
+from asterisk_ext.ports.guard import Attempt, Banned, GuardEvent, Spared
 from asterisk_ext.registry.fake import FakeRegistry
 from asterisk_ext.services import records
 from asterisk_ext.services.audios import Audios

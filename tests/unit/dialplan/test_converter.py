@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from asterisk_ext.audio_ports import Converted
 from asterisk_ext.domain.audio import Limits
 from asterisk_ext.domain.errors import Refusal
+from asterisk_ext.ports.audio import Converted
 from dialplan.audio.converter import MOST_WAITING, ConverterClient, ConverterService
 from tests.unit.services.fake_audios import FakeConverter
 

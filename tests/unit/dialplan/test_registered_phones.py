@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from asterisk_ext.asterisk_ports import Contact
+from asterisk_ext.ports.asterisk import Contact
 from dialplan.registered_phones import RegisteredPhones, accounts, places
 
 LISTING = b"""

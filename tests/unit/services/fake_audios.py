@@ -5,11 +5,11 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Collection, Mapping
 
-from asterisk_ext.audio_ports import Converted
 from asterisk_ext.domain.audio import BARS, FORMATS, Limits, Recording
 from asterisk_ext.domain.audio_file import NOT_AUDIO
 from asterisk_ext.domain.blocked_calls import BlockedCount, Wanted
 from asterisk_ext.domain.gate import BlockedCall
+from asterisk_ext.ports.audio import Converted
 
 
 class FakeConverter:
@@ -53,7 +53,7 @@ class FolderInMemory:
 
 
 class CallsInMemory:
-    """``ports.BlockedCallLog``."""
+    """``ports.audio.BlockedCallLog``."""
 
     def __init__(self) -> None:
         self.noted: list[BlockedCall] = []

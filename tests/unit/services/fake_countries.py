@@ -5,8 +5,8 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Sequence
 
-from asterisk_ext.country_ports import Country, CountryTable, Fetched
 from asterisk_ext.domain.errors import Problem, Refusal
+from asterisk_ext.ports.countries import Country, CountryTable, Fetched
 
 URUGUAY = Country("UY", 92, 38, 2_500_000)
 UNKNOWN_COUNTRY = Problem("country.unknown", 422, "There is no list of a country {code!r}.", "Give another code.")

@@ -6,7 +6,6 @@ from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from ipaddress import ip_address
 
-from asterisk_ext.asterisk_ports import Contact
 from asterisk_ext.domain.access import Actor
 from asterisk_ext.domain.errors import Problem
 from asterisk_ext.domain.firewall import Address, Explanation, Firewall, Needs, explain, weakened
@@ -23,6 +22,7 @@ from asterisk_ext.domain.firewall_trial import (
 )
 from asterisk_ext.domain.server import Server
 from asterisk_ext.ports import SILENT
+from asterisk_ext.ports.asterisk import Contact
 from asterisk_ext.services.firewall import Firewalls
 from asterisk_ext.services.firewall_elsewhere import Order
 from asterisk_ext.services.firewall_plan import View
@@ -117,7 +117,7 @@ class FakeElsewhere:
 
 
 class FakePhones:
-    """``asterisk_ports.PhoneBook``"""
+    """``ports.asterisk.PhoneBook``"""
 
     def __init__(self) -> None:
         self.there: list[Contact] = []

@@ -12,8 +12,8 @@ from asterisk_ext.domain.call_news import Changed, Difference, Ended, Snapshot
 from asterisk_ext.domain.call_rows import Row
 from asterisk_ext.domain.gate import BlockedCall
 from asterisk_ext.domain.server import Server
-from asterisk_ext.guard_ports import Banned, Spared
 from asterisk_ext.ports import SILENT
+from asterisk_ext.ports.guard import Banned, Spared
 from asterisk_ext.services.live_calls import UNKNOWN
 from tests.unit.services.fake_audios import CallsInMemory
 

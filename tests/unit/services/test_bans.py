@@ -6,7 +6,7 @@ import pytest
 
 from asterisk_ext.domain.access import PEER, ROOT
 from asterisk_ext.domain.errors import Refusal
-from asterisk_ext.guard_ports import Banned
+from asterisk_ext.ports.guard import Banned
 from asterisk_ext.services.bans import Bans
 from tests.unit.admin_http.world import FakeGuard
 from tests.unit.services.conftest import World

@@ -7,13 +7,13 @@ from typing import Any
 
 import pytest
 
-from asterisk_ext.asterisk_ports import Contact
 from asterisk_ext.domain.access import ROOT, Actor, Role
 from asterisk_ext.domain.errors import Refusal
 from asterisk_ext.domain.firewall_rule import Rule, Verdict
 from asterisk_ext.domain.firewall_trial import Question
 from asterisk_ext.domain.firewall_types import Protocol
 from asterisk_ext.domain.pbx import Trunk
+from asterisk_ext.ports.asterisk import Contact
 from asterisk_ext.services.firewall import Firewalls
 from asterisk_ext.services.firewall_plan import Who
 from tests.unit.services.conftest import World

@@ -18,7 +18,7 @@ ZONE, NAME = "sip.example.net", "node9.sip.example.net"
 
 
 class FakeNameServer:
-    """``name_ports.NameServer``"""
+    """``ports.names.NameServer``"""
 
     def __init__(self) -> None:
         self.names: dict[str, Name] = {}

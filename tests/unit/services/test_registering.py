@@ -89,7 +89,7 @@ def test_a_source_that_was_gone_is_back_once_it_serves_by_the_map_that_moved_it(
 
 
 class FakeRegistrar:
-    """``asterisk_ports.Registrar`` that remembers; it refuses as long as it is ``deaf``."""
+    """``ports.asterisk.Registrar`` that remembers; it refuses as long as it is ``deaf``."""
 
     def __init__(self) -> None:
         self.applied: list[list[int]] = []

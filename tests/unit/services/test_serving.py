@@ -28,7 +28,7 @@ NO_WAYS: Mapping[str, Way] = {}
 
 
 class FakeProjector:
-    """``asterisk_ports.Projector`` that remembers."""
+    """``ports.asterisk.Projector`` that remembers."""
 
     def __init__(self) -> None:
         self.known: list[list[int]] = []

@@ -12,7 +12,7 @@ import pytest
 from asterisk_ext.domain.access import ROOT
 from asterisk_ext.domain.server import Server, Technology
 from asterisk_ext.domain.shared_ban import Evidence
-from asterisk_ext.guard_ports import Attempt, Banned
+from asterisk_ext.ports.guard import Attempt, Banned
 from asterisk_ext.registry.fake import FakeRegistry
 from asterisk_ext.services.audit import Audit
 from asterisk_ext.services.bans import Bans

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from asterisk_ext.country_ports import Fetched
 from asterisk_ext.domain.errors import Refusal
+from asterisk_ext.ports.countries import Fetched
 from firewall.countries.keeper import OFFERED, CountryKeeper
 from firewall.kernel.fake import FakeLists
 from firewall.node.countries import CountryFiles

@@ -15,7 +15,6 @@ from pathlib import Path
 
 import msgspec
 
-from asterisk_ext.copy_file import CopyFile, is_passing
 from asterisk_ext.domain.maintenance import Map
 from asterisk_ext.domain.pbx import Pbx
 from asterisk_ext.domain.registry_life import STALE, Life, Step, judge
@@ -25,6 +24,7 @@ from asterisk_ext.ports import Change, Clock, Gap, Item, Registry
 from asterisk_ext.services import records
 from asterisk_ext.services.heard import Heard
 from asterisk_ext.services.virtual_pbx import UNKNOWN as UNKNOWN_PBX
+from asterisk_ext.store.copy_file import CopyFile, is_passing
 
 AT_ONCE = 2_000
 """Tenants read together."""

@@ -10,10 +10,10 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 import msgspec
 from msgspec import Meta
 
-from asterisk_ext.config_guard import Guard as Guard
-from asterisk_ext.config_guard import ServiceLimit as ServiceLimit
-from asterisk_ext.config_section import Port as Port
-from asterisk_ext.config_section import Section as Section
+from asterisk_ext.config.guard import Guard as Guard
+from asterisk_ext.config.guard import ServiceLimit as ServiceLimit
+from asterisk_ext.config.section import Port as Port
+from asterisk_ext.config.section import Section as Section
 from asterisk_ext.domain.errors import Problem
 
 DEFAULT_PATH = Path("/etc/asterisk-ext/config.toml")

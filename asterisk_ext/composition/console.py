@@ -6,12 +6,12 @@ from pathlib import Path
 from zoneinfo import ZoneInfo
 
 from admin_http.services import BanPolicy, Services
-from asterisk_ext.audio_ports import BlockedCallLog
-from asterisk_ext.certified_names import certified_names
+from asterisk_ext.composition.membership import Membership
 from asterisk_ext.config import Audio, Config
 from asterisk_ext.domain.audio import Limits
-from asterisk_ext.guard_ports import Guard
-from asterisk_ext.membership import Membership
+from asterisk_ext.names.certified import certified_names
+from asterisk_ext.ports.audio import BlockedCallLog
+from asterisk_ext.ports.guard import Guard
 from asterisk_ext.services.audios import Audios
 from asterisk_ext.services.audit import Audit
 from asterisk_ext.services.bans import Bans

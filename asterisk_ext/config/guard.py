@@ -6,7 +6,7 @@ from typing import Annotated
 
 from msgspec import Meta
 
-from asterisk_ext.config_section import Section
+from asterisk_ext.config.section import Section
 
 
 class ServiceLimit(Section, frozen=True):

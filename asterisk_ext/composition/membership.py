@@ -12,11 +12,12 @@ from pathlib import Path
 
 from aiohttp import web
 
+from asterisk_ext.composition.succession import Succession
 from asterisk_ext.config import Config
 from asterisk_ext.domain import spread
 from asterisk_ext.peer import HttpPeers
-from asterisk_ext.peer_firewall import PeerFirewalls
-from asterisk_ext.peer_link import PeerLink
+from asterisk_ext.peer.firewall import PeerFirewalls
+from asterisk_ext.peer.link import PeerLink
 from asterisk_ext.ports import Clock, Registry
 from asterisk_ext.registry import engine
 from asterisk_ext.registry.switch import Switch
@@ -28,7 +29,6 @@ from asterisk_ext.services.registry_life import begin
 from asterisk_ext.services.reporting import PERIOD
 from asterisk_ext.services.waiting import first
 from asterisk_ext.store import LocalCopy
-from asterisk_ext.succession import Succession
 from asterisk_ext.tasks import Tasks
 from asterisk_ext.trust import door, identity, seat
 from asterisk_ext.trust.admission import Admission

@@ -17,7 +17,7 @@ from asterisk_ext.domain.gate import BlockedCall
 from asterisk_ext.domain.maintenance import Map
 from asterisk_ext.domain.pbx import Pbx
 from asterisk_ext.domain.server import Report, Server
-from asterisk_ext.guard_ports import Banned, Spared
+from asterisk_ext.ports.guard import Banned, Spared
 
 
 class Item(msgspec.Struct, frozen=True, gc=False):

@@ -10,12 +10,13 @@ from pathlib import Path
 from agi.blocked_calls import BlockedCallLog
 from ari_apps.client import Ari
 from ari_apps.live_calls import Follower
-from asterisk_ext import gate
-from asterisk_ext.asterisk_ports import PhoneBook
+from asterisk_ext.composition import gate
+from asterisk_ext.composition.membership import IDENTITY, Membership
+from asterisk_ext.composition.trunks import Trunks
 from asterisk_ext.config import Config, secret
-from asterisk_ext.membership import IDENTITY, Membership
 from asterisk_ext.own_program import OwnProgram, ToldFile
 from asterisk_ext.ports import Clock
+from asterisk_ext.ports.asterisk import PhoneBook
 from asterisk_ext.services.audio_delivery import AudioDelivery
 from asterisk_ext.services.audit import Audit
 from asterisk_ext.services.cutting import Cutting
@@ -26,7 +27,6 @@ from asterisk_ext.services.no_asterisk import NoAsterisk
 from asterisk_ext.services.reporting import Obeyed, Reporting
 from asterisk_ext.services.serving import Serving
 from asterisk_ext.tasks import Tasks
-from asterisk_ext.trunks import Trunks
 from asterisk_ext.version import VERSION
 from dialplan.audio.defaults import install_default_audios
 from dialplan.audio.sound_folder import SoundsOnDisk

@@ -16,9 +16,9 @@ from asterisk_ext.domain.call_rows import Row
 from asterisk_ext.domain.errors import Refusal
 from asterisk_ext.domain.gate import BlockedCall
 from asterisk_ext.domain.server import Server
-from asterisk_ext.guard_ports import Banned, Spared
-from asterisk_ext.peer_link import PeerLink, RefusedError, decoded, url
+from asterisk_ext.peer.link import PeerLink, RefusedError, decoded, url
 from asterisk_ext.ports import ONLY_LOOKS, SILENT
+from asterisk_ext.ports.guard import Banned, Spared
 from asterisk_ext.services.live_calls import EMERGENCY, UNKNOWN
 
 FOLLOWING = aiohttp.ClientTimeout(total=None, connect=1, sock_read=6)

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+from asterisk_ext.composition.membership import Membership
 from asterisk_ext.config import Config, Dns, secret
-from asterisk_ext.membership import Membership
-from asterisk_ext.name_ports import NameServer
+from asterisk_ext.ports.names import NameServer
 from asterisk_ext.services.audit import Audit
 from asterisk_ext.services.maintenance_runner import Calls, MaintenanceRunner
 from asterisk_ext.services.naming import Naming
@@ -30,7 +30,7 @@ def name_server(settings: Dns) -> NameServer | None:
     if not settings.server:
         return None
     # Some megabytes that nodes without a key do without.
-    from asterisk_ext.name_server import DnsServer
+    from asterisk_ext.names.server import DnsServer
 
     key = secret(settings.key_secret_file)
     return DnsServer(settings.server, settings.port, settings.zone, settings.key_name, key, settings.key_algorithm)

@@ -17,7 +17,7 @@ import dns.tsig
 import dns.update
 
 from asterisk_ext.domain.names import Name
-from asterisk_ext.name_ports import NAMES_REFUSED, NAMES_SILENT
+from asterisk_ext.ports.names import NAMES_REFUSED, NAMES_SILENT
 
 PATIENCE = 3.0
 """Seconds for one answer."""
@@ -25,7 +25,7 @@ KINDS = (dns.rdatatype.A, dns.rdatatype.AAAA)
 
 
 class DnsServer:
-    """``name_ports.NameServer`` for one zone, over TCP: an update of any size is one message."""
+    """``ports.names.NameServer`` for one zone, over TCP: an update of any size is one message."""
 
     def __init__(
         self, host: str, port: int, zone: str, key: str, secret: str, algorithm: str, patience: float = PATIENCE

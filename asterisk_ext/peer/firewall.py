@@ -12,7 +12,7 @@ from asterisk_ext.domain.errors import Problem
 from asterisk_ext.domain.firewall import Explanation
 from asterisk_ext.domain.firewall_trial import Pending, Question
 from asterisk_ext.domain.server import Server
-from asterisk_ext.peer_link import PeerLink, RefusedError, decoded
+from asterisk_ext.peer.link import PeerLink, RefusedError, decoded
 from asterisk_ext.ports import SILENT
 from asterisk_ext.services.firewall_elsewhere import UNSURE, Order
 from asterisk_ext.services.firewall_plan import View

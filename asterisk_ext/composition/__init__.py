@@ -1,0 +1,1 @@
+"""What ``runtime`` starts, composed part by part from the use cases and the edges."""
