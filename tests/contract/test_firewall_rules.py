@@ -322,6 +322,7 @@ def test_what_a_server_that_has_left_the_fleet_had_begun_does_not_go_on_over_udp
                 assert comes()
                 here.sendto(b"y", there.getsockname()[:2])
                 assert there.recv(10) == b"y"
+                assert end_flows([own]) == 0, "a server that is itself removed would lose all"
                 apply(*(friend for friend in FRIENDS if friend != left))
                 assert comes()
                 assert end_flows([left]) == 1

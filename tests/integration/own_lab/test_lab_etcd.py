@@ -92,7 +92,10 @@ def test_a_removed_servers_open_connections_with_the_cluster_end(lab: Lab) -> No
     address = {row["server"]["name"]: row["server"]["ip"] for row in lab.told("node2", "server", "list")}
     connect = f"exec 3<>/dev/tcp/{address['node2']}/{ETCD_PORT}; cat <&3"
     with subprocess.Popen(command_line(lab.name, "node3", ("bash", "-c", connect))) as connected:
-        shown = ("ss", "-Htn", "state", "established", "sport", "=", f":{ETCD_PORT}", "dst", address["node3"])
-        until(lambda: bool(lab.run("node2", *shown).stdout))
-        until(lambda: lab.run("node2", "asterisk-ext", "server", "remove", "node3").returncode == 0)
-        connected.wait(180)
+        try:
+            shown = ("ss", "-Htn", "state", "established", "sport", "=", f":{ETCD_PORT}", "dst", address["node3"])
+            until(lambda: bool(lab.run("node2", *shown).stdout))
+            until(lambda: lab.run("node2", "asterisk-ext", "server", "remove", "node3").returncode == 0)
+            connected.wait(60)
+        finally:
+            connected.kill()
