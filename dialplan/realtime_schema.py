@@ -58,6 +58,8 @@ ENDPOINTS = Table(
         "media_encryption",
     ),
 )  # fmt: skip
+"""Every endpoint says how its media is encrypted: where Asterisk reads many at once it takes NULL for an empty text,
+which is no such way, and has none of them; phones are unavailable to queues then."""
 AUTHS = Table("ps_auths", "ps_auths", ("id", "auth_type", "username", "realm", "md5_cred", "password"))
 AORS = Table(
     "ps_aors",

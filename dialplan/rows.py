@@ -164,6 +164,7 @@ def _phone(
             moh_suggest=music,
             identify_by="username,auth_username",
             webrtc="yes" if extension.webrtc else "no",
+            media_encryption="dtls" if extension.webrtc else "no",
             trust_id_inbound="no",
             allow_subscribe="no",
             **_shown(common, extension),

@@ -7,7 +7,7 @@ from dataclasses import replace
 from asterisk_ext.domain.audio import Kind
 from asterisk_ext.domain.pbx import Mode, Pbx, Route, Strategy
 from asterisk_ext.domain.ways import Way
-from dialplan.realtime_schema import AORS, TABLES
+from dialplan.realtime_schema import AORS, ENDPOINTS, TABLES
 from dialplan.rows import Facts, emergency, gathered, rows, tenant_rows, way_rows
 from tests.unit.dialplan.tenants import clinic, shop
 
@@ -28,8 +28,15 @@ def test_a_phone_is_an_endpoint_that_carries_its_tenant() -> None:
         f"set_var=__AST_EXT_EMERGENCY={emergency(clinic())} "
         'allow=!all,alaw,ulaw callerid="Recepção" <200> language=pt_BR moh_suggest=default '
         "identify_by=username,auth_username direct_media=no rtp_symmetric=yes force_rport=yes rewrite_contact=yes "
-        "webrtc=no trust_id_inbound=no allow_subscribe=no"
+        "webrtc=no trust_id_inbound=no allow_subscribe=no media_encryption=no"
     )
+
+
+def test_every_endpoint_says_how_its_media_is_encrypted() -> None:
+    """Asterisk takes NULL for an unknown way where it reads many endpoints at once, and has none of them."""
+    endpoints = rows([clinic(), shop()])["ps_endpoints"]
+    said = {key: row[ENDPOINTS.columns.index("media_encryption")] for key, row in endpoints.items()}
+    assert said and None not in said.values()
 
 
 def test_emergency_trunks_and_every_way_of_dialling_come_with_the_endpoint() -> None:
