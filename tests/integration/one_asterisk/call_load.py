@@ -14,7 +14,6 @@ from pathlib import Path
 
 from asterisk_ext.domain.pbx import Pbx, Route, Status, Trunk
 from asterisk_ext.lab import g711, sipp
-from asterisk_ext.lab.precedence import before_others
 from tests.integration.one_asterisk.asterisk import CARRIER, NODE, PHONES, OneAsterisk
 from tests.integration.one_asterisk.lines import tenant
 from tests.integration.sip_phone import Phone
@@ -180,8 +179,7 @@ class CallLoad:
         sipp.write(place, text, rows)
         (place / "tone.alaw").write_bytes(g711.tone(620, 10))
         media = ("-mp", str(port + 30000))
-        # Callers are other machines, whose processors nobody takes from them.
-        return self._asterisk.spawn([*before_others(), *sipp.command(ip, port, to, *media, *options)], cwd=place)
+        return self._asterisk.spawn([*sipp.command(ip, port, to, *media, *options)], cwd=place)
 
 
 def _without_stream(scenario: str) -> str:

@@ -19,7 +19,7 @@ from tests.integration.one_asterisk.watched_calls import WatchedCalls
 
 SECONDS = float(os.environ.get("ASTERISK_EXT_SOAK_SECONDS", "0"))
 """For how long rounds are begun; one is made in any case."""
-SHORTEST, LONGEST = 20, 40
+SHORTEST, LONGEST = (20, 40) if SECONDS else (15, 25)
 """Seconds that a call lasts."""
 QUIET = 4.0 if SECONDS else 2.0
 """Seconds of comparing after each disturbance."""
