@@ -35,8 +35,8 @@ FIRST = (FLEET, "tests/integration/own_lab/", "tests/contract/", "tests/integrat
 beside what needs the processor."""
 
 
-ALONE = "tests/bench/test_small"
-"""How the paths begin whose tests share nothing, and take long: each goes to whoever is free."""
+ALONE = "tests/bench/test_small.py"
+"""Where tests share nothing and take long: each goes to whoever is free."""
 
 
 class Fleets(LoadScopeScheduling):  # type: ignore[misc]  # xdist has no types
