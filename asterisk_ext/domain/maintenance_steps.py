@@ -6,11 +6,13 @@ is finished, or undone, by running it again.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from asterisk_ext.domain.errors import Problem
 from asterisk_ext.domain.maintenance_plan import Heading, Plan, Share, Stage, Step, given_up
+from asterisk_ext.domain.server import LATE_AFTER
 
 PATIENCE = 30.0
 """Seconds for which whoever is to take the virtual PBXs in may prepare; nothing has moved until then."""
@@ -90,15 +92,18 @@ UNDONE = Problem(
 )
 
 
-def decide(plan: Plan, seen: Seen, now: float) -> Decision:
-    """What to do, what has come true and what is under way."""
+def decide(plan: Plan, seen: Seen, now: float, heard_since: float = -math.inf) -> Decision:
+    """What to do, what has come true and what is under way.
+
+    ``heard_since``: when the registry was reached again after it had been away; before that nobody could report.
+    """
     if plan.closed or plan.waits(now):
         return Decision(Act.NOTHING, (), ())
     right = seen.pointer == (plan.destination if plan.heading is Heading.AWAY else None)
-    return _moved(plan, seen, now) if right else _to_move(plan, seen, now)
+    return _moved(plan, seen, now) if right else _to_move(plan, seen, now, heard_since)
 
 
-def _to_move(plan: Plan, seen: Seen, now: float) -> Decision:
+def _to_move(plan: Plan, seen: Seen, now: float, heard_since: float) -> Decision:
     stage, flipped = plan.stage(Step.PREPARE), plan.stage(Step.FLIP)
     if flipped is not None and flipped.ended:
         # Never against who changed the map since: the plan has had its flip.
@@ -106,9 +111,11 @@ def _to_move(plan: Plan, seen: Seen, now: float) -> Decision:
     if seen.pointer not in (None, plan.destination):
         return Decision(Act.GIVE_UP, (), (Step.PREPARE,), OTHERWISE)
     if not seen.answers:
-        return Decision(Act.GIVE_UP, (), (Step.PREPARE,), HOST_SILENT)
+        unheard = 0 <= now - heard_since <= LATE_AFTER
+        act, why = (Act.NOTHING, None) if unheard else (Act.GIVE_UP, HOST_SILENT)
+        return Decision(act, (), (Step.PREPARE,), why)
     if seen.prepared is False:
-        late = stage is not None and now - stage.began > PATIENCE
+        late = stage is not None and now - max(stage.began, heard_since) > PATIENCE
         return Decision(Act.GIVE_UP if late else Act.NOTHING, (), (Step.PREPARE,), NOT_PREPARED if late else None)
     return Decision(Act.FLIP, (Step.PREPARE,), (Step.FLIP,))
 

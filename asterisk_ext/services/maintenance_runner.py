@@ -79,6 +79,8 @@ class MaintenanceRunner:
         self._clock = clock
         self._period = period
         self._turn = asyncio.Lock()
+        self._heard_since: float | None = None
+        """When the registry was reached again; None until then. Whose report is older is not silent for that."""
 
     async def run(self) -> None:
         """For ever; raises when the registry is lost, to be called again."""
@@ -129,21 +131,31 @@ class MaintenanceRunner:
     async def step(self, source: str) -> tuple[Plan, bool]:
         """Look, note, and do at most one thing; whether something was done or noted."""
         async with self._turn:
-            item = await self._registry.get(plan_key(source))
-            if item is None:
-                raise maintenance.NOT_IN.refuse(source=source)
-            plan, world, revision = decode(item.value, Plan), await self._world(), item.revision
-            seen = observe(plan, world)
-            decision = decide(plan, seen, world.now)
-            noted = replace(journalled(plan, decision, seen, world.now), runner=self.node)
-            if has_ended(noted, Step.FLIP) and not has_ended(plan, Step.FLIP):
-                await self._note(noted)
-            if replace(noted, runner=plan.runner) != plan:
-                revision = await self._write(noted, revision)
-            if decision.act is Act.GIVE_UP and decision.problem is not None:
-                raise decision.problem.refuse(**words_of(plan, seen))
-            acted = await self._act(noted, revision, decision, seen, world)
-            return noted, acted or noted.journal != plan.journal
+            try:
+                return await self._step(source)
+            except Refusal as refusal:
+                if refusal.problem.status >= UNAVAILABLE:
+                    self._heard_since = None
+                raise
+
+    async def _step(self, source: str) -> tuple[Plan, bool]:
+        item, world = await self._registry.get(plan_key(source)), await self._world()
+        if item is None:
+            raise maintenance.NOT_IN.refuse(source=source)
+        if self._heard_since is None:
+            self._heard_since = world.now
+        plan, revision = decode(item.value, Plan), item.revision
+        seen = observe(plan, world)
+        decision = decide(plan, seen, world.now, self._heard_since)
+        noted = replace(journalled(plan, decision, seen, world.now), runner=self.node)
+        if has_ended(noted, Step.FLIP) and not has_ended(plan, Step.FLIP):
+            await self._note(noted)
+        if replace(noted, runner=plan.runner) != plan:
+            revision = await self._write(noted, revision)
+        if decision.act is Act.GIVE_UP and decision.problem is not None:
+            raise decision.problem.refuse(**words_of(plan, seen))
+        acted = await self._act(noted, revision, decision, seen, world)
+        return noted, acted or noted.journal != plan.journal
 
     async def _act(self, plan: Plan, revision: int, decision: Decision, seen: Seen, world: World) -> bool:
         if decision.act is Act.FLIP:

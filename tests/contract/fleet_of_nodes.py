@@ -9,15 +9,30 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from asterisk_ext import config
 from asterisk_ext.cli.client import ask
+from asterisk_ext.composition import hosting
 from asterisk_ext.composition.membership import IDENTITY
 from asterisk_ext.domain.errors import Refusal
 from asterisk_ext.runtime import running
+from asterisk_ext.services.no_asterisk import NoAsterisk
+from asterisk_ext.services.reporting import Reporting
 from asterisk_ext.trust import door, identity
 
 PATIENCE = 120.0
 """Seconds for what happens at once on an idle machine."""
+
+
+def as_hosts(monkeypatch: pytest.MonkeyPatch, *prepared: str) -> None:
+    """Nodes report from now on as such that host virtual PBXs, and have taken in those of ``prepared`` beforehand."""
+
+    def reporting(*told: Any, hosts: bool) -> Reporting:
+        return Reporting(*told)
+
+    monkeypatch.setattr(hosting, "Reporting", reporting)
+    monkeypatch.setattr(NoAsterisk, "prepared", prepared)
 
 
 def free_port() -> int:

@@ -11,9 +11,10 @@ import pytest
 
 from asterisk_ext.cli.registry import _accept
 from asterisk_ext.domain.errors import Refusal
+from asterisk_ext.domain.server import LATE_AFTER
 from asterisk_ext.registry.engine import DATABASE
-from tests.contract.fleet_of_nodes import PATIENCE, Node, fleet
-from tests.contract.test_promotion import registration
+from tests.contract.fleet_of_nodes import PATIENCE, Node, as_hosts, fleet
+from tests.contract.test_promotion import registration, states
 
 
 async def age(node: Node) -> float:
@@ -33,21 +34,64 @@ def copied(node: Node, place: Path) -> None:
 
 
 async def test_with_the_registry_away_nodes_show_their_copys_age_refuse_changes_and_catch_up_when_it_is_back(
-    tmp_path_factory: pytest.TempPathFactory,
+    tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    as_hosts(monkeypatch)
     async with fleet(tmp_path_factory.mktemp("f"), 2) as (first, other):
+        await other.ask("POST", "servers/node1/maintenance/enter", {"destination": "node2"})
         await first.stop()
-        await ages(other, beyond=3)
-        with pytest.raises(Refusal) as refusal:
-            await other.ask("PATCH", "servers/node2", {"registration": "lost.example.net"})
-        assert refusal.value.error_id == "registry.unreachable"
+        await ages(other, beyond=LATE_AFTER + 1)
+        for change in (
+            ("PATCH", "servers/node2", {"registration": "lost.example.net"}),
+            ("POST", "servers/node1/maintenance/leave"),
+        ):
+            with pytest.raises(Refusal) as refusal:
+                await other.ask(*change)
+            assert refusal.value.error_id == "registry.unreachable"
         assert (await other.servers())["node2"]["server"]["registration"] == ""
+        begun = await other.ask("GET", "servers/node1/maintenance")
+        assert (begun["plan"]["closed"], begun["seen"]["pointer"]) == (False, None)
+        as_hosts(monkeypatch, "node1", "node2")
         await first.start()
         await other.edit("node2", "kept.example.net")
         await first.until(registration("node2", "kept.example.net"))
         async with asyncio.timeout(PATIENCE):
             while await age(other) > 3:  # noqa: ASYNC110
                 await asyncio.sleep(0.1)
+        for node in (first, other):
+            await node.until(lambda rows: rows["node1"]["destination"] == "node2")
+        await home(first)
+        await two_at_once(first, other)
+
+
+async def home(node: Node) -> None:
+    """Asked for until the registry has heard of the server again that they return to."""
+    async with asyncio.timeout(PATIENCE):
+        while True:
+            try:
+                await node.ask("POST", "servers/node1/maintenance/leave")
+            except Refusal as refusal:
+                if refusal.error_id != "maintenance.host_silent":
+                    raise
+                await asyncio.sleep(0.2)
+            else:
+                return
+
+
+async def two_at_once(first: Node, other: Node) -> None:
+    """Two operators, each at a console of his own, flip into each other: one does, and the other is told why not."""
+    for node in (first, other):
+        await node.until(lambda rows: states(rows) == ["active", "active"])
+    answers = await asyncio.gather(
+        first.ask("POST", "servers/node1/maintenance/enter", {"destination": "node2"}),
+        other.ask("POST", "servers/node2/maintenance/enter", {"destination": "node1"}),
+        return_exceptions=True,
+    )
+    [refused] = [answer for answer in answers if isinstance(answer, Refusal)]
+    [moved] = [answer["destination"] for answer in answers if isinstance(answer, dict)]
+    assert refused.error_id == "maintenance.cycle", refused
+    for node in (first, other):
+        await node.until(lambda rows: sorted(row["destination"] for row in rows.values()) == ["", moved])
 
 
 @pytest.mark.parametrize("harm", ["wiped", "restored from a backup"])

@@ -11,15 +11,12 @@ from typing import Any
 
 import pytest
 
-from asterisk_ext.composition import hosting
 from asterisk_ext.domain.audio import Recording
 from asterisk_ext.domain.errors import Refusal
 from asterisk_ext.registry.embedded import EmbeddedRegistry
 from asterisk_ext.registry.engine import DATABASE
 from asterisk_ext.services import records
-from asterisk_ext.services.no_asterisk import NoAsterisk
-from asterisk_ext.services.reporting import Reporting
-from tests.contract.fleet_of_nodes import PATIENCE, Node, fleet
+from tests.contract.fleet_of_nodes import PATIENCE, Node, as_hosts, fleet
 
 FLIPS_AGAIN = 60.0
 """Seconds after a promotion within which maintenance must be possible."""
@@ -44,17 +41,6 @@ async def moved(node: Node, source: str, destination: str) -> None:
             await asyncio.sleep(0.2)
         else:
             return
-
-
-@pytest.fixture
-def hosting_nodes(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The nodes report as such that host virtual PBXs, and have taken in node3's beforehand."""
-
-    def reporting(*told: Any, hosts: bool) -> Reporting:
-        return Reporting(*told)
-
-    monkeypatch.setattr(hosting, "Reporting", reporting)
-    monkeypatch.setattr(NoAsterisk, "prepared", ("node3",))
 
 
 async def upload(node: Node, content: bytes) -> str:
@@ -89,8 +75,9 @@ async def refused(node: Node, force: bool = False) -> str:
 
 
 async def test_a_console_takes_the_dead_servers_place_and_the_fleet_goes_on_with_it(
-    tmp_path_factory: pytest.TempPathFactory, hosting_nodes: None
+    tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    as_hosts(monkeypatch, "node3")
     lost = records.lift_key("192.0.2.66")
     async with fleet(tmp_path_factory.mktemp("p"), 3) as (first, console, other):
         assert await refused(console) == "registry.still_there"

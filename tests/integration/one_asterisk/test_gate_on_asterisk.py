@@ -210,6 +210,7 @@ async def test_a_service_that_answers_garbage_changes_nothing(asterisk: OneAster
     try:
         assert_hears_and_is_refused(await dial(line, "2_200", "04833334444"), "partial_block")
         assert (await dial(line, "2_200", "190")).final == 200
+        assert (await dial(line, "1_200", "04833334444")).final == 200
     finally:
         asterisk.stop_agi()
 

@@ -67,10 +67,22 @@ async def serves_all(line: Line) -> None:
     assert_hears_and_is_refused(await dial(line, "2_200", OUTSIDE), "partial_block")
 
 
+async def obeys(node: NodeOnAsterisk, line: Line) -> None:
+    """What an operator changes is in force at the next call, and nobody else's calls are touched."""
+    await asyncio.to_thread(node.ask, "POST", "pbx/1/status", {"status": "total_block", "reason": "test"})
+    assert_hears_and_is_refused(await dial(line, "1_200", "201"), "total_block")
+    assert (await dial(line, "1_200", "190")).final == 200
+    await asyncio.to_thread(node.ask, "POST", "pbx/1/status", {"status": "active"})
+    assert (await dial(line, "1_200", "201")).final == 200
+    assert_hears_and_is_refused(await dial(line, "2_200", OUTSIDE), "partial_block")
+
+
 @pytest.mark.parametrize("damage", [missing, without_a_byte, corrupt, emptied, of_an_older_schema])
-async def test_the_services_copy_is_damaged_and_both_are_started_again(
+async def test_the_services_copy_is_damaged_under_it_and_once_more_before_both_are_started_again(
     node: NodeOnAsterisk, line: Line, damage: Callable[[Path], None]
 ) -> None:
+    damage(node.one.state / "copy.sqlite3")
+    await obeys(node, line)
     node.kill()
     damage(node.one.state / "copy.sqlite3")
     await asyncio.to_thread(restart, node.one)
@@ -95,7 +107,10 @@ async def test_while_the_services_copy_is_locked_it_cannot_start_and_callers_not
     node.kill()
     node.run()
     await asyncio.to_thread(node.until_it_answers)
-    await serves_all(line)
+    with closing(sqlite3.connect(node.one.state / "copy.sqlite3", isolation_level=None)) as other:
+        other.execute("BEGIN EXCLUSIVE")
+        await serves_all(line)
+    await obeys(node, line)
 
 
 async def test_asterisk_is_restarted_while_calls_are_up_and_one_hears_an_announcement(

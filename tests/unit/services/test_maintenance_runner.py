@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
 from asterisk_ext.domain.access import ROOT
 from asterisk_ext.domain.errors import Refusal
-from asterisk_ext.domain.maintenance_plan import Heading, Plan, Step
+from asterisk_ext.domain.maintenance_plan import Plan, Step
 from asterisk_ext.domain.maintenance_seen import NamesState
 from asterisk_ext.domain.pbx import Mode, Pbx
 from asterisk_ext.domain.server import LATE_AFTER
+from asterisk_ext.ports import UNREACHABLE
+from asterisk_ext.registry.fake import FakeRegistry
 from asterisk_ext.services import records
-from asterisk_ext.services.maintenance import Maintenance
-from asterisk_ext.services.maintenance_plans import expected_at, lingering, plan_of
-from asterisk_ext.services.maintenance_runner import MaintenanceRunner
+from asterisk_ext.services.maintenance_plans import expected_at, lingering
+from asterisk_ext.services.maintenance_runner import MaintenanceRunner, has_ended
 from tests.unit.services.conftest import NOW, World
 from tests.unit.services.test_fleet_calls import row
 
@@ -199,17 +202,56 @@ async def test_a_flip_is_in_the_audit_once_with_its_way_back_and_so_is_the_retur
     ]
 
 
-async def test_a_registry_that_is_lost_between_two_steps_loses_nothing(world: World) -> None:
-    """What was written is read again by another service over the same registry."""
+class Losable:
+    """A registry that is away once it was asked so many things."""
+
+    def __init__(self, registry: FakeRegistry) -> None:
+        self._registry = registry
+        self.answers = math.inf
+
+    def __getattr__(self, name: str) -> Any:
+        if self.answers == 0:
+            raise UNREACHABLE.refuse()
+        self.answers -= 1
+        return getattr(self._registry, name)
+
+
+@pytest.mark.parametrize("answers", range(14))
+async def test_a_registry_that_is_lost_between_two_steps_and_is_back_a_minute_later_loses_nothing(
+    world: World, answers: int
+) -> None:
     await world.report("node2", prepared=())
     await world.maintenance.enter(ROOT, "node1", "node2")
     await world.report("node2", prepared=("node1",))
-    again = MaintenanceRunner("node1", world.registry, world.fleet, world.audit, world.calls, world.clock)
-    await again.step("node1")
-    await again.step("node1")
-    written = await world.registry.get(records.plan_key("node1"))
-    await world.fleet.reached(written.revision if written else 0)
-    other = Maintenance(world.registry, world.fleet, again, world.clock, certified=world.certificates, patience=0)
-    found = plan_of(world.fleet, "node1")
-    assert found is not None
-    assert (other.status(ROOT, "node1").seen.pointer, found.heading) == ("node2", Heading.AWAY)
+    registry: Any = Losable(world.registry)
+    runner = MaintenanceRunner("node1", registry, world.fleet, world.audit, world.calls, world.clock)
+    registry.answers = answers
+    with pytest.raises(Refusal) as refusal:
+        while True:
+            await runner.step("node1")
+    assert refusal.value.problem is UNREACHABLE
+    world.now += 60
+    registry.answers = math.inf
+    await runner.step("node1")
+    assert not (await plan(world)).failed, "nobody could report meanwhile"
+    while not has_ended(await plan(world), Step.DONE):
+        revision = (await world.registry.snapshot(""))[1]
+        for node in ("node1", "node2"):
+            await world.report(node, prepared=("node1",), map_revision=revision)
+        await runner.step("node1")
+    item = await world.registry.get(records.MAINTENANCE)
+    assert records.decode_map(item.value if item else None).follow("node1") == "node2"
+    assert ended(await plan(world)) == list(Step)
+
+
+async def test_who_is_silent_still_when_the_registry_is_back_for_a_while_is_told(world: World) -> None:
+    await world.report("node2", prepared=())
+    await world.maintenance.enter(ROOT, "node1", "node2")
+    runner = MaintenanceRunner("node1", world.registry, world.fleet, world.audit, world.calls, world.clock)
+    world.now += 60
+    await runner.step("node1")
+    assert not (await plan(world)).closed
+    world.now += LATE_AFTER + 1
+    with pytest.raises(Refusal) as refusal:
+        await runner.step("node1")
+    assert refusal.value.error_id == "maintenance.host_silent"
