@@ -14,7 +14,7 @@ from asterisk_ext.domain.errors import Refusal
 from asterisk_ext.domain.server import LATE_AFTER
 from asterisk_ext.registry.engine import DATABASE
 from tests.contract.fleet_of_nodes import PATIENCE, Node, as_hosts, fleet
-from tests.contract.test_promotion import registration, states
+from tests.contract.test_promotion import moved, registration
 
 
 async def age(node: Node) -> float:
@@ -80,18 +80,15 @@ async def home(node: Node) -> None:
 
 async def two_at_once(first: Node, other: Node) -> None:
     """Two operators, each at a console of his own, flip into each other: one does, and the other is told why not."""
-    for node in (first, other):
-        await node.until(lambda rows: states(rows) == ["active", "active"])
-    answers = await asyncio.gather(
-        first.ask("POST", "servers/node1/maintenance/enter", {"destination": "node2"}),
-        other.ask("POST", "servers/node2/maintenance/enter", {"destination": "node1"}),
-        return_exceptions=True,
+    answers = await asyncio.wait_for(
+        asyncio.gather(moved(first, "node1", "node2"), moved(other, "node2", "node1"), return_exceptions=True),
+        PATIENCE,
     )
-    [refused] = [answer for answer in answers if isinstance(answer, Refusal)]
-    [moved] = [answer["destination"] for answer in answers if isinstance(answer, dict)]
-    assert refused.error_id == "maintenance.cycle", refused
+    [told] = [answer for answer in answers if isinstance(answer, Refusal)]
+    assert told.error_id == "maintenance.cycle", told
+    wanted = ["node2", ""] if answers[0] is None else ["", "node1"]
     for node in (first, other):
-        await node.until(lambda rows: sorted(row["destination"] for row in rows.values()) == ["", moved])
+        await node.until(lambda rows: [row["destination"] for row in rows.values()] == wanted)
 
 
 @pytest.mark.parametrize("harm", ["wiped", "restored from a backup"])
