@@ -15,6 +15,9 @@ import aiohttp
 import pytest
 from aiohttp import web
 from cryptography import x509
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.x509.oid import NameOID
 
 from asterisk_ext.domain import join
 from asterisk_ext.domain.access import ROOT
@@ -276,6 +279,27 @@ async def test_a_certificate_is_renewed_by_itself_before_it_ends_and_taken_up_wi
     registry = keeper.reached_by(node)
     assert await registry.get("server/node2") is not None
     await registry.close()
+
+
+async def test_what_is_no_request_for_a_certificate_is_not_signed(keeper: Keeper, tmp_path: Path) -> None:
+    other_kind = Ed25519PrivateKey.generate()
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "node2")])
+    csr = x509.CertificateSigningRequestBuilder().subject_name(name).sign(other_kind, None)
+    for request in ("", "garbage", csr.public_bytes(serialization.Encoding.PEM).decode()):
+        with pytest.raises(Refusal) as refusal:
+            keeper.authority.sign(request, "node2", "127.0.0.1", keeper.now)
+        assert refusal.value.error_id == "join.bad_request"
+
+
+async def test_no_token_is_issued_while_nobody_could_be_told_where_to_knock(keeper: Keeper) -> None:
+    where = door.Door("node1", "", 8481, "0" * 64)
+    joining = Joining(
+        keeper.registry, keeper.copy, Audit(keeper.registry, keeper.copy, keeper.clock), where, keeper.clock
+    )
+    await keeper.servers.add(ROOT, Server(id=2, name="node2", technology=Technology.NODE, ip="127.0.0.1"))
+    with pytest.raises(Refusal) as refusal:
+        await joining.issue(ROOT, "node2")
+    assert refusal.value.error_id == "join.no_address"
 
 
 async def test_only_a_node_is_given_a_fresh_certificate(keeper: Keeper) -> None:

@@ -13,6 +13,7 @@ from asterisk_ext.domain.access import ROOT
 from asterisk_ext.domain.errors import Refusal
 from asterisk_ext.domain.names import Name
 from asterisk_ext.names.server import DnsServer
+from asterisk_ext.ports.names import NAMES_WRONG
 from asterisk_ext.services.naming import Naming
 from tests.dns_servers import HOST, KEY, PORT, SECRET, ZONE, Server, running
 from tests.own_network import in_own_network
@@ -146,7 +147,8 @@ def test_a_name_that_is_an_alias_is_said_to_be_wrong(kind: str, tmp_path: Path) 
             await world.servers.edit(ROOT, "node1", registration=f"alias.{ZONE}")
             state = await naming.keep()
             assert state is not None
-            assert not state.true
+            told = NAMES_WRONG.what.format(name=f"alias.{ZONE}", address="198.18.1.1")
+            assert (state.true, state.error) == (False, told)
 
         await in_fleet(tmp_path, names, night)
 

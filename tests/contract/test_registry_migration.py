@@ -73,6 +73,14 @@ def test_only_the_server_that_keeps_the_registry_moves_it(tmp_path: Path) -> Non
     assert getattr(refused.exception, "error_id", "") == "registry.not_here"
 
 
+def test_a_cluster_without_a_server_and_a_certificate_for_no_address_are_refused(tmp_path: Path) -> None:
+    for words, lines, error_id in (
+        (("accept",), 'engine = "etcd"\netcd = []', "registry.no_cluster"),
+        (("etcd-certificate", "etcd1.example.net", "--into", str(tmp_path)), "", "registry.not_an_address"),
+    ):
+        assert getattr(asked(tmp_path, *words, lines=lines).exception, "error_id", "") == error_id
+
+
 def test_a_restored_backup_is_accepted_as_a_new_epoch_and_what_it_lacks_is_listed(tmp_path: Path) -> None:
     database = tmp_path / "registry.sqlite3"
     asyncio.run(filled(database))

@@ -179,11 +179,7 @@ class Ground:
         return state.machine_pids(self._first)[inner]
 
     def kill_guard(self, node: str) -> None:
-        """At once, as a crash would."""
-        handle = os.pidfd_open(self.guard(node))
-        signal.pidfd_send_signal(handle, signal.SIGKILL)
-        select.select([handle], [], [])
-        os.close(handle)
+        kill(self.guard(node))
         if node in self._started:
             self._started.pop(node).wait()
 
@@ -270,6 +266,14 @@ class Ground:
 
 def _attacker(number: int) -> str:
     return f"198.18.{FIRST_NET + number // 250}.{number % 250 + 1}"
+
+
+def kill(pid: int) -> None:
+    """At once, as a crash would; returns when it is gone."""
+    handle = os.pidfd_open(pid)
+    signal.pidfd_send_signal(handle, signal.SIGKILL)
+    select.select([handle], [], [])
+    os.close(handle)
 
 
 def pause(seconds: float) -> None:

@@ -159,6 +159,12 @@ class OneAsterisk:
             time.sleep(0.05)
         raise TimeoutError("the gate did not start")
 
+    def keep_agi(self) -> None:
+        """The gate's service runs, now or still, and has noted nothing."""
+        if self._agi is None:
+            self.start_agi()
+        self._agi_notes.write_text("")
+
     def signal_agi(self, number: signal.Signals) -> None:
         """nsenter runs the program as its child in the other pid namespace, and stops when its child is stopped."""
         assert self._agi is not None

@@ -54,12 +54,19 @@ def asterisk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[OneAsterisk]:
 
 
 @pytest.fixture
-def gate(asterisk: OneAsterisk) -> Iterator[OneAsterisk]:
+def gate(asterisk: OneAsterisk) -> OneAsterisk:
     """The Asterisk with the gate's service running and every tenant as it was."""
     asterisk.hold(TENANTS)
-    asterisk.start_agi()
-    yield asterisk
+    asterisk.keep_agi()
+    return asterisk
+
+
+@pytest.fixture
+def alone(asterisk: OneAsterisk) -> OneAsterisk:
+    """The Asterisk without the gate's service."""
     asterisk.stop_agi()
+    asterisk.hold(TENANTS)
+    return asterisk
 
 
 @pytest.fixture
@@ -203,16 +210,17 @@ async def test_a_service_killed_while_it_plays_harms_no_caller(gate: OneAsterisk
     assert (heard.final, heard.cause) == (403, 21)
     assert_heard_whole(heard, "pt_BR/partial_block")
     assert carrier.calls == []
+    gate.stop_agi()
 
 
-async def test_a_service_that_answers_garbage_changes_nothing(asterisk: OneAsterisk, line: Line) -> None:
-    asterisk.start_agi("tests.integration.one_asterisk.garbage_process")
+async def test_a_service_that_answers_garbage_changes_nothing(alone: OneAsterisk, line: Line) -> None:
+    alone.start_agi("tests.integration.one_asterisk.garbage_process")
     try:
         assert_hears_and_is_refused(await dial(line, "2_200", "04833334444"), "partial_block")
         assert (await dial(line, "2_200", "190")).final == 200
         assert (await dial(line, "1_200", "04833334444")).final == 200
     finally:
-        asterisk.stop_agi()
+        alone.stop_agi()
 
 
 async def test_a_status_is_obeyed_by_the_next_call(gate: OneAsterisk, line: Line) -> None:
@@ -237,6 +245,7 @@ HOSTILE = [
     "201)",
     "%c3%a9%d9%a2",
     "201" * 400,
+    "201" * 1400,
     "+201+",
     "../../etc/passwd",
 ]
@@ -254,6 +263,59 @@ async def test_hostile_numbers_reach_nothing(gate: OneAsterisk, line: Line, numb
     assert [victim.calls for victim in victims if victim.calls] == []
     assert not (gate.root / "tmp/owned").exists()
     assert (await phone.call("201", talk=0.05)).final == 200
+
+
+HOSTILE_WORDS = (
+    "190&Local/190@asterisk-ext-call",
+    '"),Set(FILE(/tmp/owned)=x),${',
+    "${SHELL(touch /tmp/owned)}",
+    "é" * 1500,
+)
+HOSTILE_HEADERS = [
+    *(f"{name}: <sip:{{words}}@{NODE}>" for name in ("P-Asserted-Identity", "P-Preferred-Identity", "Diversion")),
+    f'Remote-Party-ID: "{{words}}" <sip:2_200@{NODE}>;party=calling;id-type=subscriber',
+    f"History-Info: <sip:{{words}}@{NODE}>;index=1",
+    "Referred-By: {words}",
+    "User-Agent: {words}",
+    "X-Asterisk-Ext-Pbx: {words}",
+]
+
+
+async def test_hostile_headers_reach_nothing(gate: OneAsterisk, line: Line) -> None:
+    victims = [await line.phone("2_200"), await line.carrier()]
+    called, phone = await line.phone("1_201"), await line.phone("1_200")
+    for header in (header.format(words=words) for header in HOSTILE_HEADERS for words in HOSTILE_WORDS):
+        before = len(called.calls)
+        try:
+            heard = await phone.call("201", talk=0.02, wait=2, extra=f"{header}\r\n")
+        except TimeoutError:
+            heard = Heard([0])
+        assert heard.final in (0, 200, 400, 413), header
+        assert len(called.calls) - before <= 1, header
+    assert [victim.calls for victim in victims if victim.calls] == []
+    assert not (gate.root / "tmp/owned").exists()
+    assert (await phone.call("201", talk=0.05)).final == 200
+
+
+async def test_hostile_transfers_and_numbers_from_outside_reach_nothing(gate: OneAsterisk, line: Line) -> None:
+    victims = [await line.phone("2_200"), await line.phone("2_201")]
+    carrier = await line.carrier()
+    await line.phone("1_201")
+    for number in (HOSTILE[0], HOSTILE[2], "201" * 400):
+        assert await (await line.phone("1_200")).hand_on("201", number, talk=0.05) == 202
+        await quiet(gate)
+    assert carrier.calls == []
+    for number in ("4831210114%26PJSIP%2F2_200", "4831210114,30,G(x)", "%24%7BSHELL(touch%20%2Ftmp%2Fowned)%7D"):
+        assert (await carrier.call(number)).final in (404, 484), number
+    assert [victim.calls for victim in victims if victim.calls] == []
+    assert not (gate.root / "tmp/owned").exists()
+
+
+async def quiet(asterisk: OneAsterisk) -> None:
+    """Wait until every call has ended."""
+    async with asyncio.timeout(30):
+        while "\n0 active channels" not in "\n" + await asyncio.to_thread(asterisk.cli, "core show channels count"):  # noqa: ASYNC110
+            await asyncio.sleep(0.05)
 
 
 async def test_more_calls_than_the_tenant_may_have_are_refused_but_never_an_emergency(
@@ -299,15 +361,15 @@ async def test_a_hosters_own_dialplan_asks_the_gate_and_gets_everything_back(
     assert f"after the gate: {result} hosters-own kept" in gate.log()
 
 
-async def test_a_missing_audio_ends_the_call_and_a_hoster_may_take_a_blocked_call_back(asterisk: OneAsterisk) -> None:
-    asterisk.hold([*TENANTS[:3], replace(TENANTS[3], status=Status.PARTIAL_BLOCK, language="en")])
-    there = asterisk.state / "sounds/default/en"
+async def test_a_missing_audio_ends_the_call_and_a_hoster_may_take_a_blocked_call_back(alone: OneAsterisk) -> None:
+    alone.hold([*TENANTS[:3], replace(TENANTS[3], status=Status.PARTIAL_BLOCK, language="en")])
+    there = alone.state / "sounds/default/en"
     away = there.rename(there.with_name("away"))
     try:
-        await originate(asterisk, "*4833")
+        await originate(alone, "*4833")
     finally:
         away.rename(there)
-    assert "after the gate: blocked" in asterisk.log()
+    assert "after the gate: blocked" in alone.log()
 
 
 async def originate(asterisk: OneAsterisk, number: str) -> None:

@@ -1,4 +1,5 @@
-"""Three nodes that join by the documented command and keep their registry in an etcd cluster of their own."""
+"""Three nodes that join by the documented command and keep their registry in an etcd cluster of their own, then in the
+first of them."""
 
 from __future__ import annotations
 
@@ -16,7 +17,9 @@ from asterisk_ext.lab.topology import ETCD_PORT
 from tests.integration.conftest import free_ports
 from tests.integration.fleet import Lab, lab_command
 from tests.integration.guard_ground import Ground
+from tests.integration.own_lab.broken_night import broken_night
 from tests.integration.own_lab.night import night
+from tests.integration.own_lab.node_service import NodeServices
 from tests.integration.own_lab.reaper import reaped
 
 
@@ -29,6 +32,18 @@ def lab() -> Iterator[Lab]:
         done = lab_command("up", "--detach", "--name", name, *wanted)
         assert done.returncode == 0, done.stderr
         yield Lab(name)
+
+
+@pytest.fixture(scope="module")
+def ground(lab: Lab) -> Iterator[Ground]:
+    with closing(Ground(lab.name)) as opened:
+        yield opened
+
+
+@pytest.fixture(scope="module")
+def services(ground: Ground) -> Iterator[NodeServices]:
+    with closing(NodeServices(ground)) as opened:
+        yield opened
 
 
 def until(happened: Callable[[], bool], seconds: float = 180) -> None:
@@ -51,16 +66,15 @@ def moved(lab: Lab, node: str, *words: str) -> None:
 
 
 def states(lab: Lab, node: str) -> dict[str, str]:
-    return {row["server"]["name"]: row["state"] for row in lab.told(node, "server", "list")}
+    return {row["server"]["name"]: row["state"] for row in lab.asked("servers", node)}
 
 
 def banned(lab: Lab, node: str) -> list[str]:
-    return [line.split("\t")[0] for line in lab.ext(node, "ban", "list").splitlines()]
+    return [ban["address"] for ban in lab.asked("bans", node) if node in ban["servers"]]
 
 
-async def test_nobody_notices_a_night_of_maintenance(lab: Lab) -> None:
-    with closing(Ground(lab.name)) as ground:
-        await night(lab, ground)
+async def test_nobody_notices_a_night_of_maintenance(lab: Lab, ground: Ground) -> None:
+    await night(lab, ground)
 
 
 def test_a_partitioned_node_goes_on_alone_and_catches_up_when_it_returns(lab: Lab) -> None:
@@ -71,7 +85,8 @@ def test_a_partitioned_node_goes_on_alone_and_catches_up_when_it_returns(lab: La
     refused = lab.run("node3", "asterisk-ext", "server", "token", "node2")
     assert refused.returncode == 1
     moved(lab, "node1", "enter", "node1", "node2")
-    assert states(lab, "node3")["node1"] != "in_maintenance"
+    alone = {row["server"]["name"]: row["state"] for row in lab.told("node3", "server", "list")}
+    assert alone["node1"] != "in_maintenance"
     assert lab.run("node3", "ip", "link", "set", "eth0", "up").returncode == 0
     until(lambda: states(lab, "node3")["node1"] == "in_maintenance")
     until(lambda: "203.0.113.7" in banned(lab, "node1"))
@@ -86,6 +101,12 @@ def test_a_fleet_on_etcd_goes_on_when_a_server_of_the_cluster_dies_and_lets_no_o
     refused = lab.run("node3", "asterisk-ext", "server", "token", "node1")
     assert (refused.returncode, refused.stderr.partition(":")[0]) == (1, "registry.denied")
     assert states(lab, "node3")["node1"] == "in_maintenance"
+
+
+async def test_nobody_notices_a_night_with_the_embedded_registry_either_in_which_services_are_killed_at_three_steps(
+    lab: Lab, ground: Ground, services: NodeServices
+) -> None:
+    await broken_night(lab, ground, services)
 
 
 def test_a_removed_servers_open_connections_with_the_cluster_end(lab: Lab) -> None:

@@ -96,6 +96,17 @@ async def test_before_a_maintenance_what_does_not_follow_by_itself_is_said_and_w
     assert "Se SPO-NODE-01 tem lugar não sabemos" in page
 
 
+async def test_before_a_maintenance_the_names_that_the_destination_has_no_certificate_for_are_told_and_what_to_do(
+    visit: Visit, world: World
+) -> None:
+    domains = sorted(pbx.domain for pbx in world.fleet.tenants() if pbx.home == "FLN-CORE-01")
+    world.certificates.names = {"FLN-CORE-01": tuple(domains), "SPO-NODE-01": (domains[0],)}
+    browser = await visit("operator")
+    page = await browser.read("/servers/FLN-CORE-01/maintenance?destination=SPO-NODE-01")
+    assert f"Nomes para os quais SPO-NODE-01 não tem certificado<small>{', '.join(domains[1:])}</small>" in page
+    assert not world.fleet.maintenance().entries
+
+
 async def test_a_maintenance_shows_its_steps_with_what_is_done_and_what_is_under_way(
     visit: Visit, world: World
 ) -> None:

@@ -10,6 +10,7 @@ import pytest
 
 from asterisk_ext.domain.access import ROOT
 from asterisk_ext.domain.errors import Refusal
+from asterisk_ext.domain.maintenance import Entry, Map
 from asterisk_ext.domain.maintenance_plan import Plan, Step
 from asterisk_ext.domain.maintenance_seen import NamesState
 from asterisk_ext.domain.pbx import Mode, Pbx
@@ -200,6 +201,22 @@ async def test_a_flip_is_in_the_audit_once_with_its_way_back_and_so_is_the_retur
         ("", {"left": "node2"}),
         ("servers/node1/maintenance/leave", {"destination": "node2", "pbx": "0"}),
     ]
+
+
+async def test_where_somebody_moves_them_elsewhere_while_they_are_taken_in_they_stay_there_and_it_is_told(
+    world: World,
+) -> None:
+    await world.report("node2", prepared=())
+    await world.maintenance.enter(ROOT, "node1", "node2")
+    moved = Map({"node1": Entry("node3", "2026-11-29T02:00:00Z", "ana")})
+    await world.registry.create(records.MAINTENANCE, records.encode(moved))
+    await world.report("node2", prepared=("node1",))
+    with pytest.raises(Refusal) as refusal:
+        await world.runner.step("node1")
+    assert refusal.value.error_id == "maintenance.otherwise"
+    item = await world.registry.get(records.MAINTENANCE)
+    assert records.decode_map(item.value if item else None) == moved
+    assert (await plan(world)).closed
 
 
 class Losable:

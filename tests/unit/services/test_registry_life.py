@@ -109,6 +109,22 @@ async def test_moving_into_a_registry_in_use_is_refused_and_the_source_goes_on(
     copy.close()
 
 
+async def test_where_a_record_does_not_arrive_nothing_is_moved_and_the_source_goes_on(
+    followed: tuple[FakeRegistry, LocalCopy],
+) -> None:
+    source, copy = followed
+
+    class Forgetful(FakeRegistry):
+        async def create(self, key: str, value: bytes) -> int:
+            return await super().create(key, b"other" if key == "user/ana" else value)
+
+    with pytest.raises(Refusal) as refusal:
+        await registry_life.move(source, Forgetful(clock), "etcd://10.0.0.1:2379")
+    assert refusal.value.error_id == "registry.incomplete"
+    await source.create("user/bia", b"2")
+    copy.close()
+
+
 async def test_a_move_that_breaks_off_leaves_the_source_in_use(followed: tuple[FakeRegistry, LocalCopy]) -> None:
     source, copy = followed
 

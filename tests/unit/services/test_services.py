@@ -129,6 +129,13 @@ async def test_a_user_enters_by_the_right_password_only(world: World) -> None:
         assert refusal.value.error_id == "login.refused"
 
 
+async def test_a_short_password_is_refused_and_nobody_is_made(world: World) -> None:
+    with pytest.raises(Refusal) as refusal:
+        await world.users.save(ROOT, "plantao-1", "123456789", Role.OPERATOR)
+    assert refusal.value.error_id == "user.short_password"
+    assert world.fleet.items("user/") == []
+
+
 async def test_a_token_acts_in_its_role_and_scope_and_is_kept_as_a_hash(world: World) -> None:
     text = await world.users.issue_token(ROOT, "cobrança", Role.VIEWER, pbx=1)
     assert world.users.by_token(text) == Actor("cobrança", Role.VIEWER, 1)
