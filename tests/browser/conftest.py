@@ -13,7 +13,6 @@ from admin_http.app import build
 from asterisk_ext.tasks import Tasks
 from tests.unit.admin_http.world import PASSWORD, World
 
-
 WIDTHS = (360, 390, 900, 1440)
 """Of a small phone, a phone, a tablet and a screen, in pixels."""
 
