@@ -1,4 +1,7 @@
-"""``asterisk-ext node``: the node service."""
+"""``asterisk-ext node``: the node service.
+
+What only one command needs is imported there: putting a database back, before Asterisk starts, waits for no console.
+"""
 
 from __future__ import annotations
 
@@ -10,13 +13,9 @@ from pathlib import Path
 from typing import TextIO
 
 import click
-import uvloop
 
-from asterisk_ext import config, runtime
+from asterisk_ext import config
 from asterisk_ext.cli.options import settings
-from asterisk_ext.composition.membership import IDENTITY
-from asterisk_ext.garbage import search_seldom
-from asterisk_ext.trust import door, identity
 from dialplan import base_config, last_good
 from dialplan.base_files import BaseFiles
 from dialplan.kept_projection import copy_of
@@ -39,6 +38,11 @@ def node() -> None:
 @settings
 def run(settings: Path) -> None:
     """Run the node service until SIGTERM: the gate, live calls, the tenants' projection and the console."""
+    import uvloop
+
+    from asterisk_ext import runtime
+    from asterisk_ext.garbage import search_seldom
+
     logging.basicConfig(level=logging.INFO, format="%(levelname)s %(name)s: %(message)s")
     sys.setswitchinterval(TURN)
     search_seldom(YOUNG)
@@ -53,6 +57,9 @@ def join(settings: Path, source: TextIO) -> None:
 
     The token is never an argument: those can be seen by every user of the machine.
     """
+    from asterisk_ext.composition.membership import IDENTITY
+    from asterisk_ext.trust import door, identity
+
     whole = config.load(settings)
     token = door.token_of(source.read(), whole.node.name)
     request = identity.request_for(whole.node.name)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,7 +25,7 @@ LATE = Problem(
 )
 TAIL_LINES = 12
 POLL = 0.1
-"""Seconds between two looks at a service that is starting."""
+"""Seconds between two looks at a service that is starting; more where a look is a process of its own."""
 
 
 @dataclass(slots=True)
@@ -103,10 +104,12 @@ class Supervisor:
         who = {"name": running.name, "host": running.host}
         try:
             async with asyncio.timeout(seconds):
+                began = time.monotonic()
                 while not await ready():
                     if running.status is not None:
                         raise ENDED.refuse(**who, status=running.status, lines=tail(running.log))
-                    await asyncio.sleep(POLL)
+                    await asyncio.sleep(max(POLL, 4 * (time.monotonic() - began)))
+                    began = time.monotonic()
         except TimeoutError:
             raise LATE.refuse(**who, seconds=seconds, lines=tail(running.log)) from None
 

@@ -22,7 +22,8 @@ from asterisk_ext.trust.authority import Authority
 from asterisk_ext.trust.identity import Home, Request, fingerprint
 
 PREFIX = "/fleet/v1"
-PATIENCE = aiohttp.ClientTimeout(total=10, connect=3)
+PATIENCE = aiohttp.ClientTimeout(total=30, connect=10)
+"""Seconds, for what a person waits for once; a server that has just started may be busy."""
 NO_NODE = Problem("join.no_node", 403, "Only a node of the fleet may ask this.", "Join the fleet first.")
 
 

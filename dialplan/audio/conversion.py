@@ -40,19 +40,19 @@ class FfmpegConverter:
             raise audio_file.TRUNCATED.refuse(field="file")
         if seconds < SHORTEST:
             raise TOO_SHORT.refuse(field="file")
-        measured = await ffmpeg.measure(samples)
+        measured, original = await ffmpeg.measure(samples)
         loudness = float(measured["input_i"])
         if not math.isfinite(loudness) or not any(samples):
             raise SILENT.refuse(field="file")
-        linear = await ffmpeg.normalise(samples, measured)
-        files = {ending: _whole(ending, await ffmpeg.encode(linear, ending)) for ending in FORMATS}
+        made = await ffmpeg.normalise(samples, measured)
+        files = {ending: _whole(ending, made[ending]) for ending in FORMATS}
         return Converted(
             type=looked.type.value,
             seconds=len(files["alaw"]) / 8000,
             loudness=loudness,
             peaks=await asyncio.to_thread(peaks, files["alaw"]),
             files=files,
-            original=await ffmpeg.flac(samples),
+            original=original,
         )
 
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import json
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from typing import BinaryIO
 
@@ -47,6 +47,16 @@ _BOUNDS = ("--cpu=40", "--as=1073741824", "--fsize=0", "--nofile=32", "--core=0"
 # Calls come first; at 19 a busy node would leave it two cents of a core, and the sender waiting for minutes.
 _LEAD = ("nice", "-n", "10", "prlimit", *_BOUNDS, "--", "ffmpeg", "-nostdin", "-hide_banner")
 
+_RAW = ("-protocol_whitelist", "pipe", "-f", "s16le", "-ar", str(RATE), "-ac", "1", "-i", "pipe:0")
+_FLAC = ("-map", "0:a", "-f", "flac")
+_FORMATS = {
+    "alaw": ("-ar", "8000", "-f", "alaw"),
+    "ulaw": ("-ar", "8000", "-f", "mulaw"),
+    "g722": ("-f", "g722"),
+    "sln16": ("-f", "s16le"),
+}
+"""What Asterisk plays without transcoding: ending → ffmpeg's options, from 16 kHz linear."""
+
 LOUDNESS = "loudnorm=I=-19:TP=-3:LRA=7"
 """EBU R128: integrated −19 LUFS, true peak −3 dBTP: what speech has on telephone lines, and the shipped audios too."""
 
@@ -72,54 +82,60 @@ async def decode(data: bytes, kind: Type, longest: float) -> bytes:
     return samples
 
 
-async def measure(samples: bytes) -> dict[str, str]:
-    """What ``loudnorm`` measured: ``input_i`` (LUFS; ``-inf`` for silence) and the others of its report."""
-    _, _, said = await _run(
-        ("-v", "info", "-nostats"),
-        _raw(RATE),
-        ("-af", f"{LOUDNESS}:print_format=json", "-f", "null", "-"),
-        given=samples,
-    )
+async def measure(samples: bytes) -> tuple[dict[str, str], bytes]:
+    """What ``loudnorm`` measured: ``input_i`` (LUFS; ``-inf`` for silence) and the others of its report.
+
+    And the decoded upload as FLAC, to be listened to; what was uploaded itself is never served to anybody.
+    """
+    made, said = await _made(samples, ("-af", f"{LOUDNESS}:print_format=json", "-f", "null", "-"), {"flac": _FLAC})
     report = said[said.rfind(b"{") : said.rfind(b"}") + 1]
-    return {str(name): str(value) for name, value in json.loads(report).items()}
+    return {str(name): str(value) for name, value in json.loads(report).items()}, made["flac"]
 
 
-async def normalise(samples: bytes, measured: dict[str, str]) -> bytes:
-    """The same at the telephone's loudness, in 16 kHz linear: the second pass, by one gain where that is enough."""
+async def normalise(samples: bytes, measured: dict[str, str]) -> dict[str, bytes]:
+    """The same at the telephone's loudness in every format: the second pass, by one gain where that is enough."""
     report = ":".join(
         f"measured_{name}={measured[f'input_{key}']}"
         for name, key in (("I", "i"), ("TP", "tp"), ("LRA", "lra"), ("thresh", "thresh"))
     )
     louder = f"{LOUDNESS}:{report}:offset={measured['target_offset']}:linear=true"
-    return await _made(samples, RATE, ("-af", louder, "-ar", "16000", "-f", "s16le"))
-
-
-async def encode(linear: bytes, ending: str) -> bytes:
-    """16 kHz linear samples as ``alaw``, ``ulaw`` or ``g722``; ``sln16`` is what they are already."""
-    if ending == "sln16":
-        return linear
-    options = {
-        "alaw": ("-ar", "8000", "-f", "alaw"),
-        "ulaw": ("-ar", "8000", "-f", "mulaw"),
-        "g722": ("-ar", "16000", "-f", "g722"),
-    }
-    return await _made(linear, 16000, options[ending])
-
-
-async def flac(samples: bytes) -> bytes:
-    """The decoded upload, to be listened to; what was uploaded itself is never served to anybody."""
-    return await _made(samples, RATE, ("-f", "flac"))
-
-
-async def _made(samples: bytes, rate: int, options: Sequence[str]) -> bytes:
-    status, made, said = await _run(("-v", "error"), _raw(rate), (*options, "-bitexact", "pipe:1"), given=samples)
-    if status:
-        raise RuntimeError(f"ffmpeg failed on plain samples: {said[-300:].decode(errors='replace')}")
+    ends = "".join(f"[{ending}]" for ending in _FORMATS)
+    graph = f"[0:a]{louder},aresample=16000,aformat=sample_fmts=s16,asplit={len(_FORMATS)}{ends}"
+    outputs = {ending: ("-map", f"[{ending}]", *options) for ending, options in _FORMATS.items()}
+    made, _ = await _made(samples, ("-filter_complex", graph), outputs)
     return made
 
 
-def _raw(rate: int) -> tuple[str, ...]:
-    return ("-protocol_whitelist", "pipe", "-f", "s16le", "-ar", str(rate), "-ac", "1", "-i", "pipe:0")
+async def _made(
+    samples: bytes, first: Sequence[str], outputs: Mapping[str, Sequence[str]]
+) -> tuple[dict[str, bytes], bytes]:
+    """Several outputs of one ffmpeg, each by a pipe of its own, and its messages: it starts slower than it runs."""
+    pipes = {name: os.pipe() for name in outputs}
+    reading = [asyncio.create_task(_read(reader)) for reader, _ in pipes.values()]
+    words = [word for name, (_, end) in pipes.items() for word in (*outputs[name], "-bitexact", f"pipe:{end}")]
+    try:
+        ends = [end for _, end in pipes.values()]
+        status, _, said = await _run(("-v", "info", "-nostats"), _RAW, first, words, given=samples, fds=ends)
+    finally:
+        for _, end in pipes.values():
+            os.close(end)
+        made = await asyncio.gather(*reading)
+    if status:
+        raise RuntimeError(f"ffmpeg failed on plain samples: {said[-300:].decode(errors='replace')}")
+    return dict(zip(outputs, made, strict=True)), said
+
+
+async def _read(end: int) -> bytes:
+    """All that comes out of a pipe, until nobody holds its other end."""
+    reader = asyncio.StreamReader()
+    pipe = os.fdopen(end, "rb", 0)
+    transport, _ = await asyncio.get_running_loop().connect_read_pipe(
+        lambda: asyncio.StreamReaderProtocol(reader), pipe
+    )
+    try:
+        return await reader.read()
+    finally:
+        transport.close()
 
 
 def _in_memory(data: bytes) -> BinaryIO:

@@ -6,9 +6,9 @@ LAB = "bench"
 """The name of the lab that benches on a real fleet are given."""
 SMALL: dict[str, tuple[str, ...]] = {
     "calls": ("--rounds", "1", "--events", "5000", "--legs", "200"),
-    "calls_watched": ("--calls", "300", "--clients", "10", "--seconds", "2"),
+    "calls_watched": ("--calls", "50", "--clients", "5", "--seconds", "1"),
     "calls_on_asterisk": ("--calls", "16", "--seconds", "1", "--rounds", "1", "--many", "40"),
-    "fastagi": ("--seconds", "0.5"),
+    "fastagi": ("--seconds", "0.2"),
     "guard_scan": ("--lines", "5000", "--fail2ban-lines", "500"),
     "guard_memory": ("--sources", "2000"),
     "guard_kernel": ("--rounds", "1"),

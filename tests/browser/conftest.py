@@ -13,6 +13,9 @@ from admin_http.app import build
 from asterisk_ext.tasks import Tasks
 from tests.unit.admin_http.world import PASSWORD, World
 
+WIDTHS = (360, 390, 900, 1440)
+"""Of a small phone, a phone, a tablet and a screen, in pixels."""
+
 
 class Console:
     """The console as one person's browser shows it; what the browser complains of is kept."""
@@ -26,6 +29,17 @@ class Console:
 
     async def open(self, path: str) -> None:
         await self.page.goto(self.base + path)
+
+    async def sideways_at(self, path: str) -> list[int]:
+        """The widths at which a page would have to be moved sideways: it is opened at the least and then widened."""
+        found = []
+        for width in WIDTHS:
+            await self.page.set_viewport_size({"width": width, "height": 740})
+            if width == WIDTHS[0]:
+                await self.open(path)
+            if await self.page.evaluate("document.documentElement.scrollWidth > window.innerWidth"):
+                found.append(width)
+        return found
 
     async def log_in(self, name: str) -> None:
         await self.open("/login")

@@ -6,9 +6,6 @@ import contextlib
 import socket
 from collections.abc import Iterator
 
-from scapy.layers.inet import IP, TCP
-from scapy.packet import Raw
-
 from tests.contract.kernel.node import Node
 
 TCP_REPAIR, TCP_REPAIR_QUEUE, TCP_QUEUE_SEQ = 19, 20, 21
@@ -28,6 +25,10 @@ class Segments:
 
     def send(self, place: int, data: bytes) -> None:
         """``data`` as the connection's bytes from ``place``."""
+        # Half a second, which the workers that collect this test and do not run it need not wait.
+        from scapy.layers.inet import IP, TCP
+        from scapy.packet import Raw
+
         head = IP(src=self._ours[0], dst=self._theirs[0]) / TCP(
             sport=self._ours[1],
             dport=self._theirs[1],

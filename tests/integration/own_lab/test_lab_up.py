@@ -44,18 +44,21 @@ def test_a_port_in_use_is_refused_and_leaves_nothing(name: str) -> None:
     assert not (STATE / name).exists()
 
 
-def test_a_lab_changes_nothing_of_the_machine_while_it_is_up_nor_afterwards(name: str) -> None:
+def test_a_lab_changes_nothing_of_the_machine_while_it_is_up_nor_after_ctrl_c(name: str) -> None:
     before = machine.look()
-    assert up(name).returncode == 0
-    assert len(machine.processes_of(name)) > 5
-    assert machine.look() == before
-    assert lab_command("down", "--name", name).returncode == 0
+    with start_in_foreground(name) as process:
+        until_up(process)
+        assert len(machine.processes_of(name)) > 5
+        assert machine.look() == before
+        process.send_signal(signal.SIGINT)
+        process.communicate()
+    assert process.returncode == 0
     assert machine.look() == before
     assert machine.processes_of(name) == []
     assert not (STATE / name).exists()
 
 
-def test_the_death_of_the_first_process_ends_the_whole_lab_and_another_can_be_brought_up(name: str) -> None:
+def test_after_the_death_of_its_first_process_a_lab_is_brought_up_again_and_ends_with_its_command(name: str) -> None:
     before = machine.look()
     assert up(name).returncode == 0
     first = state.first_process(STATE / name)
@@ -65,10 +68,19 @@ def test_the_death_of_the_first_process_ends_the_whole_lab_and_another_can_be_br
     wait_for_end(handle)
     assert machine.processes_of(name) == []
     assert machine.look() == before
-    assert up(name).returncode == 0
+    with start_in_foreground(name) as process:
+        until_up(process)
+        first = state.first_process(STATE / name)
+        assert first is not None
+        handle = os.pidfd_open(first)
+        process.kill()
+        wait_for_end(handle)
+        process.communicate()
+    assert machine.processes_of(name) == []
 
 
-def test_a_lab_comes_up_where_var_and_opt_are_disks_of_their_own(name: str) -> None:
+def test_a_lab_comes_up_where_var_and_opt_are_disks_of_their_own_and_is_taken_down(name: str) -> None:
+    before = machine.look()
     disks = 'mount --bind /var /var && mount --bind /opt /opt && exec "$@"'
     wanted = [*COMMAND, "up", "--detach", "--name", name, "--nodes", "1", "--port", str(free_ports(1))]
     done = subprocess.run(
@@ -77,6 +89,10 @@ def test_a_lab_comes_up_where_var_and_opt_are_disks_of_their_own(name: str) -> N
     assert done.returncode == 0, done.stderr
     seen = lab_command("exec", "--name", name, "node1", "--", "cat", "/proc/mounts").stdout
     assert {line.split()[1] for line in seen.splitlines()} >= {"/var", "/opt"}
+    assert lab_command("down", "--name", name).returncode == 0
+    assert machine.look() == before
+    assert machine.processes_of(name) == []
+    assert not (STATE / name).exists()
 
 
 def test_taking_down_a_lab_that_is_not_up_is_no_error(name: str) -> None:
@@ -96,32 +112,6 @@ def test_an_interrupted_start_leaves_nothing(name: str, ending: signal.Signals) 
     assert machine.processes_of(name) == []
     assert machine.look() == before
     assert not (STATE / name).exists()
-
-
-def test_ctrl_c_ends_a_lab_in_the_foreground(name: str) -> None:
-    with start_in_foreground(name) as process:
-        assert process.stderr is not None
-        while "Ctrl-C" not in process.stderr.readline():
-            assert process.poll() is None
-        process.send_signal(signal.SIGINT)
-        process.communicate()
-    assert process.returncode == 0
-    assert machine.processes_of(name) == []
-    assert not (STATE / name).exists()
-
-
-def test_a_lab_in_the_foreground_ends_with_its_command(name: str) -> None:
-    with start_in_foreground(name) as process:
-        assert process.stderr is not None
-        while "Ctrl-C" not in process.stderr.readline():
-            assert process.poll() is None
-        first = state.first_process(STATE / name)
-        assert first is not None
-        handle = os.pidfd_open(first)
-        process.kill()
-        wait_for_end(handle)
-        process.communicate()
-    assert machine.processes_of(name) == []
 
 
 def test_an_absent_asterisk_is_told_and_leaves_nothing(name: str, tmp_path: Path) -> None:
@@ -172,6 +162,12 @@ def broken_asterisk(tmp_path: Path) -> Path:
 def start_in_foreground(name: str) -> subprocess.Popen[str]:
     command = [*COMMAND, "up", "--name", name, "--nodes", "1", "--port", str(free_ports(1))]
     return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+
+
+def until_up(process: subprocess.Popen[str]) -> None:
+    assert process.stderr is not None
+    while "Ctrl-C" not in process.stderr.readline():
+        assert process.poll() is None
 
 
 def wait_for_end(handle: int) -> None:

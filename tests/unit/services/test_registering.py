@@ -105,9 +105,10 @@ class FakeRegistrar:
         self._loop.call_soon_threadsafe(self.renewed.set)
 
     def apply(self, tenants: Sequence[Pbx]) -> bool:
+        deaf = self.deaf
         self.applied.append([pbx.id for pbx in tenants])
         self._loop.call_soon_threadsafe(self.done.set)
-        if self.deaf:
+        if deaf:
             raise ROLLED_BACK.refuse(found=0, wanted=1, first="1_trunk14")
         return True
 
