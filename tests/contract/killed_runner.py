@@ -21,8 +21,6 @@ from asterisk_ext.domain.maintenance_plan import Plan, Step
 from asterisk_ext.domain.server import Report, Server, Technology
 from asterisk_ext.ports import Registry
 from asterisk_ext.registry.embedded import EmbeddedRegistry
-from asterisk_ext.registry.etcd import EtcdRegistry
-from asterisk_ext.registry.etcd_link import Link
 from asterisk_ext.services import records
 from asterisk_ext.services.audit import Audit
 from asterisk_ext.services.maintenance import Maintenance
@@ -39,6 +37,10 @@ NEVER = -1
 
 def opened(kind: str, where: str) -> Registry:
     if kind == "etcd":
+        # A tenth of a second in each process, which those of the embedded engine do without.
+        from asterisk_ext.registry.etcd import EtcdRegistry
+        from asterisk_ext.registry.etcd_link import Link
+
         return EtcdRegistry(Link([where], None, 20.0), time.time)
     return EmbeddedRegistry(Path(where), time.time)
 

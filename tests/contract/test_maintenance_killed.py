@@ -14,20 +14,26 @@ import pytest
 from asterisk_ext.domain.maintenance_plan import Plan, Step
 from asterisk_ext.services import records
 from tests.contract.killed_runner import carry, opened, record_servers
-from tests.etcd_servers import cluster
+from tests.etcd_servers import Cluster, cluster
 
 WRITES = 5
 """Of a whole way at least: the plan, its first steps, the map, the audit, the steps that follow."""
 POINTS = [("embedded", number) for number in range(1, WRITES + 1)] + [("etcd", number) for number in (1, 3, 5)]
 
 
+@pytest.fixture(scope="module")
+def servers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
+    with cluster(tmp_path_factory.mktemp("etcd"), 1) as made:
+        yield made
+
+
 @pytest.fixture
-def where(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
+def where(request: pytest.FixtureRequest, tmp_path: Path) -> str:
     if request.getfixturevalue("kind") == "embedded":
-        yield str(tmp_path / "registry.sqlite")
-        return
-    with cluster(tmp_path, 1) as servers:
-        yield servers.endpoints[0]
+        return str(tmp_path / "registry.sqlite")
+    made: Cluster = request.getfixturevalue("servers")
+    made.wipe()
+    return made.endpoints[0]
 
 
 async def prepared(kind: str, where: str) -> None:

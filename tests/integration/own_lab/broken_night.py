@@ -85,7 +85,6 @@ async def interrupted_while_it_prepares(lab: Lab, ground: Ground, services: Node
         await asked
         services.start(SOURCE)
     await until(lambda: served(lab))
-    await nobody_notices(lab, SOURCE)
 
 
 @contextmanager

@@ -119,3 +119,8 @@ async def test_damaged_files_are_refused_or_taken_and_never_an_error(form: str) 
         assert refusal.error_id.startswith("audio.")
     else:
         assert set(made.files) == set(FORMATS)
+
+
+async def test_what_takes_too_long_to_decode_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(ffmpeg, "WALL_SECONDS", 0.0)
+    assert await refused(tone(1, 8000)) == "audio.too_slow"
