@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import subprocess
 import sys
 import time
 import urllib.request
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache
 from typing import Any
@@ -108,6 +110,26 @@ class Lab:
         self, *, node: str = "node1", failures: int = 4, attacker: str = "attacker1", tcp: bool = False
     ) -> Tried:
         return probes.attack(self.name, node=node, failures=failures, attacker=attacker, tcp=tcp)
+
+
+def calls_so_far(lab: Lab, node: str) -> int:
+    """How many calls a node's Asterisk has had since it started."""
+    told = lab.asterisk(node, "core show calls")
+    return int(next(line for line in told.splitlines() if "processed" in line).split()[0])
+
+
+@contextmanager
+def frozen(lab: Lab, node: str, *services: str) -> Iterator[None]:
+    """These services of a server, or its Asterisk and its node service, are there and say nothing."""
+    [told] = [one for one in lab.status()["nodes"] if one["name"] == node]
+    pids = [told["services"][name]["pid"] for name in services or ("asterisk", "node")]
+    for pid in pids:
+        os.kill(pid, signal.SIGSTOP)
+    try:
+        yield
+    finally:
+        for pid in pids:
+            os.kill(pid, signal.SIGCONT)
 
 
 def events(stream: Any) -> Iterator[tuple[str, Any]]:

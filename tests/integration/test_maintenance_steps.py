@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import json
-import os
-import signal
 import time
 from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
 
-from tests.integration.fleet import Lab
+from tests.integration.fleet import Lab, calls_so_far, frozen
+from tests.integration.guard_ground import until
 
 pytestmark = [pytest.mark.lab, pytest.mark.usefixtures("no_call_of_an_earlier_test")]
 PATIENCE = 60.0
@@ -32,11 +30,8 @@ def at_home(lab: Lab) -> Iterator[None]:
 @pytest.fixture
 def node2_frozen(lab: Lab) -> Iterator[None]:
     """Node2's node service is there and says nothing."""
-    [node2] = [node for node in lab.status()["nodes"] if node["name"] == "node2"]
-    [pid] = [service["pid"] for name, service in node2["services"].items() if "node" in name]
-    os.kill(pid, signal.SIGSTOP)
-    yield
-    os.kill(pid, signal.SIGCONT)
+    with frozen(lab, "node2", "node"):
+        yield
 
 
 def status_until(lab: Lab, wanted: Callable[[dict[str, Any]], bool], node: str = "node1") -> dict[str, Any]:
@@ -44,7 +39,7 @@ def status_until(lab: Lab, wanted: Callable[[dict[str, Any]], bool], node: str =
     ends = time.monotonic() + PATIENCE
     told: dict[str, Any] = {}
     while time.monotonic() < ends:
-        told = json.loads(lab.ext(node, "server", "maintenance", "status", "node1", "--json"))
+        told = lab.asked("servers/node1/maintenance", node)
         if wanted(told):
             return told
         time.sleep(0.2)
@@ -84,3 +79,18 @@ def test_a_destination_that_falls_silent_before_it_has_taken_them_in_gets_nothin
     assert told["plan"]["failed"] == "maintenance.host_silent" or "maintenance.dead_end" in done.stderr
     assert lab.told("node1", "server", "list")[0]["destination"] == ""
     assert lab.call("1_209", "190", seconds=1).final == 200
+
+
+def test_a_source_back_from_the_dead_hands_over_what_it_believed_to_be_its_own(lab: Lab) -> None:
+    try:
+        with frozen(lab, "node2"):
+            lab.ext("node1", "server", "maintenance", "enter", "node2", "node1")
+            assert lab.register("3_209", node="node1").as_expected
+        until(lambda: lab.asked("servers/node2/maintenance")["seen"]["calls"] == 0, "it goes by the map", PATIENCE)
+        before = calls_so_far(lab, "node1")
+        assert lab.call("carrier", "5132210300", node="node2", seconds=1).final == 200
+        assert calls_so_far(lab, "node1") > before, "it serves nothing itself"
+        assert lab.call("3_209", "190", node="node2", seconds=1).final == 200
+    finally:
+        lab.register("3_209", node="node1", seconds=0)
+        lab.ext("node1", "server", "maintenance", "leave", "node2")

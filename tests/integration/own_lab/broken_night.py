@@ -52,7 +52,8 @@ async def broken_night(lab: Lab, ground: Ground, services: NodeServices) -> None
         with nameless(ground):
             await interrupted_while_it_prepares(lab, ground, services)
             await until(lambda: bool(status(lab).get("names", {}).get("error")))
-            assert (steps(lab), status(lab)["safe"]) == (["dns", "drain"], False)
+            await until(lambda: steps(lab) == ["dns", "drain"])
+            assert status(lab)["safe"] is False
             services.kill(SOURCE, DESTINATION)
             await nobody_notices(lab, SOURCE)
             services.start(SOURCE, DESTINATION)
