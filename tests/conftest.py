@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import AsyncIterator
 from typing import TYPE_CHECKING
 
@@ -15,6 +16,9 @@ from tests import chromium
 
 if TYPE_CHECKING:
     from xdist.remote import Producer
+
+# Nobody here asks a public server, and to read their authorities takes every process a tenth of a second.
+os.environ.pop("SSL_CERT_FILE", None)
 
 settings.register_profile("soak", max_examples=3_000)
 """Thirty times the usual: ``make soak``."""

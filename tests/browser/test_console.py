@@ -195,6 +195,7 @@ async def test_the_reason_of_a_ban_opens_below_its_row(look: Look) -> None:
 
 async def test_on_a_phone_the_menu_opens_over_the_page_and_escape_closes_it(look: Look) -> None:
     console = await look("operator", 390, 844)
+    await console.open("/")
     await console.page.click(".bottom a[href='#nav']")
     await expect(console.page.locator("#nav")).to_be_visible()
     await console.page.keyboard.press("Escape")
