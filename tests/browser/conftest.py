@@ -43,7 +43,7 @@ class Console:
 
     async def log_in(self, name: str) -> None:
         """Without its pages, which take a second: ``tests/integration/test_console.py`` enters by them."""
-        form = {"name": name, "password": PASSWORD}
+        form: dict[str, str | float | bool] = {"name": name, "password": PASSWORD}
         answer = await self.page.context.request.post(self.base + "/login", form=form, max_redirects=0)
         assert answer.status == 303
 
