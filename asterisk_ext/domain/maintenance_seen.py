@@ -66,8 +66,11 @@ def _prepared(plan: Plan, host: Report | None) -> bool | None:
 
 
 def _calls(plan: Plan, world: World) -> int | None:
-    """All calls at the source, or those of the visitors at the destination; known once it goes by the map in force."""
+    """All calls at the source, or those of the visitors at the destination.
+
+    Known once it goes by the map in force and has heard of its Asterisk's calls.
+    """
     report = world.answers(plan.left)
-    if report is None or report.map_revision < world.map_revision:
+    if report is None or report.map_revision < world.map_revision or not report.calls_known:
         return None
     return report.calls if plan.heading is Heading.AWAY else report.calls_from.get(plan.source, 0)

@@ -60,6 +60,8 @@ class Report:
     registered: int = 0
     """Phones registered there."""
     calls: int = 0
+    calls_known: bool = True
+    """False where its service has just started and not heard of Asterisk's calls yet."""
     version: str = ""
     audio_revision: int = 0
     """The registry's revision whose choice of audios is in force there."""

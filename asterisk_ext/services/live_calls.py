@@ -82,6 +82,8 @@ class LiveCalls:
         self._news = asyncio.Event()
         self._waiting = 0
         self.freshness = Freshness("stale", 0.0)
+        self._known = False
+        """Whether Asterisk has told of its calls since this service started."""
 
     def table(self, actor: Actor, wanted: Filter | None = None) -> Snapshot:
         """The calls that ``actor`` may see and that are ``wanted``, the newest first."""
@@ -93,8 +95,13 @@ class LiveCalls:
         """Calls in progress on this server."""
         return len(self._calls.rows())
 
-    def count_by_pbx(self) -> Counter[str]:
-        """The same by virtual PBX; calls that belong to none are under the empty text."""
+    def count_by_pbx(self) -> Counter[str] | None:
+        """The same by virtual PBX; calls that belong to none are under the empty text.
+
+        None until Asterisk has told of them: a service that has just started has seen no call, and there may be many.
+        """
+        if not self._known:
+            return None
         return Counter(row["pbx"] or "" for row in self._calls.rows())
 
     def counters(self, actor: Actor, wanted: Filter | None = None) -> Counters:
@@ -165,11 +172,13 @@ class LiveCalls:
     def merge(self, channels: Iterable[Channel], bridges: Iterable[Bridge], asked: float, now: float) -> None:
         """The whole truth as Asterisk gave it between ``asked`` and ``now``; the table is right after it."""
         self._calls.merge(channels, bridges, asked, now)
+        self._known = True
         self._set("live", now)
         self._tell()
 
     def none(self, now: float) -> None:
         """There is no Asterisk on this server: the table is right as it is, empty."""
+        self._known = True
         self._set("live", now)
 
     def unsettled(self) -> list[str]:

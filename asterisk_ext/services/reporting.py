@@ -65,7 +65,7 @@ class Reporting:
         serving: Served,
         audios: Delivered,
         phones: PhoneBook,
-        calls: Callable[[], Mapping[str, int]],
+        calls: Callable[[], Mapping[str, int] | None],
         fleet: Fleet,
         bans: Obeyed,
         clock: Clock,
@@ -73,9 +73,9 @@ class Reporting:
         trunks: Callable[[], int | None] = lambda: None,
         hook: Callable[[], str] = str,
     ) -> None:
-        """``calls``: how many are in progress here, by virtual PBX; ``hosts``: whether Asterisk runs here;
-        ``trunks``: the registry's revision by which it registers them; ``hook``: why the hoster's own program could not
-        be told.
+        """``calls``: how many are in progress here, by virtual PBX, None while that is not known; ``hosts``: whether
+        Asterisk runs here; ``trunks``: the registry's revision by which it registers them; ``hook``: why the hoster's
+        own program could not be told.
         """
         self._hook = hook
         self._clock = clock
@@ -107,6 +107,7 @@ class Reporting:
         map_revision, prepared = self._serving.map_revision, self._serving.prepared
         revision = self._serving.revision
         phones, calls = await self._phones.registered(), self._calls()
+        calls, calls_known = calls or {}, calls is not None
         homes = {pbx.id: pbx.home for pbx in self._fleet.tenants()}
         return Report(
             map_revision=map_revision,
@@ -118,6 +119,7 @@ class Reporting:
             phones_from=by_home(homes, phones),
             calls=sum(calls.values()),
             calls_from=by_home(homes, {int(pbx): count for pbx, count in calls.items() if pbx.isdecimal()}),
+            calls_known=calls_known,
             version=self._version,
             hosts=self._hosts,
             lifts=self._bans.done,

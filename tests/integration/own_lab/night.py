@@ -58,14 +58,16 @@ async def followed(lab: Lab, phones: set[str], host: str) -> None:
 async def unbroken_call(ground: Ground) -> AsyncIterator[None]:
     """A call that goes on at the source all the while; raises AssertionError where a packet of it is missing."""
     talking = await caller(ground)
-    answer = await talking.reach("200")
-    await until(lambda: bool(talking.rtp_numbers))
-    yield
-    numbers = list(talking.rtp_numbers)
-    assert all((b - a) % 65536 == 1 for a, b in itertools.pairwise(numbers)), "not a packet of the call is missing"
-    talking.end(answer)
-    await asyncio.sleep(0)
-    talking.close()
+    try:
+        answer = await talking.reach("200")
+        await until(lambda: bool(talking.rtp_numbers))
+        yield
+        numbers = list(talking.rtp_numbers)
+        assert all((b - a) % 65536 == 1 for a, b in itertools.pairwise(numbers)), "not a packet of the call is missing"
+        talking.end(answer)
+        await asyncio.sleep(0)
+    finally:
+        talking.close()
 
 
 async def caller(ground: Ground, elsewhere: int = 0) -> Phone:

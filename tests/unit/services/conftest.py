@@ -53,8 +53,10 @@ class World:
         audios_missing: tuple[str, ...] = (),
         map_revision: int = 0,
         prepared: tuple[str, ...] | None = None,
+        calls_known: bool = True,
     ) -> None:
         report = Report(
+            calls_known=calls_known,
             registered=registered,
             calls=calls,
             audio_revision=audio_revision,

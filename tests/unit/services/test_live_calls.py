@@ -54,6 +54,16 @@ def test_the_newest_call_comes_first(world: World) -> None:
     assert world.seen() == ["1.3", "1.2", "1.1"]
 
 
+def test_no_call_is_counted_before_asterisk_has_told_of_them(world: World) -> None:
+    fresh = LiveCalls("node1", world.channels, world.tenants, world.audit)
+    assert fresh.count_by_pbx() is None
+    fresh.found(1)
+    assert fresh.count_by_pbx() is None
+    fresh.merge([], [], 1, 2)
+    fresh.lost(3)
+    assert fresh.count_by_pbx() == {}
+
+
 def test_a_token_of_one_tenant_sees_that_tenants_calls_only_whatever_it_asks_for(world: World) -> None:
     world.begin("100", pbx=1)
     world.begin("200", pbx=2)

@@ -57,6 +57,17 @@ async def test_entering_goes_as_far_as_it_can_and_the_rest_is_carried_on_in_the_
     assert (status.safe, status.plan.tenants, status.plan.reason) == (True, 1, "troca de fonte")
 
 
+async def test_a_source_whose_service_has_just_started_is_not_called_empty(world: World) -> None:
+    await world.maintenance.enter(ROOT, "node1", "node2")
+    for known in (False, True):
+        await served(world)
+        await world.report("node1", map_revision=world.fleet.map_revision, calls_known=known)
+        await world.runner.step("node1")
+        assert (Step.DRAIN in ended(await plan(world)), world.maintenance.status(ROOT, "node1").safe) == (
+            (True, True) if known else (False, None)
+        )
+
+
 async def test_nothing_moves_before_the_destination_has_taken_them_in(world: World) -> None:
     await world.tenants.save(ROOT, TENANT)
     await world.report("node2", prepared=())

@@ -82,4 +82,5 @@ async def test_it_reports_that_it_serves_nobody_by_the_newest_map(world: World, 
     running.cancel()
     told = world.fleet.reports()["db"]
     assert (told.hosts, told.pbx, told.calls, told.registered) == (False, 0, 0, 0)
+    assert told.calls_known
     assert await absent.contacts() == []
