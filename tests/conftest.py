@@ -23,8 +23,8 @@ os.environ.pop("SSL_CERT_FILE", None)
 settings.register_profile("soak", max_examples=3_000)
 """Thirty times the usual: ``make soak``."""
 
-FLEET = "tests/integration/test_"
-"""How the paths of tests on a fleet begin; tests with an Asterisk or a lab of their own lie in folders below."""
+FLEET = "tests/integration/one_fleet/"
+"""How the paths of tests on a fleet begin; tests with an Asterisk or a lab of their own lie in folders beside it."""
 
 FLEETS = {
     "nftables": ("[nftables", "test_bans.py"),

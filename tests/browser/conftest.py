@@ -42,7 +42,7 @@ class Console:
         return found
 
     async def log_in(self, name: str) -> None:
-        """Without its pages, which take a second: ``tests/integration/test_console.py`` enters by them."""
+        """Without its pages, which take a second: ``tests/integration/one_fleet/test_console.py`` enters by them."""
         form: dict[str, str | float | bool] = {"name": name, "password": PASSWORD}
         answer = await self.page.context.request.post(self.base + "/login", form=form, max_redirects=0)
         assert answer.status == 303

@@ -1,7 +1,9 @@
-"""What the lab must not change about the machine it runs on."""
+"""What the lab must not change about the machine it runs on, and what it may take of it."""
 
 from __future__ import annotations
 
+import os
+import socket
 import subprocess
 from dataclasses import dataclass
 from pathlib import Path
@@ -43,3 +45,16 @@ def processes_of(name: str) -> list[int]:
 
 def _output(*command: str) -> str:
     return subprocess.run(command, capture_output=True, text=True, check=True).stdout
+
+
+def free_ports(count: int) -> int:
+    """The first of ``count`` neighbouring ports of the loopback that nobody uses."""
+    for first in range(10000 + os.getpid() * 8 % 20000, 60000, count):
+        try:
+            sockets = [socket.create_server(("127.0.0.1", first + number)) for number in range(count)]
+        except OSError:
+            continue
+        for item in sockets:
+            item.close()
+        return first
+    raise AssertionError("no free ports")

@@ -14,9 +14,9 @@ import pytest
 
 from tests.bench.catalogue import ON_A_NAMED_LAB
 from tests.bench.test_small import assert_tells_figures, tell
-from tests.integration.conftest import free_ports
 from tests.integration.fleet import Lab, lab_command
 from tests.integration.guard_ground import Ground
+from tests.integration.machine import free_ports
 from tests.integration.own_lab.night import (
     DESTINATION,
     SOURCE,

@@ -14,9 +14,9 @@ import pytest
 
 from asterisk_ext.lab.enter import command_line
 from asterisk_ext.lab.topology import ETCD_PORT
-from tests.integration.conftest import free_ports
 from tests.integration.fleet import Lab, lab_command
 from tests.integration.guard_ground import Ground
+from tests.integration.machine import free_ports
 from tests.integration.own_lab.broken_night import broken_night
 from tests.integration.own_lab.night import night
 from tests.integration.own_lab.node_service import NodeServices

@@ -17,8 +17,8 @@ import pytest
 from asterisk_ext.lab import asterisk_install, state
 from asterisk_ext.lab.plan import STATE
 from tests.integration import machine
-from tests.integration.conftest import free_ports
 from tests.integration.fleet import COMMAND, lab_command
+from tests.integration.machine import free_ports
 from tests.integration.own_lab.reaper import reaped
 
 

@@ -5,7 +5,7 @@ import pytest
 from asterisk_ext.domain.errors import Refusal
 from asterisk_ext.lab import plan as plans
 from asterisk_ext.lab import up
-from tests.integration.conftest import free_ports
+from tests.integration.machine import free_ports
 
 
 @pytest.mark.parametrize("name", ["", "../etc", "Lab", "a b", "x" * 33, "-a"])

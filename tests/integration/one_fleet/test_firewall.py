@@ -13,7 +13,7 @@ import pytest
 from asterisk_ext.lab.topology import Kind
 from tests.integration.fleet import Lab
 from tests.integration.guard_ground import NODES, Ground, until
-from tests.integration.test_guard_rights import as_user
+from tests.integration.one_fleet.test_guard_rights import as_user
 
 pytestmark = [pytest.mark.lab, pytest.mark.parametrize(("node", "account"), NODES)]
 

@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from tests.integration.fleet import Lab, events
-from tests.integration.test_live_calls import up
+from tests.integration.one_fleet.test_live_calls import up
 
 pytestmark = [pytest.mark.lab, pytest.mark.usefixtures("no_call_of_an_earlier_test")]
 

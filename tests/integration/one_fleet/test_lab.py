@@ -9,9 +9,9 @@ from urllib.parse import urlsplit
 import pytest
 
 from asterisk_ext.lab.plan import STATE
-from tests.integration.conftest import free_ports
 from tests.integration.fleet import Lab, lab_command
 from tests.integration.guard_ground import Ground
+from tests.integration.machine import free_ports
 from tests.integration.sip_phone import Phone
 
 pytestmark = pytest.mark.lab
