@@ -59,7 +59,9 @@ async def broken_night(lab: Lab, ground: Ground, services: NodeServices) -> None
             services.start(SOURCE, DESTINATION)
         await followed(lab, phones, DESTINATION)
         await until(lambda: steps(lab) == ["drain"])
-        assert status(lab)["safe"] is False
+        # Until the source has heard of its Asterisk's calls again that is not known; it is never said to be empty.
+        assert status(lab)["safe"] is not True
+        await until(lambda: status(lab)["safe"] is False)
     await until(lambda: bool(status(lab).get("safe")))
 
 
