@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from tests.integration.sip_phone import md5
 
 SIP_PORT = 5060
-REPEATS = (0.5, 1.0, 0.5)
+REPEATS = (0.5, 1.0, 1.5)
 """Seconds after which a request is sent again: a stranger's gets through within the second."""
 _serial = itertools.count(1)
 
