@@ -60,14 +60,22 @@ async def unbroken_call(ground: Ground) -> AsyncIterator[None]:
     talking = await caller(ground)
     try:
         answer = await talking.reach("200")
-        await until(lambda: bool(talking.rtp_numbers))
-        yield
-        numbers = list(talking.rtp_numbers)
-        assert all((b - a) % 65536 == 1 for a, b in itertools.pairwise(numbers)), "not a packet of the call is missing"
-        talking.end(answer)
-        await asyncio.sleep(0)
+        try:
+            await until(lambda: bool(talking.rtp_numbers))
+            yield
+            assert gaps(talking) == [], "a packet of the call is missing, or late: (second, the number before, its own)"
+        finally:
+            talking.end(answer)
+            await asyncio.sleep(0)
     finally:
         talking.close()
+
+
+def gaps(talking: Phone) -> list[tuple[float, int, int]]:
+    """Where its audio does not go on with the next number (RFC 3550, section 5.1): seconds since its first packet."""
+    times, numbers = talking.rtp_times, talking.rtp_numbers
+    steps = enumerate(itertools.pairwise(list(numbers)), 1)
+    return [(round(times[i] - times[0], 3), old, new) for i, (old, new) in steps if (new - old) % 65536 != 1]
 
 
 async def caller(ground: Ground, elsewhere: int = 0) -> Phone:
