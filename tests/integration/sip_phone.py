@@ -158,8 +158,17 @@ class Phone:
         if heard.final == 200 and heard.last is not None:
             await asyncio.sleep(talk)
             self.end(heard.last)
+        await self._listened()
         heard.rtp = bytes(self._rtp)
         return heard
+
+    async def _listened(self) -> None:
+        """Until audio that is here already has been read: asyncio takes one packet of a socket a turn."""
+        read = -1
+        while read != len(self._rtp):
+            read = len(self._rtp)
+            for _ in range(3):
+                await asyncio.sleep(0)
 
     async def hold(self, number: int = 1, way: str = "sendonly") -> Heard:
         """Put the caller of the last call answered here on hold: a re-INVITE that only sends (RFC 3264, 8.4).

@@ -63,7 +63,8 @@ async def unbroken_call(ground: Ground) -> AsyncIterator[None]:
         try:
             await until(lambda: bool(talking.rtp_numbers))
             yield
-            assert gaps(talking) == [], "a packet of the call is missing, or late: (second, the number before, its own)"
+            found = gaps(talking)
+            assert not found, f"packets of the call are missing or late (second, number before, its own): {found}"
         finally:
             talking.end(answer)
             await asyncio.sleep(0)
