@@ -192,7 +192,15 @@ class Ground:
             line = command_line(self.plan.name, node, service.command)
             process = subprocess.Popen(line, stdin=subprocess.DEVNULL, stdout=output, stderr=subprocess.STDOUT)
         self._started[node] = process
-        until(self.file(node, SOCKET).exists, "the guard's socket")
+        until(lambda: self._listens(node), "the guard's socket")
+
+    def _listens(self, node: str) -> bool:
+        """A socket has its name a moment before somebody listens there."""
+        try:
+            with self.caller(node):
+                return True
+        except (FileNotFoundError, ConnectionRefusedError):
+            return False
 
     def close(self) -> None:
         for node in list(self._started):
