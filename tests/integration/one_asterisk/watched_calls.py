@@ -132,7 +132,8 @@ class WatchedCalls:
         """Channels listed by Asterisk that the table does not show in ``patience`` seconds, and shown ones long ended.
 
         A channel may live for milliseconds: whatever was shown at any time meanwhile, if only as just ended, was there.
-        On a busy machine its beginning and its end may be heard of together, so only what still lives is missing.
+        On a busy machine its beginning and its end may be heard of together, so only what still lives is missing; and
+        what Asterisk lists again has not ended.
         """
         before, seen = self.names(), self._shown()
         listing = asyncio.create_task(self.listed())
@@ -146,7 +147,8 @@ class WatchedCalls:
             if not missing and not ghosts:
                 return missing, ghosts
             if time.monotonic() > until:
-                return missing & set(await self.listed()) - self._shown(), ghosts
+                now = set(await self.listed())
+                return missing & now - self._shown(), ghosts - now
             await asyncio.sleep(0.02)
 
     async def _until(self, sure: bool, seconds: float) -> float:
