@@ -102,6 +102,8 @@ class Phone:
         self.contact = ""
         """Where a 302 points to."""
         self.contact_user = account
+        self.repeats = 0.0
+        """Seconds after which a request without final answer is sent again (RFC 3261, section 17.1.2.1); 0 is never."""
         self.invited = asyncio.Event()
         self.hears = asyncio.Event()
         self.payload = "8 0"
@@ -248,9 +250,14 @@ class Phone:
         authorization = ""
         for number in (1, 2):
             branch = f"z9hG4bK{next(_serial)}x{self.port}"
-            self._send(self._request(method, uri, f"<{to}>", call_id, number, extra + authorization, body, branch))
+            request = self._request(method, uri, f"<{to}>", call_id, number, extra + authorization, body, branch)
             self._cancel = self._request("CANCEL", uri, f"<{to}>", call_id, number, "", "", branch)
-            final = await self._final(heard, call_id, number, method, wait)
+            self._send(request)
+            repeating = asyncio.create_task(self._repeat(request))
+            try:
+                final = await self._final(heard, call_id, number, method, wait)
+            finally:
+                repeating.cancel()
             if method == "INVITE":
                 target = final.get("To")
                 ack = self._request("ACK", uri, target, call_id, number, "", "", branch if final.status != 200 else "")
@@ -263,6 +270,11 @@ class Phone:
         if "cause=" in (reason := final.get("Reason")):
             heard.cause = int(reason.split("cause=")[1].split(";")[0])
         return heard
+
+    async def _repeat(self, request: bytes) -> None:
+        while self.repeats:
+            await asyncio.sleep(self.repeats)
+            self._send(request)
 
     async def _final(self, heard: Heard, call_id: str, number: int, method: str, wait: float) -> Message:
         async with asyncio.timeout(wait):
