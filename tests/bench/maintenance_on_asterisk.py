@@ -32,6 +32,8 @@ from tests.integration.sip_phone import Heard, Phone
 FIRST, SECRET, PERIOD, PATIENCE = 5000, "a-phone-s-own-secret", 0.02, 60.0
 SOURCE, DESTINATION = "node1", "node2"
 MEDIA = 17000
+REPEAT = 1.0
+"""Seconds: a stranger is slowed to a packet a second."""
 
 
 @dataclass
@@ -51,6 +53,7 @@ class Bench:
     def __init__(self, lab: Lab, tenants: int, extensions: int) -> None:
         self.lab, self.ground = lab, Ground(lab.name)
         self.tenants, self.extensions = tenants, extensions
+        self._late: set[asyncio.Task[Phone | None]] = set()
 
     def fill(self) -> None:
         """Virtual PBXs at the source, and one at the destination."""
@@ -71,6 +74,7 @@ class Bench:
         self.lab.api("")
         await self._until_registered(SOURCE, f"{FIRST + self.tenants - 1}_2000")
         await self._until_registered(DESTINATION, f"{FIRST - 1}_2000")
+        await self._forget_late()
 
     async def flip(self, prepared: bool) -> Flip:
         """Into maintenance; back, where the destination is to know them still when it is asked next."""
@@ -95,6 +99,7 @@ class Bench:
         if not prepared:
             await phone.register(expires=0)
         phone.close()
+        await self._forget_late()
         self._ask("leave", {})
         await self._until(lambda told: bool(told["seen"]["served"] if prepared else told["plan"]["closed"]))
         return flip
@@ -125,12 +130,20 @@ class Bench:
         while time.monotonic() < ends:
             tries.add(asyncio.create_task(self._try(node, account)))
             done, tries = await asyncio.wait(tries, timeout=PERIOD, return_when=asyncio.FIRST_COMPLETED)
-            for found in filter(None, (task.result() for task in done)):
-                for task in tries:
-                    task.cancel()
-                return found
+            for task in done:
+                if found := task.result():
+                    self._late |= tries | done - {task}
+                    return found
             await asyncio.sleep(PERIOD)
         raise TimeoutError(f"{account} does not register at {node}")
+
+    async def _forget_late(self) -> None:
+        """Whoever registered after the first leaves again: a flip home ends when nobody is registered any more."""
+        late, self._late = self._late, set()
+        for phone in filter(None, await asyncio.gather(*late)):
+            phone.repeats = REPEAT
+            await phone.register(expires=0)
+            phone.close()
 
     async def _try(self, node: str, account: str) -> Phone | None:
         phone = await self._phone(node, account)
