@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 
 import msgspec
 from aiohttp import web
@@ -61,7 +61,7 @@ async def stream(services: Services, actor: Actor, request: web.Request) -> Even
     return await serve(request, events(services, actor))  # type: ignore[return-value]
 
 
-async def events(services: Services, actor: Actor) -> AsyncIterator[tuple[str, bytes]]:
+async def events(services: Services, actor: Actor) -> AsyncGenerator[tuple[str, bytes]]:
     """Name and data of each event."""
     encode = msgspec.json.encode
     async for difference in services.live_calls.watch(actor):

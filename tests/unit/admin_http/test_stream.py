@@ -83,6 +83,23 @@ async def test_a_user_who_was_removed_is_streamed_no_more(
     assert not world.calls.watchers
 
 
+async def test_nor_is_one_whose_stream_is_never_quiet(
+    visit: Callable[[str], Awaitable[Visitor]], world: World, monkeypatch: Any
+) -> None:
+    monkeypatch.setattr(event_stream, "HEARTBEAT", 0.5)
+    browser = await visit("support")
+    async with browser.client.get(PATH) as response:
+        await event(response)
+        item = world.fleet.item(USERS + "support")
+        assert item is not None
+        await world.fleet.reached(await world.registry.delete(USERS + "support", item.revision))
+        async with asyncio.timeout(10):
+            while not response.content.at_eof():
+                world.calls.say(call("9.9", "1", 0, "1", "2", "Ring"))
+                await response.content.readany()
+    assert not world.calls.watchers
+
+
 async def test_shutting_down_ends_every_stream(world: World, token: Token) -> None:
     headers = await token("support")
     async with TestClient(TestServer(build(world.services))) as client:
