@@ -32,6 +32,12 @@ async def event(response: ClientResponse) -> tuple[str, Any]:
             return lines["event"], json.loads(lines["data"])
 
 
+async def remove(world: World, user: str) -> None:
+    item = world.fleet.item(USERS + user)
+    assert item is not None
+    await world.fleet.reached(await world.registry.delete(USERS + user, item.revision))
+
+
 async def test_a_snapshot_comes_first_and_then_each_difference(client: Client, token: Token, world: World) -> None:
     async with client.get(PATH, headers=await token("support")) as response:
         assert response.content_type == "text/event-stream"
@@ -76,9 +82,7 @@ async def test_a_user_who_was_removed_is_streamed_no_more(
     browser = await visit("support")
     async with browser.client.get(PATH) as response:
         await event(response)
-        item = world.fleet.item(USERS + "support")
-        assert item is not None
-        await world.fleet.reached(await world.registry.delete(USERS + "support", item.revision))
+        await remove(world, "support")
         await asyncio.wait_for(response.content.read(), 5)
     assert not world.calls.watchers
 
@@ -90,9 +94,7 @@ async def test_nor_is_one_whose_stream_is_never_quiet(
     browser = await visit("support")
     async with browser.client.get(PATH) as response:
         await event(response)
-        item = world.fleet.item(USERS + "support")
-        assert item is not None
-        await world.fleet.reached(await world.registry.delete(USERS + "support", item.revision))
+        await remove(world, "support")
         async with asyncio.timeout(10):
             while not response.content.at_eof():
                 world.calls.say(call("9.9", "1", 0, "1", "2", "Ring"))
