@@ -7,7 +7,8 @@ from collections.abc import AsyncGenerator
 
 from aiohttp import web
 
-from admin_http.keys import ACTOR, CLOSING, SERVICES, SESSION
+from admin_http.identity import is_still_known
+from admin_http.keys import ACTOR, CLOSING
 
 HEARTBEAT = 15.0
 """Seconds between comments, so that both sides notice a dead connection; the reader's right is looked at as often."""
@@ -28,7 +29,7 @@ async def serve(request: web.Request, source: AsyncGenerator[tuple[str, bytes]])
     try:
         while True:
             done, _ = await asyncio.wait({passing, closing}, timeout=heartbeat, return_when=asyncio.FIRST_COMPLETED)
-            if done or not _still_allowed(request):
+            if done or not is_still_known(request):
                 break
             await response.write(b": still here\n\n")
         if passing.done():
@@ -46,11 +47,3 @@ async def serve(request: web.Request, source: AsyncGenerator[tuple[str, bytes]])
 async def _pass_on(source: AsyncGenerator[tuple[str, bytes]], response: web.StreamResponse) -> None:
     async for name, data in source:
         await response.write(b"event: %s\ndata: %s\n\n" % (name.encode(), data))
-
-
-def _still_allowed(request: web.Request) -> bool:
-    """A user who was removed, or whose role changed, sees no more."""
-    if request.get(SESSION) is None:
-        return True
-    actor = request.get(ACTOR)
-    return actor is not None and request.app[SERVICES].users.known(actor.name) == actor

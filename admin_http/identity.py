@@ -15,9 +15,9 @@ from aiohttp.typedefs import Handler
 from admin_http.keys import ACTOR, CATALOGUES, SERVICES, SESSION, SESSIONS, WORDS, is_api, is_mounted
 from admin_http.problems import LOGIN_NEEDED
 from admin_http.services import Services
-from admin_http.sessions import COOKIE
+from admin_http.sessions import COOKIE, Session
 from asterisk_ext.domain.access import PEER, ROOT, Actor
-from asterisk_ext.domain.errors import Problem
+from asterisk_ext.domain.errors import Problem, Refusal
 from asterisk_ext.services import consoles
 
 FOREIGN = Problem(
@@ -51,20 +51,42 @@ async def choose_words(request: web.Request, handler: Handler) -> web.StreamResp
 @web.middleware
 async def identify(request: web.Request, handler: Handler) -> web.StreamResponse:
     """Put the actor into the request; nobody is a legal answer, which the handlers judge."""
-    if is_mounted(request):
-        return await handler(request)
+    if not is_mounted(request):
+        actor, session = _sender(request, touch="X-Background" not in request.headers)
+        if actor is not None:
+            request[ACTOR] = actor
+        if session is not None:
+            request[SESSION] = session
+    return await handler(request)
+
+
+def is_still_known(request: web.Request) -> bool:
+    """Whether who sent a request that goes on is the same actor now: not where a user, a token or a node is withdrawn,
+    a role has changed or the session has ended."""
+    try:
+        actor, _ = _sender(request, touch=False)
+    except Refusal:
+        return False
+    return actor == request.get(ACTOR)
+
+
+def _sender(request: web.Request, *, touch: bool) -> tuple[Actor | None, Session | None]:
+    """The actor, and the session if there is one, which ``touch`` counts as used. Refuses ``token.refused``."""
+    services, sessions = request.app[SERVICES], request.app[SESSIONS]
     if at_the_local_socket(request):
-        request[ACTOR] = ROOT
-        return await handler(request)
-    if node := request.app[SERVICES].peer_of(request):
-        request[ACTOR] = _behind(request.app[SERVICES], node, unquote(request.headers.get(FOR, "")))
-        return await handler(request)
+        return ROOT, None
+    if node := services.peer_of(request):
+        return _behind(services, node, unquote(request.headers.get(FOR, ""))), None
     scheme, _, token = request.headers.get("Authorization", "").partition(" ")
     if scheme.lower() == "bearer" and is_api(request):
-        request[ACTOR] = request.app[SERVICES].users.by_token(token.strip())
-    elif COOKIE in request.cookies:
-        await _resume(request)
-    return await handler(request)
+        return services.users.by_token(token.strip()), None
+    cookie = request.cookies.get(COOKIE, "")
+    session = sessions.find(cookie, services.clock(), touch=touch)
+    actor = services.users.known(session.user) if session is not None else None
+    if actor is None:
+        sessions.end(cookie)
+        return None, None
+    return actor, session
 
 
 def _behind(services: Services, node: str, user: str) -> Actor:
@@ -80,19 +102,6 @@ def at_the_local_socket(request: web.Request) -> bool:
         return False
     _, user, _ = struct.unpack("3i", peer.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, struct.calcsize("3i")))
     return user in (0, os.getuid())
-
-
-async def _resume(request: web.Request) -> None:
-    services = request.app[SERVICES]
-    session = request.app[SESSIONS].find(
-        request.cookies[COOKIE], services.clock(), touch="X-Background" not in request.headers
-    )
-    actor = services.users.known(session.user) if session is not None else None
-    if session is None or actor is None:
-        request.app[SESSIONS].end(request.cookies[COOKIE])
-        return
-    request[SESSION] = session
-    request[ACTOR] = actor
 
 
 @web.middleware

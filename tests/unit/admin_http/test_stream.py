@@ -7,17 +7,24 @@ import json
 from collections.abc import Awaitable, Callable
 from typing import Any
 
+import pytest
 from aiohttp import ClientResponse
 from aiohttp.test_utils import TestClient, TestServer
 
 from admin_http import event_stream
 from admin_http.app import build
-from asterisk_ext.services.records import USERS
+from asterisk_ext.services.records import TOKENS, USERS
 from tests.unit.admin_http.conftest import Client, Visitor
 from tests.unit.admin_http.world import World, call
 
 Token = Callable[..., Awaitable[dict[str, str]]]
+Visit = Callable[[str], Awaitable[Visitor]]
 PATH = "/api/v1/calls/stream"
+
+
+@pytest.fixture
+def short_heartbeat(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(event_stream, "HEARTBEAT", 0.1)
 
 
 async def event(response: ClientResponse) -> tuple[str, Any]:
@@ -32,10 +39,15 @@ async def event(response: ClientResponse) -> tuple[str, Any]:
             return lines["event"], json.loads(lines["data"])
 
 
-async def remove(world: World, user: str) -> None:
-    item = world.fleet.item(USERS + user)
+async def ends(response: ClientResponse, world: World) -> None:
+    await asyncio.wait_for(response.content.read(), 5)
+    assert not world.calls.watchers
+
+
+async def remove(world: World, key: str) -> None:
+    item = world.fleet.item(key)
     assert item is not None
-    await world.fleet.reached(await world.registry.delete(USERS + user, item.revision))
+    await world.fleet.reached(await world.registry.delete(key, item.revision))
 
 
 async def test_a_snapshot_comes_first_and_then_each_difference(client: Client, token: Token, world: World) -> None:
@@ -75,31 +87,44 @@ async def test_a_reader_who_leaves_is_forgotten(client: Client, token: Token, wo
     assert not world.calls.watchers
 
 
-async def test_a_user_who_was_removed_is_streamed_no_more(
-    visit: Callable[[str], Awaitable[Visitor]], world: World, monkeypatch: Any
-) -> None:
-    monkeypatch.setattr(event_stream, "HEARTBEAT", 0.01)
+async def test_a_user_who_was_removed_is_streamed_no_more(visit: Visit, world: World, short_heartbeat: None) -> None:
     browser = await visit("support")
     async with browser.client.get(PATH) as response:
         await event(response)
-        await remove(world, "support")
-        await asyncio.wait_for(response.content.read(), 5)
-    assert not world.calls.watchers
+        await remove(world, USERS + "support")
+        await ends(response, world)
 
 
-async def test_nor_is_one_whose_stream_is_never_quiet(
-    visit: Callable[[str], Awaitable[Visitor]], world: World, monkeypatch: Any
+async def test_a_removed_users_stream_ends_though_it_is_never_quiet(
+    visit: Visit, world: World, short_heartbeat: None
 ) -> None:
-    monkeypatch.setattr(event_stream, "HEARTBEAT", 0.5)
     browser = await visit("support")
     async with browser.client.get(PATH) as response:
         await event(response)
-        await remove(world, "support")
+        await remove(world, USERS + "support")
         async with asyncio.timeout(10):
             while not response.content.at_eof():
                 world.calls.say(call("9.9", "1", 0, "1", "2", "Ring"))
                 await response.content.readany()
-    assert not world.calls.watchers
+        assert not world.calls.watchers
+
+
+async def test_a_withdrawn_token_is_streamed_no_more(
+    client: Client, token: Token, world: World, short_heartbeat: None
+) -> None:
+    async with client.get(PATH, headers=await token("support")) as response:
+        await event(response)
+        for item in list(world.fleet.items(TOKENS)):
+            await remove(world, item.key)
+        await ends(response, world)
+
+
+async def test_a_session_that_was_ended_is_streamed_no_more(visit: Visit, world: World, short_heartbeat: None) -> None:
+    browser = await visit("support")
+    async with browser.client.get(PATH) as response:
+        await event(response)
+        await browser.act("/logout")
+        await ends(response, world)
 
 
 async def test_shutting_down_ends_every_stream(world: World, token: Token) -> None:
