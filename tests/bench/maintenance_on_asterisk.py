@@ -25,15 +25,13 @@ from tests.bench.rtp_gaps import Told, hearing
 from tests.bench.rtp_passing import Passed, passing
 from tests.bench.table import show
 from tests.integration.fleet import Lab
-from tests.integration.guard_ground import Ground
+from tests.integration.guard_ground import SLOWED_TO, Ground
 from tests.integration.own_lab.night import caller
-from tests.integration.sip_phone import Heard, Phone
+from tests.integration.sip_phone import Phone
 
 FIRST, SECRET, PERIOD, PATIENCE = 5000, "a-phone-s-own-secret", 0.02, 60.0
 SOURCE, DESTINATION = "node1", "node2"
 MEDIA = 17000
-REPEAT = 1.0
-"""Seconds: a stranger is slowed to a packet a second."""
 
 
 @dataclass
@@ -88,7 +86,8 @@ class Bench:
         phone = await self._until_registered(DESTINATION, f"{FIRST + self.tenants - 1}_2000")
         flip.registered = time.perf_counter() - began
         dialled = asyncio.get_running_loop().time()
-        heard = await self._dial(phone)
+        phone.repeats_after = SLOWED_TO  # a stranger, as this phone is there
+        heard = await phone.call("190")
         flip.called = flip.registered + heard.rang - dialled if heard.final == 200 else float("nan")
         await asked
         over.set()
@@ -103,14 +102,6 @@ class Bench:
         self._ask("leave", {})
         await self._until(lambda told: bool(told["seen"]["served"] if prepared else told["plan"]["closed"]))
         return flip
-
-    async def _dial(self, phone: Phone) -> Heard:
-        """A stranger is slowed, and this phone sends nothing twice: it dials again."""
-        while True:
-            try:
-                return await phone.call("190", wait=3.0)
-            except TimeoutError:
-                continue
 
     async def _until(self, holds: Callable[[Any], bool]) -> None:
         while not holds(await asyncio.to_thread(self._told)):  # noqa: ASYNC110 - another machine is asked
@@ -141,7 +132,7 @@ class Bench:
         """Whoever registered after the first leaves again: a flip home ends when nobody is registered any more."""
         late, self._late = self._late, set()
         for phone in filter(None, await asyncio.gather(*late)):
-            phone.repeats = REPEAT
+            phone.repeats_after = SLOWED_TO
             await phone.register(expires=0)
             phone.close()
 

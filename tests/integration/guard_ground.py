@@ -32,6 +32,8 @@ REALTIME = "var/lib/asterisk-ext/realtime/realtime.sqlite3"
 PATIENCE = 30.0
 """Seconds after which something awaited is held to be missing."""
 INSIST_SECONDS = 20.0
+SLOWED_TO = 1.0
+"""Seconds between two packets of a slowed address that come through."""
 FIRST_NET = 67
 NODES = (
     pytest.param("node1", "1_200", id="nftables"),

@@ -102,7 +102,7 @@ class Phone:
         self.contact = ""
         """Where a 302 points to."""
         self.contact_user = account
-        self.repeats = 0.0
+        self.repeats_after = 0.0
         """Seconds after which a request without final answer is sent again (RFC 3261, section 17.1.2.1); 0 is never."""
         self.invited = asyncio.Event()
         self.hears = asyncio.Event()
@@ -272,8 +272,8 @@ class Phone:
         return heard
 
     async def _repeat(self, request: bytes) -> None:
-        while self.repeats:
-            await asyncio.sleep(self.repeats)
+        while self.repeats_after:
+            await asyncio.sleep(self.repeats_after)
             self._send(request)
 
     async def _final(self, heard: Heard, call_id: str, number: int, method: str, wait: float) -> Message:

@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator, Iterator
 import pytest
 
 from tests.integration.fleet import Lab
-from tests.integration.guard_ground import NODES, Ground
+from tests.integration.guard_ground import NODES, SLOWED_TO, Ground
 from tests.integration.sip_phone import Phone
 from tests.integration.sip_raw import forge, register
 
@@ -15,7 +15,6 @@ pytestmark = [pytest.mark.lab, pytest.mark.parametrize(("node", "account"), NODE
 
 FORGED = 100
 """Of each sender; four would do against a guard that believes them."""
-REPEAT_SECONDS = 1.0
 STALE = 'nonce="1700000000/0123456789abcdef0123456789abcdef",response="0123456789abcdef0123456789abcdef"'
 
 
@@ -85,7 +84,7 @@ async def test_forged_failures_neither_ban_a_registered_phone_nor_keep_it_from_r
     told = ground.ask(node, verb="explain", address=phone.ip)
     assert (told["protected"], told["banned"], told["accounts"]) == (True, False, [phone.account])
     # It is slowed: its first requests may be lost, and a phone repeats them.
-    phone.repeats = REPEAT_SECONDS
+    phone.repeats_after = SLOWED_TO
     assert (await phone.register()).final == 200
     assert (await phone.call("200")).final == 200
 
