@@ -1,7 +1,7 @@
 # Hundreds of short processes run here; without its caches Python would compile all of the product again in each.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: setup run test soak bench lint collected lock docs
+.PHONY: setup run test soak bench lint lock docs
 
 setup:
 	@bash asterisk_ext/lab/setup/setup.sh
@@ -13,12 +13,13 @@ run: setup
 test: export ASTERISK_EXT_LAB_PRECEDENCE = nice
 
 test: setup
-	@$(MAKE) --no-print-directory -j 2 lint collected
+	@$(MAKE) --no-print-directory -j 2 lint .venv/collected
 	@.venv/bin/python -m pytest -n 8 --dist loadscope --no-loadscope-reorder
 
 # Prepares the tests' caches, which each worker would otherwise make for itself; what is wrong, the tests themselves tell.
-collected: setup
+.venv/collected: $(shell find tests -name '*.py')
 	@.venv/bin/python -m pytest --collect-only -qq >/dev/null || true
+	@touch $@
 
 # Searches for longer what `make test` searches for in seconds: texts that deceive the reader of the security log.
 SOAK_SECONDS ?= 900

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 from collections.abc import AsyncIterator
 from typing import TYPE_CHECKING
@@ -20,6 +21,9 @@ if TYPE_CHECKING:
 # Nobody here asks a public server, and to read their authorities takes every process a tenth of a second.
 os.environ.pop("SSL_CERT_FILE", None)
 
+# Nothing that collecting makes is ever garbage; to search it again and again takes each worker two seconds.
+gc.disable()
+
 settings.register_profile("soak", max_examples=3_000)
 """Thirty times the usual: ``make soak``."""
 
@@ -34,7 +38,17 @@ FLEETS = {
 """Which tests have a fleet to themselves, by what their ids hold: attacks on a guard wait for the kernel most of the
 time, and maintenances for phones."""
 
-FIRST = (FLEET, "tests/integration/own_lab/", "tests/contract/", "tests/integration/one_asterisk/", "tests/bench/")
+BROWSER = "tests/browser/"
+"""Whose tests share one browser, for to start it takes longer than most of them."""
+
+FIRST = (
+    FLEET,
+    "tests/integration/own_lab/",
+    "tests/contract/",
+    "tests/integration/one_asterisk/",
+    BROWSER,
+    "tests/bench/",
+)
 """What takes the longest is dealt out first, so that no worker is left with it at the end; what mostly waits (contract)
 beside what needs the processor."""
 
@@ -53,6 +67,8 @@ class Fleets(LoadScopeScheduling):  # type: ignore[misc]  # xdist has no types
     def _split_scope(self, nodeid: str) -> str:
         if nodeid.startswith(ALONE):
             return nodeid
+        if nodeid.startswith(BROWSER):
+            return BROWSER
         if not nodeid.startswith(FLEET):
             return nodeid.split("::")[0]
         return next((f"fleet {name}" for name, marks in FLEETS.items() if any(m in nodeid for m in marks)), "fleet")
@@ -65,6 +81,11 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> Fleets:
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Tests that disturb a fleet's phones end it."""
     items.sort(key=lambda item: (_turn(item.nodeid), item.get_closest_marker("last") is not None))
+
+
+def pytest_collection_finish() -> None:
+    gc.freeze()
+    gc.enable()
 
 
 def _turn(nodeid: str) -> int:

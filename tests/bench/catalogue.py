@@ -7,7 +7,7 @@ LAB = "bench"
 SMALL: dict[str, tuple[str, ...]] = {
     "calls": ("--rounds", "1", "--events", "5000", "--legs", "200"),
     "calls_watched": ("--calls", "50", "--clients", "5", "--seconds", "1"),
-    "calls_on_asterisk": ("--calls", "16", "--seconds", "1", "--rounds", "1", "--many", "40"),
+    "calls_on_asterisk": ("--calls", "8", "--seconds", "1", "--rounds", "1", "--many", "20", "--rates", "30"),
     "fastagi": ("--seconds", "0.2"),
     "guard_scan": ("--lines", "5000", "--fail2ban-lines", "500"),
     "guard_memory": ("--sources", "2000"),
@@ -24,7 +24,7 @@ SMALL: dict[str, tuple[str, ...]] = {
 }
 """With these arguments a bench takes seconds; without any it measures what docs/benchmarks.md tells."""
 ON_ONE_ASTERISK: dict[str, tuple[str, ...]] = {
-    "projection_on_asterisk": ("--tenants", "20", "--rounds", "1"),
+    "projection_on_asterisk": ("--tenants", "20", "--rounds", "1", "--afterwards", "0.2"),
     "blocked_calls": (
         *("--rounds", "1", "--calls", "4", "--rate", "10", "--seconds", "1", "--streams", "2", "--hear", "0.5"),
     ),

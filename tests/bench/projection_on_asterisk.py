@@ -1,6 +1,6 @@
 """From a change in the console to a real Asterisk that obeys it, with 10,000 phones known to it.
 
-    python -m tests.bench.projection_on_asterisk [--tenants 1000] [--rounds 10]
+    python -m tests.bench.projection_on_asterisk [--tenants 1000] [--rounds 10] [--afterwards 2]
 
 The whole node service runs beside the Asterisk. A virtual PBX is new: until its phone's REGISTER is answered 200. A
 status is another: until a call obeys. A server enters maintenance: until a phone of the virtual PBXs that come all at
@@ -34,9 +34,9 @@ from tests.integration.sip_phone import Phone
 
 OURS, NEW = 1, 50_000
 """The virtual PBX whose phones ask meanwhile; the first of those that are made while it is measured."""
-AFTERWARDS = 2.0
-"""Seconds after a change in which what it left to do still counts."""
 OBEYED = (403, 487)
+QUIET = 4.0
+"""Seconds in which nothing is changed, the first; the servers' signs of life arrive meanwhile."""
 APART = 0.025
 """Seconds between two calls by which it is seen whether a status is obeyed."""
 AND_AFTER = 5
@@ -48,6 +48,9 @@ def main() -> None:
     options = argparse.ArgumentParser()
     options.add_argument("--tenants", type=int, default=1000)
     options.add_argument("--rounds", type=int, default=10)
+    options.add_argument(
+        "--afterwards", type=float, default=2, help="seconds after a change in which what it left to do still counts"
+    )
     wanted = options.parse_args()
     with tempfile.TemporaryDirectory() as place, node_on_asterisk(Path(place)) as node:
         node.add_servers("node1", "node2")
@@ -57,7 +60,7 @@ def main() -> None:
         imported = time.monotonic() - begun
         accounts = [f"{OURS}_{number}" for number in range(210, 220)]
         with meanwhile(node, accounts) as others:
-            asyncio.run(Measured(node, others, wanted.rounds, many, imported).tell())
+            asyncio.run(Measured(node, others, wanted, many, imported).tell())
 
 
 def tenant(number: int, home: str, phones: int) -> dict[str, Any]:
@@ -76,11 +79,17 @@ def tenant(number: int, home: str, phones: int) -> dict[str, Any]:
 
 class Measured:
     def __init__(
-        self, node: NodeOnAsterisk, others: Meanwhile, rounds: int, many: list[dict[str, Any]], imported: float
+        self,
+        node: NodeOnAsterisk,
+        others: Meanwhile,
+        wanted: argparse.Namespace,
+        many: list[dict[str, Any]],
+        imported: float,
     ) -> None:
         self._node = node
         self._others = others
-        self._rounds = rounds
+        self._rounds: int = wanted.rounds
+        self._afterwards: float = wanted.afterwards
         self._many = many
         self._imported = imported
         self._port = 9000
@@ -92,7 +101,7 @@ class Measured:
             ("what", "times", "median", "slowest", "slowest REGISTER meanwhile", "slowest answer of the API meanwhile")
         ]
         quiet = time.monotonic()
-        await asyncio.sleep(AFTERWARDS * 2)
+        await asyncio.sleep(QUIET)
         rows.append(("nothing", "", "", "", *self._slowest(quiet)))
         flip = f"maintenance entered → a phone of {len(self._many):,} virtual PBXs × 10 phones, none there, registered"
         rows.append(await self._row(flip, self._flip, 1))
@@ -117,7 +126,7 @@ class Measured:
         begun, took = time.monotonic(), []
         for at in range(times):
             took.append(await act(at) * 1000)
-        await asyncio.sleep(AFTERWARDS)
+        await asyncio.sleep(self._afterwards)
         figures = (f"{statistics.median(took):.0f} ms", f"{max(took):.0f} ms")
         return (what, str(times), *figures, *self._slowest(begun))
 
