@@ -79,6 +79,12 @@ FULL = Problem(
     "The registry's cluster has no room left; nothing was changed. Calls and bans go on.",
     "If a server wrote too much, remove it; then `asterisk-ext registry make-room` on the server with serve = true.",
 )
+DISK_FULL = Problem(
+    "registry.disk_full",
+    507,
+    "The disk that the fleet's registry lies on has no room left; nothing was changed. Calls and bans go on.",
+    "Make room on the server that keeps the registry, then try again.",
+)
 SILENT = Problem(
     "server.silent",
     503,

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+import logging
 import sqlite3
 from collections import deque
-from collections.abc import AsyncIterator, Callable, Iterable
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from functools import partial
 from itertools import islice
 from pathlib import Path
@@ -15,9 +17,11 @@ from typing import Any, TypeVar
 
 from sqlite_utils import Database
 
-from asterisk_ext.ports import CONFLICT, MOVED, MOVED_MARK, Change, Clock, Gap, Item
+from asterisk_ext.domain.errors import Refusal
+from asterisk_ext.ports import CONFLICT, DISK_FULL, MOVED, MOVED_MARK, Change, Clock, Gap, Item
 
 T = TypeVar("T")
+log = logging.getLogger(__name__)
 
 LOG_LENGTH = 20_000
 """Changes kept for watchers that come back; who is further behind takes a snapshot."""
@@ -142,12 +146,13 @@ class EmbeddedRegistry:
         rows = [(node, at, report) for node, (at, report) in self._beats_heard().items()]
 
         def write() -> None:
-            connection = self._database.conn
-            connection.execute("BEGIN")
-            connection.executemany("INSERT OR REPLACE INTO beat VALUES (?, ?, ?)", rows)
-            connection.execute("COMMIT")
+            with _writing(self._database.conn) as connection:
+                connection.executemany("INSERT OR REPLACE INTO beat VALUES (?, ?, ?)", rows)
 
-        await self._on_thread(write)
+        try:
+            await self._on_thread(write)
+        except Refusal as refusal:
+            log.warning("signs of life are in memory only: %s", refusal)
 
     async def put_blob(self, data: bytes) -> str:
         name = hashlib.sha256(data).hexdigest()
@@ -193,7 +198,12 @@ class EmbeddedRegistry:
         return await self._on_thread(lambda: self._database.conn.execute(sql, values).fetchall())
 
     async def _on_thread(self, work: Callable[[], T]) -> T:
-        return await asyncio.get_running_loop().run_in_executor(self._thread, work)
+        try:
+            return await asyncio.get_running_loop().run_in_executor(self._thread, work)
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode == sqlite3.SQLITE_FULL:
+                raise DISK_FULL.refuse() from error
+            raise
 
 
 def _open(path: Path) -> Database:
@@ -209,9 +219,21 @@ def _revision(connection: sqlite3.Connection) -> int:
     return row[0] if row else 0
 
 
-def _compare_and_write(connection: sqlite3.Connection, key: str, value: bytes | None, revision: int) -> int:
+@contextmanager
+def _writing(connection: sqlite3.Connection) -> Iterator[sqlite3.Connection]:
+    """All of it is written, or nothing. Where the disk is full, SQLite may have taken it back by itself."""
     connection.execute("BEGIN IMMEDIATE")
     try:
+        yield connection
+        connection.execute("COMMIT")
+    except BaseException:
+        if connection.in_transaction:
+            connection.execute("ROLLBACK")
+        raise
+
+
+def _compare_and_write(database: sqlite3.Connection, key: str, value: bytes | None, revision: int) -> int:
+    with _writing(database) as connection:
         if key != MOVED_MARK and connection.execute("SELECT 1 FROM item WHERE key = ?", (MOVED_MARK,)).fetchone():
             raise MOVED.refuse()
         row = connection.execute("SELECT revision FROM item WHERE key = ?", (key,)).fetchone()
@@ -223,28 +245,19 @@ def _compare_and_write(connection: sqlite3.Connection, key: str, value: bytes | 
         else:
             connection.execute("INSERT OR REPLACE INTO item VALUES (?, ?, ?)", (key, value, new))
         connection.execute("DELETE FROM change WHERE revision <= ?", (new - LOG_LENGTH,))
-        connection.execute("COMMIT")
-    except BaseException:
-        connection.execute("ROLLBACK")
-        raise
     return new
 
 
 def _fill(
-    connection: sqlite3.Connection, items: Iterable[Item], revision: int, beats: Iterable[tuple[str, float, bytes]]
+    database: sqlite3.Connection, items: Iterable[Item], revision: int, beats: Iterable[tuple[str, float, bytes]]
 ) -> None:
-    connection.execute("BEGIN IMMEDIATE")
-    try:
+    with _writing(database) as connection:
         connection.execute("DELETE FROM item")
         connection.execute("DELETE FROM change")
         connection.executemany("INSERT INTO item VALUES (?, ?, ?)", [(i.key, i.value, i.revision) for i in items])
         connection.executemany("INSERT OR REPLACE INTO beat VALUES (?, ?, ?)", beats)
         connection.execute("DELETE FROM sqlite_sequence WHERE name = 'change'")
         connection.execute("INSERT INTO sqlite_sequence VALUES ('change', ?)", (revision,))
-        connection.execute("COMMIT")
-    except BaseException:
-        connection.execute("ROLLBACK")
-        raise
 
 
 def _range(prefix: str) -> tuple[str, str]:

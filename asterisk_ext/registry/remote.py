@@ -14,7 +14,7 @@ import msgspec
 
 from asterisk_ext.domain.errors import Refusal
 from asterisk_ext.domain.node_rights import NOT_A_CONSOLE, NOT_YOURS, TOO_MUCH
-from asterisk_ext.ports import CONFLICT, MOVED, STRANGER, UNREACHABLE, UNSURE, Change, Gap, Item
+from asterisk_ext.ports import CONFLICT, DISK_FULL, MOVED, STRANGER, UNREACHABLE, UNSURE, Change, Gap, Item
 from asterisk_ext.registry import wire
 
 T = TypeVar("T")
@@ -141,7 +141,7 @@ class RemoteRegistry:
             async with self._session.request(
                 method, url, params=params, data=data, timeout=patience, server_hostname=self._keeper
             ) as response:
-                if response.status in (CONFLICT.status, NOT_YOURS.status, TOO_MUCH.status):
+                if response.status in (CONFLICT.status, NOT_YOURS.status, TOO_MUCH.status, DISK_FULL.status):
                     raise _refused(await response.json())
                 _check_known(response)
                 if response.status == 404:
@@ -160,5 +160,5 @@ def _check_known(response: aiohttp.ClientResponse) -> None:
 
 
 def _refused(told: dict[str, Any]) -> Refusal:
-    known = {problem.error_id: problem for problem in (CONFLICT, MOVED, NOT_YOURS, NOT_A_CONSOLE, TOO_MUCH)}
+    known = {problem.error_id: problem for problem in (CONFLICT, MOVED, NOT_YOURS, NOT_A_CONSOLE, TOO_MUCH, DISK_FULL)}
     return known[told["error_id"]].refuse(**told["params"])

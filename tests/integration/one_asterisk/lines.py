@@ -15,6 +15,7 @@ SOUNDS = Path(__file__).resolve().parents[3] / "dialplan/audio/default"
 PORTS = itertools.count(6000, 2)
 HEARD_ENOUGH = 8000
 """Bytes of alaw: one second."""
+OUTSIDE = "04833334444"
 UNHEARD = 3200
 """Bytes that may pass before the caller's media is set up: two frames; on a busy machine more of them."""
 
@@ -106,3 +107,10 @@ async def dial(line: Line, caller: str, number: str, talk: float = 0.05) -> Hear
         return await carrier.call(number, talk=talk, cancel_at=HEARD_ENOUGH)
     await line.phone(caller.replace("_200", "_201"))
     return await (await line.phone(caller)).call(number, talk=talk, cancel_at=HEARD_ENOUGH)
+
+
+async def serves_all(line: Line) -> None:
+    """Emergencies whatever the status, an active tenant's calls, and a blocked one's announcement."""
+    assert (await dial(line, "3_200", "190")).final == 200
+    assert (await dial(line, "1_200", "201")).final == 200
+    assert_hears_and_is_refused(await dial(line, "2_200", OUTSIDE), "partial_block")

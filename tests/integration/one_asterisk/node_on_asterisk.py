@@ -23,10 +23,11 @@ STATE = "/var/lib/asterisk-ext"
 
 
 class NodeOnAsterisk:
-    """``one`` is the Asterisk; ``pid`` is of the process by which the service was started."""
+    """``one`` is the Asterisk, whose state lies at ``state``."""
 
-    def __init__(self, one: OneAsterisk, place: Path, gate: config.Gate) -> None:
+    def __init__(self, one: OneAsterisk, place: Path, gate: config.Gate, state: str = "") -> None:
         self.one = one
+        self._state = state or str(one.state)
         self._place = place
         self._gate = gate
         self.socket = str(place / "run/admin.sock")
@@ -48,7 +49,7 @@ class NodeOnAsterisk:
         for words in (
             ["mount", "-t", "tmpfs", "tmpfs", "/var/lib"],
             ["mkdir", STATE],
-            ["mount", "--bind", str(self.one.state), STATE],
+            ["mount", "--bind", self._state, STATE],
         ):
             assert self.one.spawn(words).wait(30) == 0
         self.run()

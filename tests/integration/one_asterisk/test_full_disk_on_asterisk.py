@@ -12,23 +12,9 @@ import pytest
 from dialplan.last_good import keep
 from tests.integration.one_asterisk.asterisk import SOURCE, OneAsterisk
 from tests.integration.one_asterisk.lines import TENANTS, Line, assert_hears_and_is_refused, dial
+from tests.integration.one_asterisk.small_disk import SmallDisk
 
 KEPT = "realtime.good.sqlite3"
-
-
-def fill(one: OneAsterisk) -> str:
-    """Have a small full disk in the place of the state, as Asterisk and what starts before it see it; its path."""
-    place, there = str(one.root.parent / "small"), str(one.root / "var/lib/asterisk-ext")
-    for words in (
-        ["mkdir", place],
-        ["mount", "-t", "tmpfs", "-o", "size=8m", "tmpfs", place],
-        ["cp", "-a", f"{one.state}/.", place],
-        ["mount", "--bind", place, there],
-    ):
-        assert one.spawn(words).wait(30) == 0
-    assert one.spawn(["fallocate", "--length", "64M", f"{there}/ballast"]).wait(30) != 0
-    assert one.spawn(["dd", "if=/dev/zero", f"of={there}/ballast", "bs=4k", "status=none"]).wait(30) != 0
-    return there
 
 
 @pytest.fixture(scope="module")
@@ -43,7 +29,9 @@ def asterisk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[OneAsterisk]:
         with closing(sqlite3.connect(one.database)) as database:
             database.execute("PRAGMA wal_checkpoint(TRUNCATE)")
         one.owned_by_asterisk()
-        there = fill(one)
+        disk = SmallDisk(one, 8)
+        disk.fill()
+        there = disk.place
         restore = [sys.executable, "-m", "dialplan.last_good", f"{there}/{one.database.name}", f"{there}/{KEPT}"]
         assert one.spawn(restore, cwd=SOURCE).wait(30) == 0
         one.start_asterisk()

@@ -13,10 +13,16 @@ from pathlib import Path
 import pytest
 
 from tests.integration.one_asterisk.asterisk import OneAsterisk
-from tests.integration.one_asterisk.lines import HEARD_ENOUGH, TENANTS, Line, assert_hears_and_is_refused, dial
+from tests.integration.one_asterisk.lines import (
+    HEARD_ENOUGH,
+    OUTSIDE,
+    TENANTS,
+    Line,
+    assert_hears_and_is_refused,
+    dial,
+    serves_all,
+)
 from tests.integration.one_asterisk.node_on_asterisk import NodeOnAsterisk, node_on_asterisk
-
-OUTSIDE = "04833334444"
 
 
 def missing(copy: Path) -> None:
@@ -59,12 +65,6 @@ async def line(node: NodeOnAsterisk) -> AsyncIterator[Line]:
     opened = Line(node.one)
     yield opened
     await opened.close()
-
-
-async def serves_all(line: Line) -> None:
-    assert (await dial(line, "3_200", "190")).final == 200
-    assert (await dial(line, "1_200", "201")).final == 200
-    assert_hears_and_is_refused(await dial(line, "2_200", OUTSIDE), "partial_block")
 
 
 async def obeys(node: NodeOnAsterisk, line: Line) -> None:
