@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from typing import Protocol
 
 from agi.server import HungUp, Session
-from agi.variables import ABSOLUTE_TIMEOUT, END, PLAYBACK_STATUS, VERDICT
+from agi.variables import ABSOLUTE_TIMEOUT, ANNOUNCING, END, PLAYBACK_STATUS, VERDICT
 from asterisk_ext.domain.gate import (
     PASS,
     Announcement,
@@ -112,6 +112,7 @@ class Gate:
             await session.set_variable(ABSOLUTE_TIMEOUT, f"{longest:.1f}")
             await session.set_variable(VERDICT, call.audio.value)
             self._observer.note(call)
+            await session.set_variable(ANNOUNCING, str(call.pbx))
             await session.execute("Answer" if self._policy.answer else "Progress")
             with contextlib.suppress(HungUp, TimeoutError):
                 for choice in choices:

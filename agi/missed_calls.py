@@ -1,4 +1,5 @@
-"""Calls that Asterisk blocked by itself while this service was dead: the dialplan notes them in a file, a line each.
+"""Calls that Asterisk blocked by itself, since this service was dead or they were to hear nothing: the dialplan notes
+them in a file, a line each.
 
 The lines hold what callers chose, so what is not exactly a line of the dialplan's is dropped. A file is set aside in
 one turn and read in the next, when no writer can have it open any more; a crash between reading and removing it reads
@@ -8,6 +9,7 @@ it again, which the list of blocked calls takes as the same calls.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import os
 import re
@@ -81,11 +83,21 @@ class MissedCalls:
                 self._path.rename(self._aside)
         except FileNotFoundError:
             pass
-        handle = os.open(self._path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+        self._ready()
+
+    def _ready(self) -> None:
+        """Have a private file there; whole from the first moment, since Asterisk may be about to write."""
         try:
-            os.fchmod(handle, 0o600)
-        finally:
-            os.close(handle)
+            self._path.chmod(0o600)
+        except FileNotFoundError:
+            draft, directory = self._path.with_name(f"{self._path.name}.new"), self._path.parent.stat()
+            os.close(os.open(draft, os.O_WRONLY | os.O_CREAT, 0o600))
+            if os.geteuid() == 0:  # The directory is Asterisk's, to whom root's file would be closed.
+                os.chown(draft, directory.st_uid, directory.st_gid)
+            with contextlib.suppress(FileExistsError):
+                os.link(draft, self._path)
+            draft.unlink()
+            self._path.chmod(0o600)
 
 
 def parsed(lines: Iterable[bytes], recordings: Mapping[str, str]) -> Iterator[BlockedCall]:

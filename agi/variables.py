@@ -11,5 +11,8 @@ END = "end"
 ABSOLUTE_TIMEOUT = "TIMEOUT(absolute)"
 """Asterisk's function: seconds until the channel leaves what it does for the extension T."""
 
+ANNOUNCING = "GROUP(asterisk_ext_announcement)"
+"""Asterisk's function: the virtual PBX of a channel that hears an announcement, by which the dialplan counts them."""
+
 PLAYBACK_STATUS = "PLAYBACKSTATUS"
 """Set by Playback: SUCCESS or FAILED."""

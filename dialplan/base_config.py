@@ -12,7 +12,7 @@ from asterisk_ext.domain.emergency import DEFAULT_NUMBERS, MARK, dialled_forms
 from asterisk_ext.domain.errors import Problem
 from asterisk_ext.domain.gate import Policy
 from asterisk_ext.domain.pbx import ANNOUNCEMENT, REALM
-from dialplan import node_trunk
+from dialplan import memory, node_trunk
 from dialplan.realtime_schema import DATABASE, TABLES
 from dialplan.registrations import INCLUDE
 from dialplan.rows import NODES, emergency_forms
@@ -128,6 +128,8 @@ def render(base: BaseConfig) -> dict[str, str]:
         "silence": base.silence,
         "emergency_silence": base.emergency_silence,
         "announcement": ANNOUNCEMENT,
+        "remembered": memory.REMEMBERED,
+        "remembered_seconds": memory.SECONDS,
         "registrations": INCLUDE,
         "node_trunk": node_trunk.INCLUDE,
         "nodes": NODES,

@@ -7,13 +7,13 @@ copies what has gathered.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from pathlib import Path
 
 from asterisk_ext.domain.audio import Stems
 from asterisk_ext.domain.pbx import Pbx
 from asterisk_ext.domain.ways import Way
-from dialplan import last_good
+from dialplan import last_good, memory
 from dialplan.difference import Difference
 from dialplan.projection import SOUNDS, Projection
 from dialplan.reckoning import NO_WAYS
@@ -30,8 +30,10 @@ def copy_of(database: Path) -> Path:
 class KeptProjection:
     """``ports.asterisk.Projector``; blocks on the files: call it in a thread."""
 
-    def __init__(self, database: Path, sounds: str = SOUNDS) -> None:
+    def __init__(self, database: Path, sounds: str = SOUNDS, command: Callable[[str], str] | None = None) -> None:
+        """``command`` runs one of Asterisk's console, which is told what to forget; raises OSError."""
         self._database = database
+        self._command = command
         self._projection = Projection(database, sounds=sounds)
         self._applied = self._copied = 0
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -48,6 +50,8 @@ class KeptProjection:
     ) -> Difference:
         """As ``Projection.apply``; what it changed is copied soon by ``run``."""
         found = self._projection.apply(tenants, elsewhere=elsewhere, audios=audios, ways=ways, hurried=hurried)
+        if self._command is not None:
+            memory.forget(self._command, found)
         # What was applied first may have been there before, and its copy have been prevented.
         if not found.empty or not self._applied:
             self._applied += 1

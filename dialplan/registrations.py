@@ -158,12 +158,12 @@ def replace_private(path: Path, text: str) -> None:
     draft.replace(path)
 
 
-def asterisk_command(program: str) -> Callable[[str], str]:
-    """Runs one command of Asterisk's console; raises OSError where it does not answer."""
+def asterisk_command(program: str, patience: float = PATIENCE) -> Callable[[str], str]:
+    """Runs one command of Asterisk's console; raises OSError where it does not answer within ``patience`` seconds."""
 
     def run(words: str) -> str:
         try:
-            done = subprocess.run([program, "-rx", words], capture_output=True, text=True, timeout=PATIENCE, check=True)
+            done = subprocess.run([program, "-rx", words], capture_output=True, text=True, timeout=patience, check=True)
         except subprocess.SubprocessError as error:
             raise OSError(f"Asterisk did not answer {words!r}: {error}") from error
         return done.stdout

@@ -33,7 +33,7 @@ def listening(config: Config, fleet: Fleet, audios: AudioDelivery, blocked: Bloc
 
 
 def keep_list(tasks: Tasks, config: Config, fleet: Fleet, blocked: BlockedCallLog) -> None:
-    """Write what the gate notes, and take over what Asterisk noted while the gate was dead."""
+    """Write what the gate notes, and take over what Asterisk noted by itself."""
 
     def recordings() -> dict[str, str]:
         known = library(fleet).recordings.values()
@@ -41,4 +41,4 @@ def keep_list(tasks: Tasks, config: Config, fleet: Fleet, blocked: BlockedCallLo
 
     tasks.keep("blocked calls", blocked.run)
     missed = MissedCalls(Path(config.asterisk.missed_calls), blocked, recordings)
-    tasks.keep("calls blocked without the service", missed.run)
+    tasks.keep("calls blocked without the gate", missed.run)

@@ -16,6 +16,9 @@ from dialplan.kept_projection import KeptProjection
 from dialplan.node_trunk import NodeTrunk, Place
 from dialplan.registrations import Registrations, asterisk_command
 
+HASTE = 1.0
+"""Seconds that a change waits for Asterisk to forget what was."""
+
 
 class Trunks:
     """``projector`` takes the virtual PBXs of the node and gives them to Asterisk with their carriers' addresses."""
@@ -26,7 +29,8 @@ class Trunks:
         registrar = Registrations(Path(settings.registrations), command)
         place = Place(bind=bind, port=settings.node_port, identity=str(identity))
         self._nodes = NodeTrunks(node, fleet, NodeTrunk(Path(settings.nodes), place, identity / "node.pem", command))
-        self._kept = KeptProjection(Path(settings.realtime), settings.sounds)
+        told = asterisk_command(settings.program, HASTE)
+        self._kept = KeptProjection(Path(settings.realtime), settings.sounds, told)
         self.projector = CarrierNames(self._kept)
         self._registering = Registering(node, fleet, registrar, clock)
 

@@ -1,7 +1,7 @@
 """Blocked calls on a real Asterisk, with the whole node service beside it.
 
     python -m tests.bench.blocked_calls [--rounds 3] [--calls 100] [--rate 250] [--seconds 60] [--streams 40] [--hear 0]
-        [--only cost|streams|flood]
+        [--only cost|streams|flood] [--diallers 24]
 
 What the gate costs Asterisk a call; a blocked dialler's flood, and what becomes of others' calls meanwhile; and many
 callers who each hear a whole audio. Callers are SIPp's, which fails every call that does not end as it must.
@@ -54,6 +54,7 @@ def main() -> None:
     options.add_argument("--seconds", type=float, default=60)
     options.add_argument("--streams", type=int, default=40, help="calls a second that hear all of an audio")
     options.add_argument("--hear", type=float, default=0, help="the others hang up after so many seconds; 0: never")
+    options.add_argument("--diallers", type=int, default=BLOCKED, help="virtual PBXs that the flood comes from")
     options.add_argument("--only", choices=("cost", "streams", "flood"))
     asked = options.parse_args()
     many = config.Gate(announcements_per_pbx=1000, announcements_per_node=2000)
@@ -69,7 +70,7 @@ def main() -> None:
                 cost(node, "plain-at-once", "end at once", asked.calls * 2, 50, asked)
         if asked.only in (None, "flood"):
             with _node(Path(place) / "shipped", config.Gate()) as node:
-                flood(node, asked.rate, asked.seconds, asked.hear)
+                flood(node, asked.diallers, asked.rate, asked.seconds, asked.hear)
 
 
 def tenants() -> dict[str, Any]:
@@ -95,8 +96,8 @@ def callers(number: str, accounts: Sequence[str]) -> list[tuple[str, ...]]:
     return [(account, sipp.answer(account, "secret"), number, NODE) for account in accounts]
 
 
-def blocked_accounts() -> list[str]:
-    return [f"{pbx}_{extension}" for extension in (200, 201) for pbx in range(FIRST, FIRST + BLOCKED)]
+def blocked_accounts(diallers: int) -> list[str]:
+    return [f"{pbx}_{extension}" for extension in (200, 201) for pbx in range(FIRST, FIRST + diallers)]
 
 
 def cost(node: NodeOnAsterisk, context: str, what: str, calls: int, rate: int, asked: argparse.Namespace) -> None:
@@ -149,13 +150,13 @@ def _without_gate(node: NodeOnAsterisk, account: str, context: str) -> None:
                 return
 
 
-def flood(node: NodeOnAsterisk, rate: int, seconds: float, hear: float) -> None:
+def flood(node: NodeOnAsterisk, diallers: int, rate: int, seconds: float, hear: float) -> None:
     one, count = node.one, int(rate * seconds)
     carrier = Calls(one, node.fresh_place("carrier"), (CARRIER, 5060), "", answering(), [])
     few = ("-r", "4", "-m", str(int(4 * seconds)))
     active = callers(OUTSIDE, ["1_200", "1_201", "1_202"])
-    emergency = callers("190", blocked_accounts())
-    dialler = callers(OUTSIDE, blocked_accounts())
+    emergency = callers("190", blocked_accounts(diallers))
+    dialler = callers(OUTSIDE, blocked_accounts(diallers))
     many = ("-r", str(rate), "-m", str(count), "-l", "4000")
     before, begun = one.processor_time(), time.monotonic()
     ways = {
@@ -168,15 +169,27 @@ def flood(node: NodeOnAsterisk, rate: int, seconds: float, hear: float) -> None:
         for name, (port, scenario, rows, pace) in ways.items()
     }
     told: list[tuple[str, ...]] = [("calls", "ended as they must", "otherwise", "messages sent again")]
+    calls_of_dialler = 0
     for name, these in calls.items():
         done = these.over()
+        calls_of_dialler = calls_of_dialler or done.ended_right
         told.append((name, f"{done.ended_right:,}", str(done.failed), str(done.sent_again)))
     used = (one.processor_time() - before) / (time.monotonic() - begun)
     done = carrier.end()
     told.append(("that reached the carrier", f"{done.ended_right:,}", str(done.failed), str(done.sent_again)))
-    counts = node.ask("GET", "blocked-calls/counts")
-    told.append(("listed as blocked", f"{sum(count['calls'] for count in counts):,}", "", ""))
-    show(f"{rate} blocked calls a second for {seconds:.0f} s; Asterisk used {used:.2f} of a processor", told)
+    told.append(("listed as blocked", f"{_listed(node, calls_of_dialler):,}", "", ""))
+    of, many_used = f"{diallers} virtual PBXs", f"Asterisk used {used:.2f} of a processor"
+    show(f"{rate} blocked calls a second of {of} for {seconds:.0f} s; {many_used}", told)
+
+
+def _listed(node: NodeOnAsterisk, calls: int) -> int:
+    """How many are listed as blocked, once ``calls`` are: what Asterisk notes by itself comes some seconds later."""
+    until = time.monotonic() + 15
+    while True:
+        listed = sum(int(count["calls"]) for count in node.ask("GET", "blocked-calls/counts"))
+        if listed >= calls or time.monotonic() > until:
+            return listed
+        time.sleep(0.5)
 
 
 def whole_audios(node: NodeOnAsterisk, rate: int, seconds: float) -> None:

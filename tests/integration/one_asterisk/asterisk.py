@@ -27,6 +27,7 @@ from asterisk_ext.domain.gate import Policy
 from asterisk_ext.domain.pbx import Pbx
 from asterisk_ext.lab.asterisk_install import find
 from asterisk_ext.lab.precedence import before_others
+from dialplan import memory
 from dialplan.audio.defaults import install_default_audios
 from dialplan.base_config import AriUser, BaseConfig, includes, render
 from dialplan.difference import Difference
@@ -71,6 +72,8 @@ class OneAsterisk:
         self._agi_out: IO[str] | None = None
         self.database = self.state / "realtime.sqlite3"
         self.projection = Projection(self.database)
+        self.caps = (10, 200)
+        """Announcements of a virtual PBX, and of all, above which the dialplan lets none play."""
         self.more_files: dict[str, str] = {}
         """Files of Asterisk's own directory beside those that every test has."""
         self.tenants_file = base / "tenants.json"
@@ -136,6 +139,8 @@ class OneAsterisk:
         }
         self._tell(self.tenants_file.name, tenants)
         found = self.projection.apply(tenants, audios=audios, confirmed=confirmed)
+        if self._asterisk is not None:
+            memory.forget(self.cli, found)
         self.owned_by_asterisk()
         return found
 
@@ -284,6 +289,8 @@ class OneAsterisk:
             place = self.root / target
             self._inside(["mkdir", "-p", str(place)])
             self._inside(["mount", "--bind", str(source), str(place)])
+        # As every machine has; without, Asterisk asks the domain name system for its own name in each call.
+        self._inside(["cp", "/etc/hosts", str(self.root / "etc/hosts")])
         self._inside(["mkdir", "-p", str(self.root / "run/asterisk")])
         self._inside([*self.chroot(), "chown", "asterisk:", "/run/asterisk"])
 
@@ -307,6 +314,8 @@ class OneAsterisk:
             tracking=AriUser(user="asterisk-ext", password="tracking-password"),
             hangup=AriUser(user="asterisk-ext-hangup", password="hanging-up-password"),
             policy=self._policy,
+            tenant_cap=self.caps[0],
+            node_cap=self.caps[1],
         )
         for name, included in includes().items():
             main[name] = main.get(name, "") + f'#include "{included}"\n'

@@ -128,11 +128,12 @@ def node_on_asterisk(
     place: Path, gate: config.Gate | None = None, hoster_dialplan: str = ""
 ) -> Iterator[NodeOnAsterisk]:
     """Both run until the end of the block."""
-    one = OneAsterisk(place / "asterisk", hoster_dialplan, verbose=0)
+    one, gate = OneAsterisk(place / "asterisk", hoster_dialplan, verbose=0), gate or config.Gate()
+    one.caps = gate.announcements_per_pbx, gate.announcements_per_node
     try:
         one.start([])
         one.projection.close()
-        node = NodeOnAsterisk(one, place / "node", gate or config.Gate())
+        node = NodeOnAsterisk(one, place / "node", gate)
         node.start()
         yield node
     finally:

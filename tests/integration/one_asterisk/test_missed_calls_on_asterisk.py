@@ -38,6 +38,7 @@ HOSTILE = [
 @pytest.fixture(scope="module")
 def asterisk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[OneAsterisk]:
     one = OneAsterisk(tmp_path_factory.mktemp("asterisk"), HOSTER)
+    one.caps = (1, 200)
     try:
         one.start(TENANTS)
         yield one
@@ -92,6 +93,25 @@ async def test_every_kind_of_blocked_call_is_listed(line: Line, listed: Listed) 
         "default/pt_BR/partial_block", "default/pt_BR/total_block", "default/pt_BR/neutral",
     ]  # fmt: skip
     assert found[0].channel.startswith("PJSIP/2_200-")
+
+
+async def test_a_call_for_which_too_many_announcements_play_is_refused_at_once_and_listed(
+    asterisk: OneAsterisk, line: Line, listed: Listed
+) -> None:
+    hearing = [await line.phone("2_200"), await line.phone("3_200")]
+    calls = [asyncio.create_task(phone.call("04833334444")) for phone in hearing]
+    async with asyncio.timeout(30):
+        await asyncio.gather(*(phone.hears.wait() for phone in hearing))
+    refused = [await dial(line, "2_201", "04833335555"), await dial(line, "carrier", "5132210300")]
+    assert [(heard.final, heard.cause, heard.early_media) for heard in refused] == [(403, 21, False)] * 2
+    assert (await dial(line, "2_201", "190")).final == 200
+    asterisk.cli("channel request hangup all")
+    await asyncio.gather(*calls)
+    found = [call for call in await listed.calls(4) if not call.file]
+    assert [(call.pbx, call.caller, call.number, call.direction.value, call.audio.value) for call in found] == [
+        (2, "201", "04833335555", "outbound", "partial_block"),
+        (3, "4899990000", "5132210300", "inbound", "neutral"),
+    ]
 
 
 async def test_what_the_service_took_is_not_noted_a_second_time(

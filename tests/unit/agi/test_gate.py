@@ -108,6 +108,7 @@ async def test_a_blocked_caller_gets_the_verdict_before_the_audio_and_is_never_a
     assert session.sent == [
         ("SET VARIABLE", "TIMEOUT(absolute)", "11.0"),
         ("SET VARIABLE", "AST_EXT_VERDICT", "partial_block"),
+        ("SET VARIABLE", "GROUP(asterisk_ext_announcement)", "2"),
         ("EXEC", "Progress", ""),
         ("EXEC", "Playback", "/sounds/partial_block,noanswer"),
     ]

@@ -98,9 +98,9 @@ def test_the_nodes_emergency_trunks_follow_the_tenants() -> None:
 
 
 def test_a_call_without_a_tenant_never_leaves() -> None:
-    lines = contexts()["asterisk-ext-call"]
-    assert 'GotoIf($["${AST_EXT_PBX}" = ""]?refused)' in lines[2]
-    assert lines[-1] == " same => n(refused),Hangup(21)"
+    gate = contexts()["asterisk-ext-gate"]
+    at = gate.index('exten => _known-!,1,GotoIf($["${AST_EXT_PBX}" = ""]?refused:ask,1)')
+    assert gate[at + 1] == " same => n(refused),Hangup(21)"
 
 
 def test_the_verdict_decides_and_never_the_agis_status() -> None:
@@ -113,7 +113,20 @@ def test_a_silent_service_is_left_after_two_seconds() -> None:
     before = lines[: lines.index("AGI(agi://")]
     assert "AGIEXITONHANGUP=yes" in before
     assert "TIMEOUT(absolute)=2" in before
-    assert 'exten => T,1,GotoIf($["${since}" = ""]?known,asked:verdict,1)' in lines
+    assert 'exten => T,1,GotoIf($["${since}" = ""]?ask,asked:verdict,1)' in lines
+
+
+def test_who_may_hear_no_announcement_is_not_asked_about_but_for_support_lines_and_what_an_option_lets_pass() -> None:
+    def conditions(policy: Policy) -> list[str]:
+        return re.findall(
+            r"exten => known-[a-z]+_block,1,GotoIf\(\$\[(.*) & \(|,1,GotoIf\(\$\[\(",
+            dialplan(replace(CONFIG, policy=policy)),
+        )
+
+    outbound, support = '"${ARG1}" = "outbound"', '${REGEX("[.]${ARG2}[.]" .08001234.)} = 0'
+    assert conditions(Policy()) == [outbound, ""]
+    assert conditions(Policy(support_lines=("08001234",))) == [f"{outbound} & {support}", support]
+    assert conditions(Policy(internal_passes_in_total_block=True)) == [outbound, '"${ARG1}" != "internal"']
 
 
 def test_internal_calls_pass_in_a_total_block_only_with_the_option() -> None:

@@ -8,16 +8,20 @@ import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
 
 from asterisk_ext.cli.node import node
+from asterisk_ext.domain.pbx import Status
 from asterisk_ext.tasks import Tasks
 from dialplan import last_good
+from dialplan.difference import Difference
 from dialplan.kept_projection import KeptProjection, copy_of
 from dialplan.last_good import keep
+from dialplan.memory import stale
 from tests.unit.dialplan.tenants import clinic, shop
 
 
@@ -55,6 +59,28 @@ def test_a_lost_database_is_put_back_from_the_copy(tmp_path: Path, database: Pat
             part.unlink()
     assert restore(tmp_path, database) == 0
     assert endpoints(database) == given
+
+
+def test_asterisk_forgets_what_it_remembers_of_accounts_that_change_or_vanish_and_of_no_others(database: Path) -> None:
+    told: list[str] = []
+
+    def command(words: str) -> str:
+        told.append(words)
+        raise OSError("Asterisk does not answer")
+
+    projection, blocked = KeptProjection(database, command=command), replace(clinic(), status=Status.TOTAL_BLOCK)
+    for tenants in ([clinic()], [clinic(), shop()], [blocked, shop()]):
+        projection.apply(tenants)
+    assert told == []
+    projection.apply([replace(blocked, emergency_numbers=("190",)), shop()])
+    assert told == ["sorcery memory cache expire res_pjsip/endpoint"]
+    projection.close()
+
+
+def test_a_change_and_a_removal_of_passwords_are_forgotten_with_their_phones() -> None:
+    both = {"ps_endpoints": ["1_200"], "ps_auths": ["1_200"]}
+    changes = Difference(both, {}, {}), Difference({}, both, {}), Difference({}, {}, both)
+    assert [list(stale(found)) for found in changes] == [[], ["endpoint", "auth"], ["endpoint", "auth"]]
 
 
 def test_a_projection_that_emptied_the_database_does_not_empty_the_copy(

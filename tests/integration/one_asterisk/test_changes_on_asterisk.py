@@ -1,4 +1,4 @@
-"""The option that ends calls in progress when a total block is set, on a real Asterisk with the whole node service."""
+"""What an operator changes holds at once on a real Asterisk with the whole node service, calls in progress included."""
 
 from __future__ import annotations
 
@@ -9,11 +9,13 @@ from dataclasses import asdict
 import pytest
 
 from asterisk_ext import config
-from tests.integration.one_asterisk.lines import TENANTS, Line, dial
+from tests.integration.one_asterisk.asterisk import NODE, PHONES
+from tests.integration.one_asterisk.lines import PORTS, TENANTS, Line, dial
 from tests.integration.one_asterisk.node_on_asterisk import NodeOnAsterisk, node_on_asterisk
+from tests.integration.sip_phone import Phone
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def node(tmp_path_factory: pytest.TempPathFactory) -> Iterator[NodeOnAsterisk]:
     with node_on_asterisk(tmp_path_factory.mktemp("node"), config.Gate(cut_calls=True)) as made:
         made.add_servers("node1")
@@ -36,6 +38,26 @@ async def test_a_total_block_cuts_the_tenants_calls_but_no_emergency_and_nobody_
     await until(node, {"1_202", "1_trunk14", "2_200", "2_201"})
     node.one.cli("channel request hangup all")
     await line.close()
+
+
+async def test_a_changed_password_holds_at_the_next_registration_and_a_removed_extension_registers_no_more(
+    node: NodeOnAsterisk,
+) -> None:
+    """Though Asterisk remembers accounts for a second."""
+
+    async def ask(method: str, body: object = None) -> None:
+        await asyncio.to_thread(node.ask, method, "pbx/2/extensions/209", body)
+
+    former = await Phone((NODE, 5060), PHONES, next(PORTS), "2_209", "the former one").open(node.one.socket)
+    latter = await Phone((NODE, 5060), PHONES, next(PORTS), "2_209", "the latter one").open(node.one.socket)
+    await ask("PUT", {"number": "209", "secret": "the former one"})
+    assert [(await phone.register()).final for phone in (former, latter)] == [200, 401]
+    await ask("PUT", {"number": "209", "secret": "the latter one"})
+    assert [(await phone.register()).final for phone in (former, latter)] == [401, 200]
+    await ask("DELETE")
+    assert (await latter.register()).final == 401
+    former.close()
+    latter.close()
 
 
 async def until(node: NodeOnAsterisk, wanted: set[str]) -> None:
