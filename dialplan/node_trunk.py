@@ -18,6 +18,7 @@ from dialplan.registrations import replace_private
 from dialplan.rows import NODES
 
 INCLUDE = "asterisk-ext.nodes.conf"
+_NOTHING = hashlib.sha256().hexdigest()
 RELOADS = ("module reload res_pjsip.so", "module reload res_pjsip_endpoint_identifier_ip.so")
 
 
@@ -58,7 +59,8 @@ class NodeTrunk:
         self._place = place
         self._certificate = certificate
         self._command = command
-        self._taken_up = ""
+        self._mark = path.with_name(f"{path.name}.taken-up")
+        """A hash of what Asterisk was told last: a service that starts anew has it read nothing again."""
 
     def apply(self, others: Collection[str]) -> bool:
         """Have Asterisk take calls of the servers at ``others`` and of nobody else; False where it does already.
@@ -66,13 +68,17 @@ class NodeTrunk:
         Raises OSError where Asterisk cannot be asked; what was written is then taken up when it starts.
         """
         text = render(self._place, others) if others else ""
-        before = self._path.read_text() if self._path.exists() else ""
-        presented = hashlib.sha256(self._certificate.read_bytes()).hexdigest() if others else ""
-        if text == before and presented == self._taken_up:
+        presented = self._certificate.read_bytes() if others else b""
+        before, mark = _text(self._path), hashlib.sha256(text.encode() + presented).hexdigest()
+        if text == before and mark == (_text(self._mark) or _NOTHING):
             return False
         if text != before:
             replace_private(self._path, text)
         for reload in RELOADS:
             self._command(reload)
-        self._taken_up = presented
+        replace_private(self._mark, mark)
         return True
+
+
+def _text(path: Path) -> str:
+    return path.read_text() if path.exists() else ""

@@ -45,14 +45,14 @@ def followers(ground: Ground) -> set[str]:
 
 async def nobody_notices(lab: Lab, left: str) -> None:
     """Whose phone is still where it was calls 190, and a carrier that knows node1 alone is answered, all the while."""
-    assert (await ring(lab, LATE, "190", left)).final == 200
-    assert (await ring(lab, "carrier", CALLED, SOURCE)).final == 200
+    await rings(lab, LATE, "190", left)
+    await rings(lab, "carrier", CALLED, SOURCE)
 
 
 async def followed(lab: Lab, phones: set[str], host: str) -> None:
     """Wait until names and phones have followed; the carrier's call reaches a phone there."""
     await until(lambda: phones <= registered(lab, host))
-    assert (await ring(lab, "carrier", CALLED, SOURCE)).final == 200
+    await rings(lab, "carrier", CALLED, SOURCE)
     await until(lambda: bool(status(lab).get("names", {}).get("true")))
 
 
@@ -89,8 +89,10 @@ async def caller(ground: Ground, elsewhere: int = 0) -> Phone:
     return await made.open(lambda ip, port: ground.bound(ip, 0 if port == elsewhere else port, "phones1"))
 
 
-async def ring(lab: Lab, who: str, number: str, node: str) -> Any:
-    return await asyncio.to_thread(lab.call, who, number, node=node, seconds=1)
+async def rings(lab: Lab, who: str, number: str, node: str) -> None:
+    """Raises AssertionError where the call is not answered."""
+    happened = await asyncio.to_thread(lab.call, who, number, node=node, seconds=1)
+    assert happened.final == 200, happened
 
 
 def registered(lab: Lab, node: str) -> set[str]:

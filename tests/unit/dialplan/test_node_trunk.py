@@ -75,3 +75,15 @@ def test_an_asterisk_that_was_silent_is_told_again(trunk: NodeTrunk, console: Co
         trunk.apply({"198.18.1.2"})
     console.answers = True
     assert trunk.apply({"198.18.1.2"})
+
+
+def test_a_service_that_starts_anew_has_asterisk_read_nothing_again(
+    trunk: NodeTrunk, console: Console, tmp_path: Path
+) -> None:
+    assert trunk.apply({"198.18.1.2"})
+    again = NodeTrunk(tmp_path / "nodes.conf", PLACE, tmp_path / "node.pem", console)
+    assert not again.apply({"198.18.1.2"})
+    (tmp_path / "nodes.conf").unlink()
+    assert again.apply({"198.18.1.2"})
+    assert (tmp_path / "nodes.conf").exists()
+    assert console.asked == [*RELOADS, *RELOADS]
