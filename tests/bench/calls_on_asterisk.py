@@ -1,6 +1,6 @@
 """What being watched costs a real Asterisk, and how late its events are with 1,000 calls at once.
 
-    python -m tests.bench.calls_on_asterisk [--calls 160] [--seconds 15] [--rounds 3] [--many 1000]
+    python -m tests.bench.calls_on_asterisk [--calls 160] [--seconds 15] [--rounds 3] [--many 1000] [--rates 30 90]
 
 SIPp calls without a pause; Asterisk's processor time a call is told for each way of watching, in turn. Reference: no
 way at all, and a panel that asks AMI for all channels every second.
