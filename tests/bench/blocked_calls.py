@@ -169,17 +169,17 @@ def flood(node: NodeOnAsterisk, diallers: int, rate: int, seconds: float, hear: 
         for name, (port, scenario, rows, pace) in ways.items()
     }
     told: list[tuple[str, ...]] = [("calls", "ended as they must", "otherwise", "messages sent again")]
-    calls_of_dialler = 0
+    dialled = 0
     for name, these in calls.items():
         done = these.over()
-        calls_of_dialler = calls_of_dialler or done.ended_right
+        dialled = dialled or done.ended_right
         told.append((name, f"{done.ended_right:,}", str(done.failed), str(done.sent_again)))
     used = (one.processor_time() - before) / (time.monotonic() - begun)
     done = carrier.end()
     told.append(("that reached the carrier", f"{done.ended_right:,}", str(done.failed), str(done.sent_again)))
-    told.append(("listed as blocked", f"{_listed(node, calls_of_dialler):,}", "", ""))
-    of, many_used = f"{diallers} virtual PBXs", f"Asterisk used {used:.2f} of a processor"
-    show(f"{rate} blocked calls a second of {of} for {seconds:.0f} s; {many_used}", told)
+    told.append(("listed as blocked", f"{_listed(node, dialled):,}", "", ""))
+    what = f"{rate} blocked calls a second of {diallers} virtual PBXs for {seconds:.0f} s"
+    show(f"{what}; Asterisk used {used:.2f} of a processor", told)
 
 
 def _listed(node: NodeOnAsterisk, calls: int) -> int:

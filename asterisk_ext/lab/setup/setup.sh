@@ -103,7 +103,7 @@ cache=${ASTERISK_EXT_CACHE:-/var/cache/asterisk-ext}
 # Only in the tree that is this product's own.
 documentation=$cache/asterisk-root/usr/share/asterisk/documentation/core-en_US.xml
 if grep -q '<module ' "$documentation" 2>/dev/null; then
-    .venv/bin/python "$here/documentation.py" "$documentation"
+    .venv/bin/python "$here/shorten_documentation.py" "$documentation"
 fi
 
 # unpacked PLACE TITLE PROGRAM PACKAGE…: only where PROGRAM is not there yet.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Iterator
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 
 import pytest
 
@@ -18,10 +18,10 @@ from tests.integration.one_asterisk.small_disk import SmallDisk
 BLOCKED = {"status": "total_block", "reason": "test"}
 
 
+@dataclass(frozen=True, slots=True)
 class FullNode:
-    def __init__(self, node: NodeOnAsterisk, disk: SmallDisk) -> None:
-        self.node = node
-        self.disk = disk
+    node: NodeOnAsterisk
+    disk: SmallDisk
 
 
 @pytest.fixture

@@ -1,4 +1,4 @@
-"""documentation.py FILE: shorten Asterisk's documentation to what it starts by.
+"""shorten_documentation.py FILE: shorten Asterisk's documentation to what it starts by.
 
 For each of its functions, applications and events Asterisk looks through all of it, which takes more than half of its
 start. Options that are not documented it refuses (``configInfo``); of the rest it misses nothing but the name.
