@@ -159,7 +159,7 @@ async def _accept(whole: config.Config) -> tuple[Life, list[str]]:
         with closing(LocalCopy(Path(whole.node.state) / "copy.sqlite3", time.time)) as copy:
             lost = registry_life.lost(copy.items(""), (await kept.snapshot(""))[0])
             await registry_life.stay(kept)
-            return await registry_life.renew(kept, copy.life), lost
+            return await registry_life.renew(kept, copy.life, copy.revision), lost
 
 
 async def _make_room_there(whole: config.Config) -> None:

@@ -200,7 +200,7 @@ class Fleet(Protocol):
     def items(self, prefix: str) -> list[Item]: ...
 
     async def after(self, revision: int) -> None:
-        """Wait until the copy is newer than ``revision``."""
+        """Wait until the copy is newer than ``revision``, or of a registry that counts lower."""
         ...
 
     def touched(self, *kinds: str) -> int:

@@ -30,7 +30,7 @@ TAIL = 2_000
 BEATS_KEPT = 30.0
 """Seconds between two times that beats are written to the file."""
 LEAP = 1_000_000
-"""Revisions left free above those that a promoted registry knew: the former one may have given some of them away."""
+"""Revisions left free above those known of a registry that this one follows: it may have given some more away."""
 
 SCHEMA = """
 CREATE TABLE IF NOT EXISTS item (key TEXT PRIMARY KEY, value BLOB NOT NULL, revision INTEGER NOT NULL) WITHOUT ROWID;
@@ -71,6 +71,10 @@ class EmbeddedRegistry:
         ``beats``: each node's last, with its time.
         """
         await self._on_thread(lambda: _fill(self._database.conn, items, revision + LEAP, beats))
+
+    async def count_above(self, revision: int) -> None:
+        """What is written from now on has revisions far above ``revision``."""
+        await self._on_thread(lambda: _count_above(self._database.conn, revision + LEAP))
 
     async def keys_since(self, revision: int) -> list[str]:
         """What was written after ``revision``, sorted, as far as the log goes back."""
@@ -256,8 +260,17 @@ def _fill(
         connection.execute("DELETE FROM change")
         connection.executemany("INSERT INTO item VALUES (?, ?, ?)", [(i.key, i.value, i.revision) for i in items])
         connection.executemany("INSERT OR REPLACE INTO beat VALUES (?, ?, ?)", beats)
-        connection.execute("DELETE FROM sqlite_sequence WHERE name = 'change'")
-        connection.execute("INSERT INTO sqlite_sequence VALUES ('change', ?)", (revision,))
+        _count_from(connection, revision)
+
+
+def _count_above(database: sqlite3.Connection, revision: int) -> None:
+    with _writing(database) as connection:
+        _count_from(connection, max(revision, _revision(connection)))
+
+
+def _count_from(connection: sqlite3.Connection, revision: int) -> None:
+    connection.execute("DELETE FROM sqlite_sequence WHERE name = 'change'")
+    connection.execute("INSERT INTO sqlite_sequence VALUES ('change', ?)", (revision,))
 
 
 def _range(prefix: str) -> tuple[str, str]:

@@ -34,6 +34,10 @@ class Switch:
         """Wait until another engine is used than now."""
         await self._left.wait()
 
+    async def count_above(self, revision: int) -> None:
+        if isinstance(self.engine, EmbeddedRegistry):
+            await self.engine.count_above(revision)
+
     async def close(self) -> None:
         await self.engine.close()
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import secrets
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import Protocol, runtime_checkable
 
 from asterisk_ext.domain.errors import Problem
 from asterisk_ext.domain.registry_life import Life
@@ -32,14 +33,27 @@ class Moved:
     epoch: int
 
 
+@runtime_checkable
+class Counting(Protocol):
+    """An engine that can be told where to go on counting, so that no node sees revisions go back."""
+
+    async def count_above(self, revision: int) -> None: ...
+
+
 async def begin(registry: Registry, known: Life | None) -> None:
     """Draw the life of a registry that has none, unless its server already ``known`` one: then it was emptied."""
     if known is None and await registry.get(LIFE) is None:
         await registry.create(LIFE, encode(Life(1, secrets.token_hex(8))))
 
 
-async def renew(registry: Registry, known: Life | None) -> Life:
-    """Make the registry, as it is, the one that every node follows: a life above all that were."""
+async def renew(registry: Registry, known: Life | None, revision: int = 0) -> Life:
+    """Make the registry, as it is, the one that every node follows: a life above all that were.
+
+    ``revision`` is the highest known of the one followed so far; in a cluster, which counts by itself, nodes may see
+    lower ones from now on.
+    """
+    if isinstance(registry, Counting):
+        await registry.count_above(revision)
     item = await registry.get(LIFE)
     here = decode(item.value, Life) if item else None
     life = _above(known, here)
@@ -75,7 +89,9 @@ async def move(source: Registry, destination: Registry, to: str) -> Moved:
         raise NOT_EMPTY.refuse(count=len(there))
     mark = await source.create(MOVED_MARK, encode({"to": to}))
     try:
-        items, _ = await source.snapshot("")
+        items, revision = await source.snapshot("")
+        if isinstance(destination, Counting):
+            await destination.count_above(revision)
         audios = [await _carry(source, destination, name) for name in await source.blobs()]
         moved = [item for item in items if item.key not in (MOVED_MARK, LIFE)]
         for item in moved:

@@ -54,6 +54,8 @@ class LocalCopy:
         self._touched: dict[str, int] = {}
         self._taken_at = self._revision
         """Revision at which all records were taken together."""
+        self._former = 0
+        """Revision reached of the registry before, where this one counts lower: nobody waits for that to be passed."""
         self._taken = self._revision > 0
         """Whether the file can be added to; else it is filled whole."""
         self._load(self._file.items)
@@ -121,20 +123,24 @@ class LocalCopy:
     async def reached(self, revision: int) -> None:
         try:
             async with asyncio.timeout(1):
-                await self.after(revision - 1)
+                while self._revision < revision:
+                    await self._news.wait()
         except TimeoutError:
             return
 
     async def after(self, revision: int) -> None:
-        while self._revision <= revision:
+        while self._revision <= revision and not self._is_former(revision):
             await self._news.wait()
 
     def touched(self, *kinds: str) -> int:
         return max(self._taken_at, *(self._touched.get(kind, 0) for kind in kinds))
 
     async def after_touch(self, revision: int, *kinds: str) -> None:
-        while self.touched(*kinds) <= revision:
+        while self.touched(*kinds) <= revision and not self._is_former(revision):
             await self._news.wait()
+
+    def _is_former(self, revision: int) -> bool:
+        return self._revision < revision <= self._former
 
     async def follow(self, registry: Registry) -> None:
         """Keep the copy equal to the registry; raises when the registry is lost, to be called again.
@@ -174,6 +180,7 @@ class LocalCopy:
             self._is_followed = False
             raise STALE.refuse(theirs=self.life.epoch, ours=self.life.epoch)
         self._file.replace(items, revision, self._clock())
+        self._former = max(self._former, self._revision)
         self._revision = self._taken_at = revision
         self._touched.clear()
         self._freshen()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -13,8 +13,9 @@ from click.testing import CliRunner, Result
 from asterisk_ext.cli.registry import registry as command
 from asterisk_ext.domain.errors import Refusal
 from asterisk_ext.domain.registry_life import Life
-from asterisk_ext.ports import MOVED, MOVED_MARK
+from asterisk_ext.ports import MOVED, MOVED_MARK, Registry
 from asterisk_ext.registry.embedded import EmbeddedRegistry
+from asterisk_ext.registry.engine import open_etcd
 from asterisk_ext.services.records import LIFE, decode, encode
 from asterisk_ext.store import LocalCopy
 from tests.etcd_servers import Cluster, cluster
@@ -41,6 +42,14 @@ async def filled(database: Path) -> str:
     return audio
 
 
+async def revision_of(opened: Callable[[], Registry]) -> int:
+    registry = opened()
+    try:
+        return (await registry.snapshot(""))[1]
+    finally:
+        await registry.close()
+
+
 def test_a_registry_moves_to_etcd_and_back_with_its_records_and_audios(tmp_path: Path, servers: Cluster) -> None:
     audio = asyncio.run(filled(tmp_path / "registry.sqlite3"))
     address = servers.endpoints[0].removeprefix("http://")
@@ -48,12 +57,14 @@ def test_a_registry_moves_to_etcd_and_back_with_its_records_and_audios(tmp_path:
     assert there.exit_code == 0, there.output
     assert f"1 records and 1 audios moved to etcd://{address}; epoch 2" in there.output
     etcd_settings = f'engine = "etcd"\netcd = ["{servers.endpoints[0]}"]'
+    known = asyncio.run(revision_of(lambda: open_etcd(servers.endpoints, lambda: 0.0, None)))
     back = asked(tmp_path, "migrate", "--to", "embedded", lines=etcd_settings)
     assert back.exit_code == 0, back.output
 
     async def look() -> None:
         embedded = EmbeddedRegistry(tmp_path / "registry.sqlite3", lambda: 0.0)
         items, _ = await embedded.snapshot("")
+        assert min(item.revision for item in items) > known
         assert [item.key for item in items] == ["audio/a", LIFE]
         assert decode(items[1].value, Life).epoch == 3
         assert await embedded.get_blob(audio) == b"audio" * 500_000
@@ -86,7 +97,7 @@ def test_a_restored_backup_is_accepted_as_a_new_epoch_and_what_it_lacks_is_liste
     asyncio.run(filled(database))
     shutil.copy(database, tmp_path / "backup")
 
-    async def go_on() -> None:
+    async def go_on() -> int:
         embedded = EmbeddedRegistry(database, lambda: 0.0)
         last = await embedded.create("user/ana", b"{}")
         copy = LocalCopy(tmp_path / "copy.sqlite3", lambda: 0.0)
@@ -95,12 +106,14 @@ def test_a_restored_backup_is_accepted_as_a_new_epoch_and_what_it_lacks_is_liste
         following.cancel()
         copy.close()
         await embedded.close()
+        return last
 
-    asyncio.run(go_on())
+    known = asyncio.run(go_on())
     shutil.copy(tmp_path / "backup", database)
     accepted = asked(tmp_path, "accept")
     assert accepted.exception is None, accepted.exc_info
     assert accepted.output == "lost: user/ana\naccepted as epoch 2; 1 records differ from what this server knew\n"
+    assert asyncio.run(revision_of(lambda: EmbeddedRegistry(database, lambda: 0.0))) > known
 
 
 def test_only_a_cluster_is_made_room_in(tmp_path: Path, servers: Cluster) -> None:

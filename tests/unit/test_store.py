@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from asterisk_ext.domain.pbx import Mode, Pbx
+from asterisk_ext.domain.registry_life import Life
 from asterisk_ext.registry.fake import FakeRegistry
 from asterisk_ext.services import records
 from asterisk_ext.store import LocalCopy
@@ -52,6 +53,28 @@ async def test_a_copy_that_was_away_too_long_takes_everything_anew(tmp_path: Pat
     registry.forget()
     await asyncio.wait_for(copy.follow(registry), 5)
     assert (copy.revision, [pbx.id for pbx in copy.tenants()]) == (last, [2])
+    copy.close()
+
+
+@pytest.mark.parametrize("kinds", [(), (records.TENANTS,)])
+async def test_who_waits_for_news_hears_of_a_registry_that_counts_lower_than_the_one_before(
+    tmp_path: Path, kinds: tuple[str, ...]
+) -> None:
+    former, accepted = FakeRegistry(clock), FakeRegistry(clock)
+    await former.create(records.LIFE, records.encode(Life(1, "first")))
+    for number in range(1, 10):
+        await former.create(records.tenant_key(number), tenant(number))
+    await accepted.create(records.LIFE, records.encode(Life(2, "second")))
+    copy = LocalCopy(tmp_path / "copy.sqlite", clock)
+    async with Tasks() as tasks:
+        following = tasks.start("copy", copy.follow(former))
+        await copy.reached(10)
+        following.cancel()
+        seen = copy.revision
+        news = asyncio.ensure_future(copy.after_touch(seen, *kinds) if kinds else copy.after(seen))
+        tasks.start("copy again", copy.follow(accepted))
+        await asyncio.wait_for(news, 5)
+        assert (copy.revision, copy.tenants()) == (1, [])
     copy.close()
 
 

@@ -67,11 +67,11 @@ async def broken_night(lab: Lab, ground: Ground, services: NodeServices) -> None
 
 async def to_embedded(lab: Lab, ground: Ground, services: NodeServices) -> None:
     """By the documented way, while node1 is in maintenance."""
-    lab.ext(SOURCE, "registry", "migrate", "--to", "embedded")
+    await asyncio.to_thread(lab.ext, SOURCE, "registry", "migrate", "--to", "embedded")
     for node in ground.plan.hosts:
         settings = ground.file(node, "etc/asterisk-ext/config.toml")
         settings.write_text(settings.read_text().replace('engine = "etcd"', 'engine = "embedded"'))
-        services.kill(node)
+        await asyncio.to_thread(services.kill, node)
         services.start(node)
     await nobody_notices(lab, SOURCE)
 
