@@ -23,8 +23,9 @@ from asterisk_ext.services.live_calls import EMERGENCY, UNKNOWN
 class Event(msgspec.Struct, kw_only=True, omit_defaults=True):
     """Data of a server-sent event.
 
-    ``snapshot`` fills ``calls``, ``sure`` and ``silent`` (the servers that do not answer, with the calls last known of
-    them, which are not among ``calls``); it comes again whenever a server falls silent or answers again. ``call`` fills
+    ``snapshot`` fills ``calls``, ``sure``, ``late`` (the servers whose Asterisk tells of its calls some seconds after
+    they have happened) and ``silent`` (the servers that do not answer, with the calls last known of them, which are not
+    among ``calls``); it comes again whenever a server falls silent or late, and when it no longer is. ``call`` fills
     the call, ``gone`` the id and the server. A call is told from others by server and linkedid together.
     """
 
@@ -34,6 +35,7 @@ class Event(msgspec.Struct, kw_only=True, omit_defaults=True):
     linkedid: str | None = None
     server: str = ""
     silent: list[Silent] = []
+    late: list[str] = []
 
 
 async def table(services: Services, actor: Actor) -> list[Call]:
@@ -66,8 +68,9 @@ async def events(services: Services, actor: Actor) -> AsyncGenerator[tuple[str, 
     encode = msgspec.json.encode
     async for difference in services.live_calls.watch(actor):
         match difference_for(actor, difference):
-            case Snapshot(calls=calls, sure=sure, silent=silent):
-                yield "snapshot", encode(Event(calls=list(calls), sure=sure, silent=list(silent)))
+            case Snapshot(calls=calls, sure=sure, silent=silent, late=late):
+                told = Event(calls=list(calls), sure=sure, silent=list(silent), late=list(late))
+                yield "snapshot", encode(told)
             case Changed(call):
                 yield "call", encode(Event(call=call))
             case Ended(linkedid, server):

@@ -7,9 +7,10 @@ from aiohttp import web
 from admin_http.api.live_calls import may_look
 from admin_http.keys import SERVICES
 from admin_http.pages.frame import page, visitor
-from admin_http.pages.live_calls import ICONS, KINDS, emergency_forms, epoch_of
+from admin_http.pages.live_calls import ICONS, KINDS, emergency_forms
 from admin_http.privacy import detail_for
 from asterisk_ext.domain.call_media import Media, media_of
+from asterisk_ext.domain.call_rows import epoch_of
 
 
 async def show(request: web.Request) -> web.Response:

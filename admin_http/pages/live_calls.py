@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
-from datetime import datetime
 
 from aiohttp import web
 
@@ -16,7 +15,7 @@ from admin_http.privacy import calls_for, snapshot_for
 from admin_http.sessions import Strip
 from asterisk_ext.domain.access import Act, require
 from asterisk_ext.domain.call_news import Silent
-from asterisk_ext.domain.call_rows import Destination
+from asterisk_ext.domain.call_rows import Destination, epoch_of
 from asterisk_ext.domain.call_rows import Row as Call
 from asterisk_ext.domain.emergency import dialled_forms
 from asterisk_ext.ports import Fleet
@@ -65,6 +64,7 @@ async def show(request: web.Request) -> web.Response:
         orders=ORDERS,
         everything=calls,
         sure=snapshot.sure,
+        late=snapshot.late,
         silent=snapshot.silent,
         hosts=sorted(server.name for server in services.fleet.servers() if server.technology.hosts),
         query=query,
@@ -133,10 +133,6 @@ def codec_counts(calls: list[Call]) -> list[tuple[str, int]]:
 def short(channel: str) -> str:
     """A channel's name without Asterisk's serial: ``PJSIP/1_200``."""
     return re.sub(r"-[0-9a-f]{8}(;[12])?$", "", channel)
-
-
-def epoch_of(iso: str) -> float:
-    return datetime.fromisoformat(iso).timestamp() if iso else 0.0
 
 
 def _order(order: str, names: Mapping[str, str]) -> Callable[[Call], str]:

@@ -10,11 +10,11 @@ from aiohttp import web
 from admin_http.i18n import N_, epoch
 from admin_http.keys import SERVICES, WORDS
 from admin_http.pages.frame import done, form, page, said, visitor
-from admin_http.pages.live_calls import epoch_of
 from admin_http.pages.servers import STATES, table
 from admin_http.sessions import Strip
 from admin_http.truth import answers
 from asterisk_ext.domain.access import Act, Actor, require
+from asterisk_ext.domain.call_rows import epoch_of
 from asterisk_ext.domain.errors import Refusal
 from asterisk_ext.domain.maintenance import ALREADY, CYCLE, DEAD_END, NOT_IN, SAME_SERVER
 from asterisk_ext.domain.maintenance_plan import Heading, Plan, Step

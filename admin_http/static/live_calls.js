@@ -21,6 +21,7 @@ const over = new Set(); // ended calls whose rows wait likewise
 let frozen = false;
 let connected = false;
 let sure = true;
+let late = [];
 let lastChange = Date.now();
 
 const held = () => frozen || rows.matches(":hover, :focus-within") || root.querySelector("dialog[open]") !== null;
@@ -117,8 +118,9 @@ function tick() {
 }
 
 function sayHow() {
-  const kind = frozen ? "muted" : connected && sure ? "ok" : "warn";
-  const word = frozen ? say.wordFrozen : !connected ? say.wordLost : sure ? say.wordLive : say.wordUnsure;
+  const kind = frozen ? "muted" : connected && sure && !late.length ? "ok" : "warn";
+  const known = late.length ? say.wordLate.replace("{servers}", late.join(", ")) : say.wordLive;
+  const word = frozen ? say.wordFrozen : !connected ? say.wordLost : sure ? known : say.wordUnsure;
   const state = live.querySelector(".state");
   state.className = `state ${kind}`;
   state.querySelector("use").setAttribute("href", `${say.icons}#${frozen ? "bars" : kind === "ok" ? "dot" : "triangle"}`);
@@ -137,6 +139,7 @@ const stream = new EventSource(say.stream);
 stream.addEventListener("snapshot", (event) => {
   const data = JSON.parse(event.data);
   sure = data.sure ?? true;
+  late = data.late ?? [];
   if (!connected && calls.size === 0) {
     rows.replaceChildren();
     shown.clear();

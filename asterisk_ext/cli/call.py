@@ -67,6 +67,10 @@ async def _draw(table: Table, changed: asyncio.Event, as_json: bool) -> None:
             show_rows(table.rows())
             if not table.sure:
                 click.echo("Not sure: out of touch with Asterisk, these are the calls last known.")
+            if table.late:
+                click.echo(
+                    f"Some seconds late, more happens than Asterisk can tell of at once: {', '.join(table.late)}."
+                )
         await asyncio.sleep(0.2)
 
 

@@ -17,6 +17,7 @@ _FOR_EVER = aiohttp.ClientTimeout(total=None, sock_connect=5)
 class _Data(msgspec.Struct):
     calls: list[Row] | None = None
     sure: bool | None = None
+    late: list[str] = []
     call: Row | None = None
     linkedid: str | None = None
 
@@ -26,6 +27,7 @@ class Table:
 
     def __init__(self) -> None:
         self.sure = False
+        self.late: list[str] = []
         self._rows: dict[str, Row] = {}
 
     def rows(self) -> list[Row]:
@@ -36,7 +38,7 @@ class Table:
         event = msgspec.json.decode(data, type=_Data)
         if event.calls is not None:
             self._rows = {row["linkedid"]: row for row in event.calls}
-            self.sure = event.sure is not False
+            self.sure, self.late = event.sure is not False, event.late
         elif event.call is not None:
             self._rows[event.call["linkedid"]] = event.call
         elif event.linkedid is not None:

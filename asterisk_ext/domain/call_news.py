@@ -28,6 +28,8 @@ class Snapshot:
     """False while a table is out of touch with its Asterisk: the rows are the last known."""
     silent: Sequence[Silent] = ()
     """The servers whose calls are not among these."""
+    late: Sequence[str] = ()
+    """The servers whose Asterisk tells of its calls some seconds after they have happened."""
 
 
 @dataclass(frozen=True, slots=True)

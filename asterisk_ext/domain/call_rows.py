@@ -45,6 +45,14 @@ class Row(TypedDict):
     destinations: list[Destination]
 
 
+def epoch_of(stamp: str) -> float:
+    """Epoch seconds of Asterisk's timestamp or of ours; 0 of one that cannot be read."""
+    try:
+        return datetime.fromisoformat(stamp).timestamp()
+    except ValueError:
+        return 0.0
+
+
 def iso_utc(stamp: str) -> str:
     """Asterisk's timestamp, which bears its local offset, as ISO 8601 UTC to the millisecond."""
     if stamp.endswith("+0000"):

@@ -28,6 +28,7 @@ FOLLOWING = aiohttp.ClientTimeout(total=None, connect=1, sock_read=6)
 class _Event(msgspec.Struct):
     calls: list[Row] | None = None
     sure: bool = True
+    late: list[str] = []
     call: Row | None = None
     linkedid: str = ""
 
@@ -120,7 +121,7 @@ def _of_pbx(pbx: int | None) -> str:
 
 def _difference(server: Server, event: _Event) -> Difference:
     if event.calls is not None:
-        return Snapshot(calls=[_of(server, row) for row in event.calls], sure=event.sure)
+        return Snapshot(calls=[_of(server, row) for row in event.calls], sure=event.sure, late=event.late)
     if event.call is not None:
         return Changed(_of(server, event.call))
     return Ended(event.linkedid, server.name)

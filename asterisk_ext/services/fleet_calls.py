@@ -37,6 +37,7 @@ class _Told:
 
     state: Literal["asking", "live", "silent"] = "asking"
     sure: bool = True
+    late: Sequence[str] = ()
     heard: float = 0.0
     rows: dict[str, Row] = field(default_factory=dict)
 
@@ -216,11 +217,11 @@ class FleetCalls:
         told = self._told.setdefault(server, _Told())
         told.heard = self._clock()
         match difference:
-            case Snapshot(calls=calls, sure=sure):
+            case Snapshot(calls=calls, sure=sure, late=late):
                 self._living -= {f"{server} {linkedid}" for linkedid in told.rows}
                 told.rows = {row["linkedid"]: row for row in calls}
                 self._living |= {f"{server} {linkedid}" for linkedid in told.rows}
-                told.state, told.sure = "live", sure
+                told.state, told.sure, told.late = "live", sure, (server,) if late else ()
                 self._epoch += 1
             case Changed(call):
                 told.rows[call["linkedid"]] = call
@@ -271,7 +272,8 @@ class FleetCalls:
             if each.state != "live"
         ]
         sure = all(each.sure for each in live) and (own is None or own.sure)
-        return Snapshot(calls=_newest(rows, shown), sure=sure, silent=silent)
+        late = sorted({*(own.late if own else ()), *(name for each in live for name in each.late)})
+        return Snapshot(calls=_newest(rows, shown), sure=sure, silent=silent, late=late)
 
     def _differences(self, changes: Sequence[str], shown: Filter, sent: set[Key]) -> list[Difference]:
         """What to send to one who was sent the calls ``sent``, which is brought up to date."""

@@ -15,7 +15,7 @@ from asterisk_ext.domain.call_events import Snapshot as Channel
 from asterisk_ext.domain.call_filter import Counters, Filter, count
 from asterisk_ext.domain.call_media import Detail, RtpStatistics, media_of
 from asterisk_ext.domain.call_news import Changed, Difference, Ended, Snapshot
-from asterisk_ext.domain.call_rows import Row
+from asterisk_ext.domain.call_rows import Row, epoch_of
 from asterisk_ext.domain.call_table import Changes
 from asterisk_ext.domain.emergency import DEFAULT_NUMBERS, MARK, dialled_forms
 from asterisk_ext.domain.errors import Problem
@@ -33,6 +33,8 @@ EMERGENCY = Problem(
 
 PAUSE = 0.05
 """Seconds between two differences to one watcher: what changes within is sent once."""
+LATE, IN_TIME = 2.0, 1.0
+"""Seconds that Asterisk's events come after what they tell when the table is called late, and when no longer."""
 
 
 class Tenants(Protocol):
@@ -63,11 +65,17 @@ class Channels(Protocol):
         ...
 
 
+State = Literal["live", "late", "resyncing", "stale"]
+
+
 @dataclass(frozen=True, slots=True)
 class Freshness:
-    """Whether the table is known to be right, and since when (epoch seconds) it is as it is."""
+    """Whether the table is known to be right, and since when (epoch seconds) it is as it is.
 
-    state: Literal["live", "resyncing", "stale"]
+    ``late``: it is right for some seconds ago, since more happens than Asterisk can tell of at once.
+    """
+
+    state: State
     since: float
 
 
@@ -82,6 +90,8 @@ class LiveCalls:
         self._news = asyncio.Event()
         self._waiting = 0
         self.freshness = Freshness("stale", 0.0)
+        self._heard = 0.0
+        """When the last event came."""
         self._known = False
         """Whether Asterisk has told of its calls since this service started."""
 
@@ -89,7 +99,9 @@ class LiveCalls:
         """The calls that ``actor`` may see and that are ``wanted``, the newest first."""
         shown = scoped(actor, wanted)
         rows = [row for row in self._calls.rows() if shown.matches(row)]
-        return Snapshot(calls=rows[::-1], sure=self.freshness.state == "live")
+        state = self.freshness.state
+        late = [self._server] if state == "late" else []
+        return Snapshot(calls=rows[::-1], sure=state in ("live", "late"), late=late)
 
     def count(self) -> int:
         """Calls in progress on this server."""
@@ -167,13 +179,21 @@ class LiveCalls:
 
     def apply(self, event: Event, now: float) -> None:
         self._calls.apply(event, now)
+        self._heard = now
+        if event.at and (state := self.freshness.state) in ("live", "late"):
+            behind = now - epoch_of(event.at)
+            if behind > LATE and state == "live":
+                self._set("late", now)
+            elif behind < IN_TIME and state == "late":
+                self._set("live", now)
         self._tell()
 
     def merge(self, channels: Iterable[Channel], bridges: Iterable[Bridge], asked: float, now: float) -> None:
         """The whole truth as Asterisk gave it between ``asked`` and ``now``; the table is right after it."""
         self._calls.merge(channels, bridges, asked, now)
         self._known = True
-        self._set("live", now)
+        if self.freshness.state != "late":
+            self._set("live", now)
         self._tell()
 
     def none(self, now: float) -> None:
@@ -190,6 +210,8 @@ class LiveCalls:
 
     def expire(self, now: float) -> None:
         self._calls.expire(now)
+        if self.freshness.state == "late" and now - self._heard > LATE:
+            self._set("live", now)
         self._tell()
 
     def clear(self) -> None:
@@ -207,7 +229,7 @@ class LiveCalls:
         self._set("resyncing", now)
         self._tell()
 
-    def _set(self, state: Literal["live", "resyncing", "stale"], now: float) -> None:
+    def _set(self, state: State, now: float) -> None:
         if state != self.freshness.state:
             self.freshness = Freshness(state, now)
 

@@ -54,6 +54,18 @@ async def test_a_server_that_falls_silent_has_its_calls_apart_and_out_of_the_tot
     assert console.complaints == []
 
 
+async def test_a_server_whose_calls_come_late_is_named_where_it_else_says_live(look: Look, world: World) -> None:
+    console = await look("support")
+    world.calls.tell_late(["SPO-NODE-01"])
+    await console.open("/calls")
+    state = console.page.locator("[data-live] .state")
+    await expect(state).to_have_text("Com segundos de atraso: SPO-NODE-01")
+    await expect(state).to_have_class("state warn")
+    world.calls.tell_late([])
+    await expect(state).to_have_text("Ao vivo")
+    assert console.complaints == []
+
+
 async def test_rows_do_not_move_while_one_points_at_them(look: Look, world: World) -> None:
     console = await look("support")
     await console.open("/calls")

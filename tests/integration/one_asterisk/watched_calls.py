@@ -78,7 +78,7 @@ class WatchedCalls:
 
     @property
     def sure(self) -> bool:
-        return self.calls.freshness.state == "live"
+        return self.calls.table(ROOT).sure
 
     async def until_sure(self, seconds: float) -> float:
         """How long it took."""

@@ -9,9 +9,10 @@ from datetime import datetime
 import pytest
 
 from admin_http.pages.bans import highlighted
-from admin_http.pages.live_calls import epoch_of, short
+from admin_http.pages.live_calls import short
 from admin_http.pages.virtual_pbx import ranges
 from asterisk_ext.domain.access import ROOT
+from asterisk_ext.domain.call_rows import epoch_of
 from asterisk_ext.domain.emergency import DEFAULT_NUMBERS
 from asterisk_ext.domain.pbx import Status
 from asterisk_ext.domain.server import Report, State

@@ -124,6 +124,7 @@ class FakeLiveCalls:
         self.calls: dict[str, Call] = {}
         self.watchers: set[asyncio.Queue[Difference]] = set()
         self.sure = True
+        self.late: list[str] = []
         self.silent: list[Silent] = []
         self.hung_up: list[str] = []
         self.left = asyncio.Event()
@@ -133,9 +134,8 @@ class FakeLiveCalls:
 
     def here(self, actor: Actor) -> Snapshot:
         wanted = [call for call in self.calls.values() if actor.pbx is None or call["pbx"] == str(actor.pbx)]
-        return Snapshot(
-            calls=sorted(wanted, key=lambda call: call["started"], reverse=True), sure=self.sure, silent=self.silent
-        )
+        newest = sorted(wanted, key=lambda call: call["started"], reverse=True)
+        return Snapshot(calls=newest, sure=self.sure, silent=self.silent, late=self.late)
 
     async def watch(self, actor: Actor) -> AsyncIterator[Difference]:
         queue: asyncio.Queue[Difference] = asyncio.Queue()
@@ -169,6 +169,11 @@ class FakeLiveCalls:
 
     def fall_silent(self, server: str, calls: list[Call]) -> None:
         self.silent = [Silent(server=server, since=NOW - 100, calls=calls)]
+        for queue in self.watchers:
+            queue.put_nowait(self.here(ROOT))
+
+    def tell_late(self, servers: list[str]) -> None:
+        self.late = servers
         for queue in self.watchers:
             queue.put_nowait(self.here(ROOT))
 

@@ -121,6 +121,16 @@ async def test_the_other_nodes_are_listened_to_while_somebody_looks_only(world: 
     assert world.peers.listened_to.keys() == set(OTHERS)
 
 
+async def test_a_server_whose_asterisk_tells_late_is_named_as_long_as_it_does(world: World) -> None:
+    differences = world.calls.watch(ROOT)
+    await hear(differences)
+    for late in (["node2"], []):
+        world.peers.listened_to["node2"].put_nowait(Snapshot(calls=[row("2.1", "node2")], late=late))
+        snapshot = await hear(differences)
+        assert isinstance(snapshot, Snapshot) and seen(snapshot) == {("node2", "2.1")}
+        assert snapshot.late == late and snapshot.sure
+
+
 async def test_a_server_that_falls_silent_keeps_its_last_calls_apart_with_their_age(world: World) -> None:
     world.peers.say("node2", row("2.1", "node2"))
     differences = world.calls.watch(ROOT)

@@ -12,6 +12,7 @@ from asterisk_ext.domain.call_events import Ended as ChannelEnded
 from asterisk_ext.domain.call_filter import Filter
 from asterisk_ext.domain.call_media import RtpStatistics
 from asterisk_ext.domain.call_news import Changed, Difference, Ended, Snapshot
+from asterisk_ext.domain.call_rows import epoch_of
 from asterisk_ext.domain.errors import Refusal
 from asterisk_ext.domain.pbx import Pbx
 from asterisk_ext.services.live_calls import LiveCalls
@@ -168,6 +169,24 @@ async def test_watchers_are_told_when_the_table_is_not_sure_and_when_it_is_again
     sure = await hear(differences)
     assert isinstance(sure, Snapshot)
     assert (sure.sure, len(sure.calls)) == (True, 0)
+
+
+async def test_watchers_are_told_when_asterisk_tells_late_of_its_calls_and_when_in_time_again(world: World) -> None:
+    happened = epoch_of(AT)
+    differences = world.calls.watch(ROOT)
+    await hear(differences)
+    for number, (behind, late) in enumerate(((1.5, []), (2.5, ["node1"]), (1.5, ["node1"]), (0.5, []))):
+        event = Created(channel(str(number), f"PJSIP/1_{number}-00000001"), AT)
+        world.calls.apply(event, happened + behind)
+        assert list(world.calls.table(ROOT).late) == late, behind
+        assert world.calls.table(ROOT).sure
+    world.calls.apply(ChannelChanged(channel("0", "PJSIP/1_0-00000001", state="Up"), AT), happened + 9)
+    told = await hear(differences)
+    assert isinstance(told, Snapshot) and told.late == ["node1"]
+    world.calls.merge([], [], happened + 9, happened + 10)
+    assert world.calls.table(ROOT).late
+    world.calls.expire(happened + 12)
+    assert not world.calls.table(ROOT).late
 
 
 async def test_a_call_that_is_not_looked_for_any_more_ends_for_its_watcher(world: World) -> None:
