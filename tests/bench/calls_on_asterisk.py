@@ -188,7 +188,10 @@ async def many(one: OneAsterisk, place: Path, calls: int, rate: int, seconds: fl
         ("channels up", f"{up:,}"),
         (f"{len(lags):,} events applied, late by: median", f"{lags[len(lags) // 2] * 1000:.0f} ms"),
         ("… p99", f"{lags[int(len(lags) * 0.99)] * 1000:.0f} ms"),
-        ("… more than 2 s late; applied while the table said that it is late", f"{sum(lag > 2 for lag in lags):,}; {told:,}"),
+        (
+            "… more than 2 s late; applied while the table said that it is late",
+            f"{sum(lag > 2 for lag in lags):,}; {told:,}",
+        ),
         ("channels missing from the table, and shown that had ended", f"{len(missing)}, {len(ghosts)}"),
     ]
 
