@@ -130,6 +130,7 @@ def render(base: BaseConfig) -> dict[str, str]:
         "announcement": ANNOUNCEMENT,
         "remembered": memory.REMEMBERED,
         "remembered_seconds": memory.SECONDS,
+        "together_seconds": memory.SECONDS_TOGETHER,
         "registrations": INCLUDE,
         "node_trunk": node_trunk.INCLUDE,
         "nodes": NODES,

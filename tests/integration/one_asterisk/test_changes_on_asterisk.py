@@ -14,6 +14,8 @@ from tests.integration.one_asterisk.lines import PORTS, TENANTS, Line, dial
 from tests.integration.one_asterisk.node_on_asterisk import NodeOnAsterisk, node_on_asterisk
 from tests.integration.sip_phone import Phone
 
+UNKNOWN_NUMBER = "4830009999"
+
 
 @pytest.fixture(scope="module")
 def node(tmp_path_factory: pytest.TempPathFactory) -> Iterator[NodeOnAsterisk]:
@@ -58,6 +60,19 @@ async def test_a_changed_password_holds_at_the_next_registration_and_a_removed_e
     assert (await latter.register()).final == 401
     former.close()
     latter.close()
+
+
+async def test_a_carriers_address_is_known_as_soon_as_its_trunk_is_saved_and_no_longer_once_it_is_removed(
+    node: NodeOnAsterisk,
+) -> None:
+    """Though Asterisk remembers all carriers' addresses for seconds, and a stranger has just had it read them."""
+    carrier = await Phone((NODE, 5060), PHONES, next(PORTS), "4899990000").open(node.one.socket)
+    assert (await carrier.call(UNKNOWN_NUMBER)).final == 401
+    await asyncio.to_thread(node.ask, "PUT", "pbx/2/trunks/trunk99", {"name": "trunk99", "host": PHONES})
+    assert (await carrier.call(UNKNOWN_NUMBER)).final == 404
+    await asyncio.to_thread(node.ask, "DELETE", "pbx/2/trunks/trunk99")
+    assert (await carrier.call(UNKNOWN_NUMBER)).final == 401
+    carrier.close()
 
 
 async def until(node: NodeOnAsterisk, wanted: set[str]) -> None:
