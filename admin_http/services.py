@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncGenerator, Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, tzinfo
 from typing import Protocol, Self
@@ -45,7 +45,7 @@ class LiveCalls(Protocol):
         """Those of the whole fleet, newest first."""
         ...
 
-    def watch(self, actor: Actor) -> AsyncIterator[Difference]:
+    def watch(self, actor: Actor) -> AsyncGenerator[Difference]:
         """Differences as they happen, a snapshot first."""
         ...
 

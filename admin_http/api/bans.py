@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator
+from contextlib import aclosing
 
 import msgspec
 from aiohttp import web
@@ -47,8 +48,9 @@ async def stream(services: Services, actor: Actor, request: web.Request) -> Guar
 
 async def events(services: Services, actor: Actor) -> AsyncGenerator[tuple[str, bytes]]:
     """Name and data of each event."""
-    async for event in services.bans.watch(actor):
-        yield event.event, msgspec.json.encode(event)
+    async with aclosing(services.bans.watch(actor)) as told:
+        async for event in told:
+            yield event.event, msgspec.json.encode(event)
 
 
 async def metrics(services: Services, actor: Actor) -> str:

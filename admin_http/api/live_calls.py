@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator
+from contextlib import aclosing
 
 import msgspec
 from aiohttp import web
@@ -66,15 +67,16 @@ async def stream(services: Services, actor: Actor, request: web.Request) -> Even
 async def events(services: Services, actor: Actor) -> AsyncGenerator[tuple[str, bytes]]:
     """Name and data of each event."""
     encode = msgspec.json.encode
-    async for difference in services.live_calls.watch(actor):
-        match difference_for(actor, difference):
-            case Snapshot(calls=calls, sure=sure, silent=silent, late=late):
-                told = Event(calls=list(calls), sure=sure, silent=list(silent), late=list(late))
-                yield "snapshot", encode(told)
-            case Changed(call):
-                yield "call", encode(Event(call=call))
-            case Ended(linkedid, server):
-                yield "gone", encode(Event(linkedid=linkedid, server=server))
+    async with aclosing(services.live_calls.watch(actor)) as differences:
+        async for difference in differences:
+            match difference_for(actor, difference):
+                case Snapshot(calls=calls, sure=sure, silent=silent, late=late):
+                    told = Event(calls=list(calls), sure=sure, silent=list(silent), late=list(late))
+                    yield "snapshot", encode(told)
+                case Changed(call):
+                    yield "call", encode(Event(call=call))
+                case Ended(linkedid, server):
+                    yield "gone", encode(Event(linkedid=linkedid, server=server))
 
 
 async def detail(services: Services, actor: Actor, linkedid: str, query: Where) -> Detail:

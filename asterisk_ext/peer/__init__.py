@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from urllib.parse import quote
 
 import aiohttp
@@ -43,7 +43,7 @@ class HttpPeers:
         rows = decoded(server, await self._ask(server, "GET", "calls"), list[Row])
         return [_of(server, row) for row in rows]
 
-    async def call_stream(self, server: Server) -> AsyncIterator[Difference | None]:
+    async def call_stream(self, server: Server) -> AsyncGenerator[Difference | None]:
         try:
             async with self._link.session.get(
                 url(server, "calls/stream"), timeout=FOLLOWING, allow_redirects=False, server_hostname=server.name

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncGenerator, Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -125,7 +125,7 @@ class Registry(Protocol):
 
     async def delete(self, key: str, revision: int) -> int: ...
 
-    def watch(self, prefix: str, from_revision: int) -> AsyncIterator[Change | Gap]:
+    def watch(self, prefix: str, from_revision: int) -> AsyncGenerator[Change | Gap]:
         """Every change after ``from_revision``, in order, for as long as it is listened to."""
         ...
 
@@ -225,7 +225,7 @@ class Peers(Protocol):
 
     async def calls(self, server: Server) -> list[Row]: ...
 
-    def call_stream(self, server: Server) -> AsyncIterator[Difference | None]:
+    def call_stream(self, server: Server) -> AsyncGenerator[Difference | None]:
         """A snapshot, then every difference, for as long as it is listened to; None says that nothing is new."""
         ...
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -78,7 +78,7 @@ class Guard(Protocol):
         """Counts in Prometheus' text format; no address and no account among them."""
         ...
 
-    def events(self) -> AsyncIterator[GuardEvent]:
+    def events(self) -> AsyncGenerator[GuardEvent]:
         """What happens from now on; ends when the guard does."""
         ...
 

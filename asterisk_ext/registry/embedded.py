@@ -7,7 +7,7 @@ import hashlib
 import logging
 import sqlite3
 from collections import deque
-from collections.abc import AsyncIterator, Callable, Iterable, Iterator
+from collections.abc import AsyncGenerator, Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from functools import partial
@@ -108,7 +108,7 @@ class EmbeddedRegistry:
     async def delete(self, key: str, revision: int) -> int:
         return await self._write(key, None, revision)
 
-    async def watch(self, prefix: str, from_revision: int) -> AsyncIterator[Change | Gap]:
+    async def watch(self, prefix: str, from_revision: int) -> AsyncGenerator[Change | Gap]:
         while not self._closed:
             changed = self._changed
             if self._tail and self._tail[0].revision <= from_revision + 1 and from_revision <= self._tail[-1].revision:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-from collections.abc import AsyncIterator, Collection, Iterable
+from collections.abc import AsyncGenerator, Collection, Iterable
 from contextlib import aclosing
 from functools import partial
 from itertools import count
@@ -85,7 +85,7 @@ class EtcdRegistry:
     async def delete(self, key: str, revision: int) -> int:
         return await self._write(key, None, revision)
 
-    async def watch(self, prefix: str, from_revision: int) -> AsyncIterator[Change | Gap]:
+    async def watch(self, prefix: str, from_revision: int) -> AsyncGenerator[Change | Gap]:
         """Goes on at another server, from where it was, when one is lost."""
         cursor, end = Cursor(from_revision), end_of(ITEMS + prefix)
         for failures in count(1):

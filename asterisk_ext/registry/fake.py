@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 
 from asterisk_ext.ports import CONFLICT, MOVED, MOVED_MARK, Change, Clock, Gap, Item
 
@@ -44,7 +44,7 @@ class FakeRegistry:
     async def delete(self, key: str, revision: int) -> int:
         return self._write(key, None, revision)
 
-    async def watch(self, prefix: str, from_revision: int) -> AsyncIterator[Change | Gap]:
+    async def watch(self, prefix: str, from_revision: int) -> AsyncGenerator[Change | Gap]:
         while True:
             changed = self._changed
             if from_revision < self._forgotten or from_revision > self._revision:

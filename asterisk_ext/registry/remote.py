@@ -6,7 +6,7 @@ import hashlib
 import io
 import ssl
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from typing import Any, TypeVar
 
 import aiohttp
@@ -63,7 +63,7 @@ class RemoteRegistry:
     async def delete(self, key: str, revision: int) -> int:
         return await self._write(wire.Write(key, None, revision))
 
-    async def watch(self, prefix: str, from_revision: int) -> AsyncIterator[Change | Gap]:
+    async def watch(self, prefix: str, from_revision: int) -> AsyncGenerator[Change | Gap]:
         params = {"prefix": prefix, "from": str(from_revision)}
         try:
             async with self._session.get(

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import time
-from collections.abc import AsyncIterator, Callable, Collection
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Collection
+from contextlib import aclosing, suppress
 
 import msgspec
 from aiohttp import web
@@ -138,15 +138,16 @@ class _Routes:
 
     async def watch(self, request: web.Request) -> web.StreamResponse:
         response = web.StreamResponse()
-        changes = self._registry.watch(request.query.get("prefix", ""), int(request.query["from"]))
-        with contextlib.suppress(ConnectionError):
-            await response.prepare(request)
-            async for line in _with_keepalives(changes):
-                await response.write(msgspec.json.encode(line) + b"\n")
+        watched = self._registry.watch(request.query.get("prefix", ""), int(request.query["from"]))
+        async with aclosing(watched) as changes, aclosing(_with_keepalives(changes)) as lines:
+            with suppress(ConnectionError):
+                await response.prepare(request)
+                async for line in lines:
+                    await response.write(msgspec.json.encode(line) + b"\n")
         return response
 
 
-async def _with_keepalives(changes: AsyncIterator[Change | Gap]) -> AsyncIterator[wire.Line]:
+async def _with_keepalives(changes: AsyncIterator[Change | Gap]) -> AsyncGenerator[wire.Line]:
     following: asyncio.Future[Change | Gap] | None = None
     try:
         while True:
@@ -164,6 +165,7 @@ async def _with_keepalives(changes: AsyncIterator[Change | Gap]) -> AsyncIterato
     finally:
         if following is not None:
             following.cancel()
+            await asyncio.wait({following})
 
 
 def _json(answer: object) -> web.Response:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 
 from asterisk_ext.ports import Change, Gap, Item
 from asterisk_ext.registry.embedded import EmbeddedRegistry
@@ -56,7 +56,7 @@ class Switch:
     async def delete(self, key: str, revision: int) -> int:
         return await self.engine.delete(key, revision)
 
-    def watch(self, prefix: str, from_revision: int) -> AsyncIterator[Change | Gap]:
+    def watch(self, prefix: str, from_revision: int) -> AsyncGenerator[Change | Gap]:
         return self.engine.watch(prefix, from_revision)
 
     async def beat(self, node: str, ttl: float, report: bytes) -> None:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import ipaddress
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Mapping, Sequence
+from contextlib import aclosing
 from dataclasses import dataclass, replace
 
 from asterisk_ext.domain.access import Act, Actor, require
@@ -107,11 +108,12 @@ class Bans:
             return GUARD_UP.format(0)
         return GUARD_UP.format(1) + told
 
-    async def watch(self, actor: Actor) -> AsyncIterator[GuardEvent]:
+    async def watch(self, actor: Actor) -> AsyncGenerator[GuardEvent]:
         """What this server's guard does from now on. Refuses as the guard does."""
         require(actor, Act.SEE_BANS)
-        async for event in self._guard.events():
-            yield event
+        async with aclosing(self._guard.events()) as events:
+            async for event in events:
+                yield event
 
     async def ban(self, actor: Actor, address: str, reason: str) -> Banned:
         """Block an address on this node."""

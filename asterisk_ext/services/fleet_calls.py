@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Iterable, Sequence
+from collections.abc import AsyncGenerator, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Literal, Protocol
 
@@ -92,10 +92,10 @@ class FleetCalls:
             await asyncio.gather(*(self._ask(server) for server in self._others()))
         return self._snapshot(shown, self.here(PEER))
 
-    async def watch(self, actor: Actor, wanted: Filter | None = None) -> AsyncIterator[Difference]:
+    async def watch(self, actor: Actor, wanted: Filter | None = None) -> AsyncGenerator[Difference]:
         """A snapshot, then every difference; a snapshot again when a server falls silent or answers again."""
         if actor.peer:
-            async with contextlib.aclosing(self._own.watch(actor, wanted)) as own:  # type: ignore[type-var]
+            async with contextlib.aclosing(self._own.watch(actor, wanted)) as own:
                 async for difference in own:
                     yield difference
             return
@@ -191,14 +191,16 @@ class FleetCalls:
                 task.cancel()
 
     async def _follow_own(self) -> None:
-        async for difference in self._own.watch(PEER):
-            self._take(self._node, difference)
+        async with contextlib.aclosing(self._own.watch(PEER)) as own:
+            async for difference in own:
+                self._take(self._node, difference)
 
     async def _follow(self, server: Server) -> None:
         while True:
             with contextlib.suppress(Refusal):
-                async for difference in self._peers.call_stream(server):
-                    self._take(server.name, difference)
+                async with contextlib.aclosing(self._peers.call_stream(server)) as told:
+                    async for difference in told:
+                        self._take(server.name, difference)
             self._lost(server.name)
             await asyncio.sleep(self._again)
 

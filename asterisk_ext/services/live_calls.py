@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import AsyncIterator, Collection, Iterable, Sequence
+from collections.abc import AsyncGenerator, Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal, Protocol
 
@@ -119,7 +119,7 @@ class LiveCalls:
     def counters(self, actor: Actor, wanted: Filter | None = None) -> Counters:
         return count(self.table(actor, wanted).calls)
 
-    async def watch(self, actor: Actor, wanted: Filter | None = None) -> AsyncIterator[Difference]:
+    async def watch(self, actor: Actor, wanted: Filter | None = None) -> AsyncGenerator[Difference]:
         """A snapshot, then every difference, for as long as it is listened to.
 
         Who listens slowly misses what happened in between, never how it ended; who is so slow that this is not known

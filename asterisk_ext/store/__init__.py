@@ -9,7 +9,7 @@ import sqlite3
 from bisect import bisect_left, insort
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import aclosing, contextmanager
 from operator import attrgetter
 from pathlib import Path
 
@@ -154,11 +154,14 @@ class LocalCopy:
             await self._take(registry, another=step is Step.TAKE_ANEW)
             self._taken = True
         self._is_followed = True
-        async for change in registry.watch("", self._revision):
-            if isinstance(change, Gap):
-                await self._take(registry)
+        async with aclosing(registry.watch("", self._revision)) as changes:
+            async for change in changes:
+                if isinstance(change, Gap):
+                    break
+                self._apply(change)
+            else:
                 return
-            self._apply(change)
+        await self._take(registry)
 
     async def hear(self, registry: Registry) -> None:
         """Learn the nodes' last reports; hearing them also proves that the registry that is followed answers."""

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Mapping, Sequence
+from contextlib import aclosing
 from typing import Any
 
 import msgspec
@@ -43,9 +44,10 @@ class NodeGuard:
     async def metrics(self) -> str:
         return await self._client.metrics()
 
-    async def events(self) -> AsyncIterator[GuardEvent]:
-        async for event in self._client.events():
-            yield msgspec.convert(event, GuardEvent)
+    async def events(self) -> AsyncGenerator[GuardEvent]:
+        async with aclosing(self._client.events()) as events:
+            async for event in events:
+                yield msgspec.convert(event, GuardEvent)
 
     async def ban(self, address: str, reason: str, by: str) -> Banned:
         return _banned(await self._client.ban(address, self._seconds, reason), ())

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, Sequence
 from functools import cache
 from pathlib import Path
 from zoneinfo import ZoneInfo
@@ -94,7 +94,7 @@ class FakeGuard:
             raise UNREACHABLE.refuse()
         return f"asterisk_ext_guard_bans {len(self.banned)}\n"
 
-    async def events(self) -> AsyncIterator[GuardEvent]:
+    async def events(self) -> AsyncGenerator[GuardEvent]:
         for event in self.happens:
             yield event
 
@@ -137,7 +137,7 @@ class FakeLiveCalls:
         newest = sorted(wanted, key=lambda call: call["started"], reverse=True)
         return Snapshot(calls=newest, sure=self.sure, silent=self.silent, late=self.late)
 
-    async def watch(self, actor: Actor) -> AsyncIterator[Difference]:
+    async def watch(self, actor: Actor) -> AsyncGenerator[Difference]:
         queue: asyncio.Queue[Difference] = asyncio.Queue()
         self.watchers.add(queue)
         try:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import defaultdict
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 
 from asterisk_ext.domain.blocked_calls import BlockedCount, Wanted
 from asterisk_ext.domain.call_media import Detail
@@ -33,7 +33,7 @@ class FakePeers:
         self._answer(server)
         return list(self.rows[server.name].values())
 
-    async def call_stream(self, server: Server) -> AsyncIterator[Difference | None]:
+    async def call_stream(self, server: Server) -> AsyncGenerator[Difference | None]:
         self._answer(server)
         queue = self.listened_to[server.name] = asyncio.Queue()
         self._tell()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator
 
 import pytest
 
@@ -71,7 +71,7 @@ def seen(snapshot: Difference) -> set[tuple[str | None, str]]:
     return {(call["server"], call["linkedid"]) for call in snapshot.calls}
 
 
-async def hear(differences: AsyncIterator[Difference]) -> Difference:
+async def hear(differences: AsyncGenerator[Difference]) -> Difference:
     async with asyncio.timeout(5):
         return await anext(differences)
 
@@ -113,7 +113,7 @@ async def test_the_other_nodes_are_listened_to_while_somebody_looks_only(world: 
     differences = world.calls.watch(ROOT)
     await hear(differences)
     assert world.peers.listened_to.keys() == set(OTHERS)
-    await differences.aclose()  # type: ignore[attr-defined]
+    await differences.aclose()
     async with asyncio.timeout(5):
         await world.peers.until_listened_to()
     again = world.calls.watch(ROOT)
