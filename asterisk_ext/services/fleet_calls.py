@@ -3,24 +3,20 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
-from collections.abc import AsyncGenerator, Iterable, Sequence
-from dataclasses import dataclass, field
-from typing import Literal, Protocol
+from collections.abc import AsyncGenerator
+from contextlib import aclosing, suppress
+from typing import Protocol
 
 from asterisk_ext.domain.access import PEER, Act, Actor, require
 from asterisk_ext.domain.call_filter import Filter
 from asterisk_ext.domain.call_media import Detail
-from asterisk_ext.domain.call_news import Changed, Difference, Ended, Silent, Snapshot
-from asterisk_ext.domain.call_rows import Row
+from asterisk_ext.domain.call_news import Changed, Difference, Ended, Snapshot
+from asterisk_ext.domain.calls_told import Key, Told, differences_of, key_of, snapshot_of
 from asterisk_ext.domain.change_log import ChangeLog
 from asterisk_ext.domain.errors import Refusal
 from asterisk_ext.domain.server import Report, Server
 from asterisk_ext.ports import Clock, Peers
 from asterisk_ext.services.live_calls import UNKNOWN, LiveCalls, scoped
-
-Key = tuple[str, str]
-"""Server and linkedid."""
 
 
 class Members(Protocol):
@@ -29,17 +25,6 @@ class Members(Protocol):
     def servers(self) -> list[Server]: ...
 
     def reports(self) -> dict[str, Report]: ...
-
-
-@dataclass(slots=True)
-class _Told:
-    """What one server has told; ``heard`` is its last sign of life, in epoch seconds."""
-
-    state: Literal["asking", "live", "silent"] = "asking"
-    sure: bool = True
-    late: Sequence[str] = ()
-    heard: float = 0.0
-    rows: dict[str, Row] = field(default_factory=dict)
 
 
 class FleetCalls:
@@ -68,7 +53,7 @@ class FleetCalls:
         self._fleet = fleet
         self._clock = clock
         self._linger, self._patience, self._pause, self._again = linger, patience, pause, again
-        self._told: dict[str, _Told] = {}
+        self._told: dict[str, Told] = {}
         self._log = ChangeLog()
         self._living: set[str] = set()
         self._epoch = 0
@@ -95,7 +80,7 @@ class FleetCalls:
     async def watch(self, actor: Actor, wanted: Filter | None = None) -> AsyncGenerator[Difference]:
         """A snapshot, then every difference; a snapshot again when a server falls silent or answers again."""
         if actor.peer:
-            async with contextlib.aclosing(self._own.watch(actor, wanted)) as own:
+            async with aclosing(self._own.watch(actor, wanted)) as own:
                 async for difference in own:
                     yield difference
             return
@@ -112,10 +97,10 @@ class FleetCalls:
                 if changes is None or epoch != self._epoch:
                     epoch = self._epoch
                     snapshot = self._snapshot(shown)
-                    sent = {_key(row) for row in snapshot.calls}
+                    sent = {key_of(row) for row in snapshot.calls}
                     yield snapshot
                 else:
-                    for difference in self._differences(changes, shown, sent):
+                    for difference in differences_of(changes, self._told, shown, sent):
                         yield difference
                 while self._log.number == number and self._epoch == epoch:
                     await self._news.wait()
@@ -171,11 +156,11 @@ class FleetCalls:
         idle = 0.0
         async with asyncio.TaskGroup() as group:
             followed[self._node] = group.create_task(self._follow_own())
-            self._told[self._node] = _Told()
+            self._told[self._node] = Told()
             while idle < self._linger:
                 others = {server.name: server for server in self._others()}
                 for name in others.keys() - followed.keys():
-                    self._told.setdefault(name, _Told())
+                    self._told.setdefault(name, Told())
                     followed[name] = group.create_task(self._follow(others[name]))
                 for name in followed.keys() - others.keys() - {self._node}:
                     followed.pop(name).cancel()
@@ -191,14 +176,14 @@ class FleetCalls:
                 task.cancel()
 
     async def _follow_own(self) -> None:
-        async with contextlib.aclosing(self._own.watch(PEER)) as own:
+        async with aclosing(self._own.watch(PEER)) as own:
             async for difference in own:
                 self._take(self._node, difference)
 
     async def _follow(self, server: Server) -> None:
         while True:
-            with contextlib.suppress(Refusal):
-                async with contextlib.aclosing(self._peers.call_stream(server)) as told:
+            with suppress(Refusal):
+                async with aclosing(self._peers.call_stream(server)) as told:
                     async for difference in told:
                         self._take(server.name, difference)
             self._lost(server.name)
@@ -216,14 +201,14 @@ class FleetCalls:
                 self._take(server.name, Snapshot(calls=rows))
 
     def _take(self, server: str, difference: Difference | None) -> None:
-        told = self._told.setdefault(server, _Told())
+        told = self._told.setdefault(server, Told())
         told.heard = self._clock()
         match difference:
             case Snapshot(calls=calls, sure=sure, late=late):
                 self._living -= {f"{server} {linkedid}" for linkedid in told.rows}
                 told.rows = {row["linkedid"]: row for row in calls}
                 self._living |= {f"{server} {linkedid}" for linkedid in told.rows}
-                told.state, told.sure, told.late = "live", sure, (server,) if late else ()
+                told.state, told.sure, told.late = "live", sure, bool(late)
                 self._epoch += 1
             case Changed(call):
                 told.rows[call["linkedid"]] = call
@@ -237,7 +222,7 @@ class FleetCalls:
             self._tell()
 
     def _lost(self, server: str) -> None:
-        told = self._told.setdefault(server, _Told())
+        told = self._told.setdefault(server, Told())
         if told.state != "silent":
             told.state = "silent"
             self._epoch += 1
@@ -249,7 +234,7 @@ class FleetCalls:
 
     async def _answered(self) -> None:
         """Wait until every server has answered or was given up, but not for long."""
-        with contextlib.suppress(TimeoutError):
+        with suppress(TimeoutError):
             async with asyncio.timeout(self._patience):
                 while not self._following or any(told.state == "asking" for told in self._told.values()):
                     await self._news.wait()
@@ -264,38 +249,5 @@ class FleetCalls:
 
     def _snapshot(self, shown: Filter, own: Snapshot | None = None) -> Snapshot:
         """All that is known; ``own`` where this node's calls come from elsewhere than its stream."""
-        names = [server.name for server in self._others()]
-        told = [(name, self._told.get(name, _Told())) for name in (*names, *(() if own else (self._node,)))]
-        live = [each for _, each in told if each.state == "live"]
-        rows = [*(own.calls if own else ()), *(row for each in live for row in each.rows.values())]
-        silent = [
-            Silent(server=name, since=each.heard, calls=_newest(each.rows.values(), shown))
-            for name, each in told
-            if each.state != "live"
-        ]
-        sure = all(each.sure for each in live) and (own is None or own.sure)
-        late = sorted({*(own.late if own else ()), *(name for each in live for name in each.late)})
-        return Snapshot(calls=_newest(rows, shown), sure=sure, silent=silent, late=late)
-
-    def _differences(self, changes: Sequence[str], shown: Filter, sent: set[Key]) -> list[Difference]:
-        """What to send to one who was sent the calls ``sent``, which is brought up to date."""
-        differences: list[Difference] = []
-        for change in reversed(changes):
-            server, _, linkedid = change.partition(" ")
-            told = self._told.get(server)
-            row = told.rows.get(linkedid) if told and told.state == "live" else None
-            if row is not None and shown.matches(row):
-                sent.add((server, linkedid))
-                differences.append(Changed(row))
-            elif (server, linkedid) in sent:
-                sent.discard((server, linkedid))
-                differences.append(Ended(linkedid, server))
-        return differences
-
-
-def _key(row: Row) -> Key:
-    return row["server"] or "", row["linkedid"]
-
-
-def _newest(rows: Iterable[Row], shown: Filter) -> list[Row]:
-    return sorted(filter(shown.matches, rows), key=lambda row: (row["started"], row["linkedid"]), reverse=True)
+        names = [*(server.name for server in self._others()), *(() if own else (self._node,))]
+        return snapshot_of({name: self._told.get(name, Told()) for name in names}, shown, own)
