@@ -91,8 +91,17 @@ async def caller(ground: Ground, elsewhere: int = 0) -> Phone:
 
 async def rings(lab: Lab, who: str, number: str, node: str) -> None:
     """Raises AssertionError where the call is not answered."""
+    began = time.monotonic()
     happened = await asyncio.to_thread(lab.call, who, number, node=node, seconds=1)
-    assert happened.final == 200, happened
+    assert happened.final == 200, (happened, f"{time.monotonic() - began:.1f} s", circumstances(lab))
+
+
+def circumstances(lab: Lab) -> str:
+    """Where phones are, what rings, and whom the guards hold back, for who has to find out why nobody answered."""
+    asked = ("pjsip show contacts", "core show channels concise")
+    told = [(node, lab.asterisk(node, what)) for node in (SOURCE, DESTINATION) for what in asked]
+    told += [(node, lab.ext(node, "ban", "list")) for node in (SOURCE, DESTINATION)]
+    return "".join(f"\n{node}: {text}" for node, text in told)
 
 
 def registered(lab: Lab, node: str) -> set[str]:
