@@ -13,6 +13,7 @@ from asterisk_ext.lab import phones, private_files
 from asterisk_ext.lab.asterisk_install import CACHE_VARIABLE, DEFAULT_CACHE
 from asterisk_ext.lab.machines import SCRATCH
 from asterisk_ext.lab.plan import Plan
+from asterisk_ext.lab.precedence import before_others
 from asterisk_ext.lab.reach import can_connect
 from asterisk_ext.lab.supervisor import Supervisor
 from asterisk_ext.lab.topology import DNS_PORT, ZONE, Topology, registration_name
@@ -75,7 +76,8 @@ async def start(plan: Plan, supervisor: Supervisor) -> None:
     place = plan.scratch / MACHINE / PLACE
     texts = {"named.conf": settings(plan), "zone": zone(plan.topology, plan.dns_ttl)}
     private_files.write(place, texts, phones.NOBODY, phones.NOBODY)
-    line = phones.as_nobody(command(str(SCRATCH / PLACE / "named.conf")))
+    # Phones ask it whenever they register again, some three seconds before their registration ends.
+    line = (*before_others(), *phones.as_nobody(command(str(SCRATCH / PLACE / "named.conf"))))
     running = await supervisor.start(MACHINE, "dns", line, place.with_suffix(".log"))
     listens = partial(can_connect, supervisor.holders[MACHINE], plan.topology.host(MACHINE).ipv4, DNS_PORT)
     await supervisor.until(running, listens, READY_SECONDS)

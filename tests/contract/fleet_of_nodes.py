@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import socket
+import warnings
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
@@ -73,7 +74,10 @@ class Node:
 
     async def stop(self) -> None:
         if self._life is not None:
-            await self._life.aclose()
+            with warnings.catch_warnings():
+                # Whom a server has accepted in the moment it closes CPython 3.11 drops, and says so.
+                warnings.simplefilter("ignore", ResourceWarning)
+                await self._life.aclose()
             self._life = None
 
     async def ask(self, method: str, path: str, body: object = None) -> Any:

@@ -143,6 +143,18 @@ async def test_a_silent_carrier_is_passed_over_within_seconds_by_an_emergency_fi
     assert (carried(first), carried(second)) == (["190"], ["4833334444"])
 
 
+async def test_a_carrier_that_rings_is_left_its_time_though_another_follows(line: Line, second: Phone) -> None:
+    first, phone = await line.carrier(), await line.phone("1_201")
+    first.answer = 0
+    calling = asyncio.create_task(phone.call("190", wait=30))
+    async with asyncio.timeout(5):
+        await first.invited.wait()
+    await asyncio.sleep(6)
+    assert (calling.done(), carried(second)) == (False, [])
+    phone.hang_up()
+    assert (await calling).final == 487
+
+
 async def test_the_last_carrier_may_take_its_time(line: Line, asterisk: OneAsterisk) -> None:
     alone = replace(
         TENANT, routes=(), trunks=(TENANT.trunks[0],), emergency_trunks=("trunk14",), extensions=BASE.extensions
