@@ -13,7 +13,7 @@ from asterisk_ext.domain.pbx import ANNOUNCEMENT, Did, Extension, Pbx, RingGroup
 from asterisk_ext.domain.pbx_rules import check
 from tests.integration.one_asterisk.asterisk import CARRIER, NODE, OneAsterisk
 from tests.integration.one_asterisk.lines import Line, assert_hears_and_is_refused, tenant
-from tests.integration.sip_phone import Phone
+from tests.integration.sip_phone import Heard, Phone
 
 SILENT, SECOND = 5090, 5080
 """Ports of the carrier's machine: one that swallows everything, and another carrier."""
@@ -96,6 +96,15 @@ async def test_the_first_route_that_the_number_fits_carries_the_call(line: Line,
     assert carried(second) == ["00215511999", "08001234"]
 
 
+async def ringing(caller: Phone, number: str, called: Phone) -> asyncio.Task[Heard]:
+    """A call that ``called`` never answers, once it rings there."""
+    called.answer = 0
+    calling = asyncio.create_task(caller.call(number, wait=30))
+    async with asyncio.timeout(5):
+        await called.invited.wait()
+    return calling
+
+
 async def test_a_number_that_fits_no_route_leaves_by_no_trunk(line: Line, second: Phone) -> None:
     first, phone = await line.carrier(), await line.phone("1_200")
     heard = await phone.call("07")
@@ -144,11 +153,8 @@ async def test_a_silent_carrier_is_passed_over_within_seconds_by_an_emergency_fi
 
 
 async def test_a_carrier_that_rings_is_left_its_time_though_another_follows(line: Line, second: Phone) -> None:
-    first, phone = await line.carrier(), await line.phone("1_201")
-    first.answer = 0
-    calling = asyncio.create_task(phone.call("190", wait=30))
-    async with asyncio.timeout(5):
-        await first.invited.wait()
+    phone = await line.phone("1_201")
+    calling = await ringing(phone, "190", await line.carrier())
     await asyncio.sleep(6)
     assert (calling.done(), carried(second)) == (False, [])
     phone.hang_up()
@@ -160,11 +166,8 @@ async def test_the_last_carrier_may_take_its_time(line: Line, asterisk: OneAster
         TENANT, routes=(), trunks=(TENANT.trunks[0],), emergency_trunks=("trunk14",), extensions=BASE.extensions
     )
     asterisk.hold([alone])
-    first, phone = await line.carrier(), await line.phone("1_201")
-    first.answer = 0
-    calling = asyncio.create_task(phone.call("04831214444", wait=30))
-    async with asyncio.timeout(5):
-        await first.invited.wait()
+    phone = await line.phone("1_201")
+    calling = await ringing(phone, "04831214444", await line.carrier())
     await asyncio.sleep(10)
     assert not calling.done()
     phone.hang_up()
@@ -173,11 +176,8 @@ async def test_the_last_carrier_may_take_its_time(line: Line, asterisk: OneAster
 
 async def test_an_emergency_passes_whatever_the_limit_and_by_no_route(line: Line, asterisk: OneAsterisk) -> None:
     asterisk.hold([replace(TENANT, max_calls=1, routes=(), emergency_trunks=("trunk14",))])
-    first, caller, ringing = await line.carrier(), await line.phone("1_200"), await line.phone("1_201")
-    ringing.answer = 0
-    calling = asyncio.create_task(caller.call("201"))
-    async with asyncio.timeout(5):
-        await ringing.invited.wait()
+    first, caller = await line.carrier(), await line.phone("1_200")
+    calling = await ringing(caller, "201", await line.phone("1_201"))
     other = await line.phone("1_202")
     assert (await other.call("04831214444")).final == 503
     assert (await other.call("0190", talk=0.05)).final == 200
