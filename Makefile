@@ -9,12 +9,12 @@ setup:
 run: setup
 	@exec .venv/bin/asterisk-ext lab up --nodes 2 --calls 6
 
-# Ten workers at once share the processors, and wait by turns for phones, time-outs and kernels.
+# Eight workers at once share the processors, and wait by turns for phones, time-outs and kernels.
 test: export ASTERISK_EXT_LAB_PRECEDENCE = nice
 
 test: setup
 	@$(MAKE) --no-print-directory -j 2 lint .venv/collected
-	@.venv/bin/python -m pytest -n 10 --dist loadscope --no-loadscope-reorder
+	@.venv/bin/python -m pytest -n 8 --dist loadscope --no-loadscope-reorder
 
 # Prepares the tests' caches, which each worker would otherwise make for itself; what is wrong, the tests themselves tell.
 .venv/collected: $(shell find tests -name '*.py')

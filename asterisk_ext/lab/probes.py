@@ -17,6 +17,7 @@ from asterisk_ext.lab.enter import command_line
 from asterisk_ext.lab.machines import SCRATCH
 from asterisk_ext.lab.node_tree import SOURCE
 from asterisk_ext.lab.plan import Plan
+from asterisk_ext.lab.precedence import NICE
 from asterisk_ext.lab.sample import Account
 from asterisk_ext.lab.status import place_of
 from asterisk_ext.lab.topology import Host, Kind
@@ -129,9 +130,12 @@ def _plan(name: str) -> Plan:
 
 
 def _run(name: str, machine: str, module: str, wish: bytes) -> bytes:
-    """Run a probe's module on a machine; secrets go by its standard input."""
+    """Run a probe's module on a machine; secrets go by its standard input.
+
+    As a phone's, its packets wait for little else on this machine.
+    """
     done = subprocess.run(
-        command_line(name, machine, [sys.executable, "-m", module]),
+        command_line(name, machine, [*NICE, sys.executable, "-m", module]),
         input=wish,
         capture_output=True,
         env=dict(os.environ) | {"PYTHONPATH": str(SOURCE)},
